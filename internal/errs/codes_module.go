@@ -1,0 +1,72 @@
+package errs
+
+// Codes of wasm modules.
+var (
+	ModuleMissing = Code{
+		ID: "E-MODULE-MISSING", Exit: ExitInput, Title: "A module's file is not there",
+		Explanation: "The path under modules: is relative to the file that names it.",
+		Remedy:      "Build the module (wasmstream build DIR) or correct its path.",
+	}
+	ModuleNotWasm = Code{
+		ID: "E-MODULE-NOT-WASM", Exit: ExitInput, Title: "A file is not a WebAssembly core module",
+		Explanation: "A module begins with the bytes 00 61 73 6d 01 00 00 00. Components (the component model), text (.wat) and other files are refused before the engine sees them.",
+		Remedy:      "Give the .wasm that the compiler wrote.",
+	}
+	ModuleMalformed = Code{
+		ID: "E-MODULE-MALFORMED", Exit: ExitInput, Title: "A module is damaged or does not validate",
+		Explanation: "A section is cut off, an index leads nowhere, or the types do not agree.",
+		Remedy:      "Build it again; if it is fresh, report the compiler.",
+	}
+	ModuleNoMarker = Code{
+		ID: "E-MODULE-NO-MARKER", Exit: ExitInput, Title: "A module lacks the export that marks it as a guest of wasmstream",
+		Explanation: "Each guest exports ws_abi_v1. A module without it was built for another host, or its exports were stripped. The exports that were found are listed.",
+		Remedy:      "Build it with a wasmstream SDK.",
+	}
+	ModuleMissingExport = Code{
+		ID: "E-MODULE-MISSING-EXPORT", Exit: ExitInput, Title: "A module lacks an export of the ABI, or exports it with another signature",
+		Explanation: "abi/SPEC.md lists the exports and their types.",
+		Remedy:      "Build it with the SDK of this version.",
+	}
+	ModuleUnknownImport = Code{
+		ID: "E-MODULE-UNKNOWN-IMPORT", Exit: ExitInput, Title: "A module imports a function that the host does not give",
+		Explanation: "Guests see the functions of ws1.core, ws1.state and WASI preview 1, and nothing else.",
+		Remedy:      "Remove what pulls in the import named in the message, often a library that wants a browser or another host.",
+	}
+	ModuleForbidden = Code{
+		ID: "E-MODULE-FORBIDDEN", Exit: ExitInput, Title: "A module uses a feature of WebAssembly that is switched off",
+		Explanation: "Threads, exception handling, tail calls, several memories and the like are off, for safety of the host.",
+		Remedy:      "Compile without the feature; the message names the compiler's flag where it is known.",
+	}
+	ModuleTooLarge = Code{
+		ID: "E-MODULE-TOO-LARGE", Exit: ExitInput, Title: "A module is beyond a limit",
+		Explanation: "Size, functions, code per function, tables, memory and others are bounded, because compiling has a cost that grows with them.",
+		Remedy:      "Make the module smaller (strip it, optimise for size).",
+	}
+	ModuleNoComponent = Code{
+		ID: "E-MODULE-NO-COMPONENT", Exit: ExitInput, Title: "A component is not in the module",
+		Explanation: "An operator refers to module/component. The components of a module stand in its manifest (wasmstream module inspect F.wasm).",
+		Remedy:      "Correct the name after the slash; the nearest known one is shown.",
+	}
+	ModuleDigest = Code{
+		ID: "E-MODULE-DIGEST", Exit: ExitInput, Title: "A module has another digest than the application asks for",
+		Explanation: "The digest pins the bytes of a module. The file was changed, or the wrong one lies there.",
+		Remedy:      "Put the right file in place, or write the new digest into the application.",
+	}
+	ModuleManifest = Code{
+		ID: "E-MODULE-MANIFEST", Exit: ExitInput, Title: "A module's manifest cannot be read or does not fit",
+		Explanation: "The manifest is JSON in the custom section ws.manifest, or the answer of ws_describe.",
+		Remedy:      "Build it with the SDK of this version; wasmstream module inspect F.wasm shows what is read.",
+	}
+	ModuleABIVersion = Code{
+		ID: "E-MODULE-ABI-VERSION", Exit: ExitInput, Title: "A module speaks another version of the ABI",
+		Explanation: "The host speaks version 1.",
+		Remedy:      "Build it with an SDK of version 1.",
+	}
+)
+
+func moduleCodes() []Code {
+	return []Code{
+		ModuleMissing, ModuleNotWasm, ModuleMalformed, ModuleNoMarker, ModuleMissingExport, ModuleUnknownImport,
+		ModuleForbidden, ModuleTooLarge, ModuleNoComponent, ModuleDigest, ModuleManifest, ModuleABIVersion,
+	}
+}

@@ -1,0 +1,34 @@
+package errs
+
+// Codes of records.
+var (
+	RecordDeserialization = Code{
+		ID: "E-RECORD-DESERIALIZATION", Exit: ExitRuntime, Title: "A record cannot be deserialised",
+		Explanation: "The bytes of a key or value are not what the serde of the source reads. The default handler stops the application, as Kafka's does.",
+		Remedy:      "Correct the serde or the producer; with deserialization.exception.handler log-and-continue such records are skipped and counted.",
+	}
+	RecordTimestamp = Code{
+		ID: "E-RECORD-TIMESTAMP", Exit: ExitRuntime, Title: "A record has a negative timestamp",
+		Explanation: "The default extractor, FailOnInvalidTimestamp, stops the application there.",
+		Remedy:      "Use LogAndSkipOnInvalidTimestamp or UsePartitionTimeOnInvalidTimestamp as default.timestamp.extractor.",
+	}
+	RecordTooLarge = Code{
+		ID: "E-RECORD-TOO-LARGE", Exit: ExitRuntime, Title: "A record is larger than the topic or the client allows",
+		Explanation: "max.request.size of the producer or max.message.bytes of the topic.",
+		Remedy:      "Raise both limits, or make the record smaller.",
+	}
+	RecordProduction = Code{
+		ID: "E-RECORD-PRODUCTION", Exit: ExitRuntime, Title: "A record could not be written",
+		Explanation: "The broker refused a record and the production handler did not say to go on.",
+		Remedy:      "Correct what the broker's error names.",
+	}
+	RecordFormat = Code{
+		ID: "E-RECORD-FORMAT", Exit: ExitInput, Title: "A line or a value does not fit the type asked for",
+		Explanation: "--key and --value give the type of the bytes: a long is 8 bytes, big-endian.",
+		Remedy:      "Give the type that was written, e.g. --value long.",
+	}
+)
+
+func recordCodes() []Code {
+	return []Code{RecordDeserialization, RecordTimestamp, RecordTooLarge, RecordProduction, RecordFormat}
+}

@@ -1,0 +1,22 @@
+package errs
+
+// Codes of local state.
+var (
+	StateLocked = Code{
+		ID: "E-STATE-LOCKED", Exit: ExitEnvironment, Title: "The state directory is in use by another process",
+		Explanation: "One process owns the state of an application in a directory; the lock is released when that process ends, however it ends.",
+		Remedy:      "Stop the other process, or give this one a state.dir of its own.",
+	}
+	StateUnusable = Code{
+		ID: "E-STATE-UNUSABLE", Exit: ExitEnvironment, Title: "The state directory cannot be used",
+		Explanation: "It cannot be created, read or written, or the disk is full.",
+		Remedy:      "Check the rights and the space at state.dir.",
+	}
+	StateCorrupt = Code{
+		ID: "E-STATE-CORRUPT", Exit: ExitRuntime, Title: "Local state is damaged",
+		Explanation: "Files of the store fail their checksums or belong to another application or format. The changelog holds all that is needed to build it again.",
+		Remedy:      "Delete the application's folder under state.dir; it is restored from the changelog.",
+	}
+)
+
+func stateCodes() []Code { return []Code{StateLocked, StateUnusable, StateCorrupt} }
