@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Installs what the tests need beside Go and Rust by rustup, JDK 17 and Maven: the C and Rust toolchains for wasm
+# and Apache Kafka's jars. What is there already is left alone; the second call takes a second.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+
+missing=()
+command -v clang-19 > /dev/null || missing+=(clang-19)
+command -v wasm-ld-19 > /dev/null || missing+=(lld-19)
+[[ -x /usr/bin/rustc ]] || missing+=(rustc-web)
+[[ -d /usr/lib/rustlib/src || -d /usr/src/rustc-web ]] || dpkg -s rust-web-src > /dev/null 2>&1 || missing+=(rust-web-src)
+if (( ${#missing[@]} )); then
+  if ! command -v apt-get > /dev/null; then
+    echo "deps: install by hand: ${missing[*]} (clang and lld of LLVM 19; a rustc with the wasm32-unknown-unknown target)" >&2
+    exit 3
+  fi
+  as_root=()
+  (( EUID == 0 )) || as_root=(sudo)
+  echo "deps: apt-get install ${missing[*]}"
+  "${as_root[@]}" apt-get update -q > /dev/null || { "${as_root[@]}" apt-get update -q > /dev/null; }
+  "${as_root[@]}" apt-get install -y -q --no-install-recommends "${missing[@]}" > /dev/null
+fi
+"$here/rust-wasm-std.sh"
+"$here/kafka.sh" fetch

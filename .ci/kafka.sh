@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# A real Apache Kafka from Maven Central on 127.0.0.1 (KRaft: broker and controller in one process).
+#   kafka.sh fetch                 the jars, once (about 55 MB)
+#   kafka.sh start DIR [PORT [N]]  N nodes (1 or 3) on PORT, PORT+1, ...; controllers on PORT+1000, ...
+#   kafka.sh stop DIR              stops the nodes of DIR
+#   kafka.sh tool CLASS ARG...     one of Kafka's own commands
+# KAFKA_LIBS: folder of the jars (default .cache/kafka-libs of the checkout). KAFKA_HEAP: heap of a node (256m).
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+libs=${KAFKA_LIBS:-$root/.cache/kafka-libs}
+heap=${KAFKA_HEAP:-256m}
+version=4.3.1
+log4j=2.25.3
+cluster=d2FzbXN0cmVhbS10ZXN0cw
+
+fetch() {
+  [[ -f $libs/.complete-$version ]] && return 0
+  command -v mvn > /dev/null || { echo "kafka: mvn is missing: install a JDK 17 and Maven (Debian: openjdk-17-jdk-headless maven)" >&2; exit 3; }
+  mkdir -p "$libs"
+  mvn -q -B -f "$root/.ci/kafka-pom.xml" -Dkafka.version="$version" -Dlog4j.version="$log4j" \
+    dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$libs"
+  touch "$libs/.complete-$version"
+}
+
+# quiet writes a log4j configuration: lines of LEVEL and above, to FILE's standard output.
+quiet() {
+  printf '%s\n' "rootLogger.level=$2" rootLogger.appenderRefs=out rootLogger.appenderRef.out.ref=OUT \
+    appender.out.type=Console appender.out.name=OUT appender.out.target=SYSTEM_"$3" \
+    appender.out.layout.type=PatternLayout 'appender.out.layout.pattern=%p %m (%c)%n%throwable' > "$1"
+}
+
+tool() {
+  local conf=$libs/log4j2-tools.properties
+  [[ -f $conf ]] || quiet "$conf" error ERR
+  exec java -Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.configurationFile="$conf" -cp "$libs/*" "$@"
+}
+
+# properties DIR ID PORT N BASE: server.properties of one node
+properties() {
+  local dir=$1 id=$2 port=$3 n=$4 base=$5 voters="" i
+  for (( i = 0; i < n; i++ )); do voters+="${voters:+,}$((i + 1))@127.0.0.1:$((base + 1000 + i))"; done
+  cat > "$dir/server.properties" <<P
+process.roles=broker,controller
+node.id=$id
+controller.quorum.voters=$voters
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1000))
+advertised.listeners=PLAINTEXT://127.0.0.1:$port
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+log.dirs=$dir/data
+default.replication.factor=$n
+offsets.topic.replication.factor=$n
+transaction.state.log.replication.factor=$n
+transaction.state.log.min.isr=$(( n > 1 ? 2 : 1 ))
+share.coordinator.state.topic.replication.factor=$n
+share.coordinator.state.topic.min.isr=$(( n > 1 ? 2 : 1 ))
+min.insync.replicas=$(( n > 1 ? 2 : 1 ))
+offsets.topic.num.partitions=4
+transaction.state.log.num.partitions=4
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+auto.create.topics.enable=false
+P
+}
+
+launch() {
+  local dir=$1
+  quiet "$dir/log4j2.properties" info OUT
+  if [[ ! -f $dir/data/meta.properties ]]; then
+    java -Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.configurationFile="$dir/log4j2.properties" -cp "$libs/*" \
+      kafka.tools.StorageTool format -t "$cluster" -c "$dir/server.properties" > "$dir/format.log" 2>&1 || { cat "$dir/format.log" >&2; exit 3; }
+  fi
+  # shellcheck disable=SC2086
+  nohup setsid java -Xms"$heap" -Xmx"$heap" ${KAFKA_JVM_OPTS:--XX:+UseSerialGC -XX:TieredStopAtLevel=1} \
+    -Dlog4j2.configurationFile="$dir/log4j2.properties" -cp "$libs/*" kafka.Kafka "$dir/server.properties" \
+    > "$dir/server.out" 2>&1 < /dev/null &
+  echo $! > "$dir/pid"
+}
+
+await() {
+  local dir=$1 i
+  for (( i = 0; i < 1200; i++ )); do
+    if grep -q 'Kafka Server started' "$dir/server.out" 2> /dev/null; then return 0; fi
+    kill -0 "$(cat "$dir/pid")" 2> /dev/null || { tail -20 "$dir/server.out" >&2; exit 3; }
+    sleep 0.05
+  done
+  echo "kafka: not ready after 60 s, see $dir/server.out" >&2
+  exit 3
+}
+
+start() {
+  local root=$1 base=${2:-9092} n=${3:-1} i
+  fetch
+  for (( i = 0; i < n; i++ )); do
+    mkdir -p "$root/node$((i + 1))"
+    properties "$root/node$((i + 1))" $((i + 1)) $((base + i)) "$n" "$base"
+    launch "$root/node$((i + 1))"
+  done
+  for (( i = 0; i < n; i++ )); do await "$root/node$((i + 1))"; done
+  echo "Apache Kafka $version on 127.0.0.1:$base, stop it with: $0 stop $root"
+}
+
+stop() {
+  local f pid i
+  for f in "$1"/node*/pid; do
+    [[ -f $f ]] || continue
+    pid=$(cat "$f")
+    kill "$pid" 2> /dev/null || true
+    for (( i = 0; i < 300; i++ )); do kill -0 "$pid" 2> /dev/null || break; sleep 0.1; done
+    kill -9 "$pid" 2> /dev/null || true
+    rm -f "$f"
+  done
+}
+
+case ${1:-} in
+  fetch) fetch ;;
+  start) start "${2:?DIR}" "${3:-9092}" "${4:-1}" ;;
+  stop) stop "${2:?DIR}" ;;
+  tool) shift; tool "$@" ;;
+  *) sed -n '2,8p' "$0"; exit 2 ;;
+esac

@@ -1,0 +1,47 @@
+# Two commands are enough: "go run ./cmd/wasmstream demo" and "make test".
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: build test test-fast race lint bench guests deps kafka cross fuzz cover
+
+KAFKA_DIR  ?= .cache/kafka
+KAFKA_PORT ?= 9092
+TEST_PORT  ?= 19392
+
+build: ## the binary, bin/wasmstream
+	CGO_ENABLED=0 go build -o bin/wasmstream ./cmd/wasmstream
+
+test: deps lint guests cross ## all that CI runs: installs what is missing, then every test, on kfake and on a real Apache Kafka
+	.ci/with-kafka.sh .cache/kafka-test $(TEST_PORT) go test -tags integration -timeout 25m ./...
+	cd guest-sdk/go && go test ./...
+	cd guest-sdk/rust && CARGO_TARGET_DIR=$(CURDIR)/.cache/rust-native cargo test -q
+	$(MAKE) race
+
+test-fast: ## no real broker, no guest toolchain: three minutes
+	go test -short -timeout 5m ./...
+	cd guest-sdk/go && go test ./...
+
+race: ## the race detector over the packages with goroutines
+	go test -race -short -tags invariants -timeout 15m ./state/... ./host/... ./internal/...
+
+lint: ## gofumpt, vet, staticcheck
+	@out=$$(go tool gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofumpt: $$out"; exit 1; }
+	go vet ./... && go vet -tags integration ./...
+	go tool staticcheck -tags integration ./...
+
+guests: deps ## rebuilds the guests, and proves that the committed modules are current
+	go run ./internal/guestbuild/cmd/guests -check -all
+
+deps: ## what the tests need beside Go: toolchains for guests, Kafka's jars
+	.ci/deps.sh
+
+kafka: ## a real Apache Kafka for people, on 127.0.0.1:$(KAFKA_PORT); stop it with: .ci/kafka.sh stop $(KAFKA_DIR)
+	.ci/kafka.sh start $(KAFKA_DIR) $(KAFKA_PORT)
+
+cross: ## every platform that we build for
+	.ci/cross.sh
+
+bench: ## the benchmarks of the boundary, the state and the task
+	go test -run '^$$' -bench . -benchmem ./host/wasm ./host/stream ./state ./topology/...
+
+cover:
+	go test -short -coverprofile=.cache/cover.out ./... && go tool cover -func=.cache/cover.out | tail -1
