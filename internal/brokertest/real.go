@@ -20,6 +20,16 @@ func Real(t testing.TB) *Broker {
 	return &Broker{Addr: real(t), unique: token()}
 }
 
+// Own starts a broker that no other test sees and that ends with the test.
+func Own(t testing.TB) *Broker {
+	t.Helper()
+	addr, err := start()
+	if err != nil {
+		t.Fatalf("starting Apache Kafka: %v\ninstall what it needs with: make deps", err)
+	}
+	return &Broker{Addr: addr, unique: token()}
+}
+
 var startOnce = sync.OnceValues(start)
 
 func real(t testing.TB) string {
