@@ -207,6 +207,9 @@ func (r *Reader) checkOutput(rec *Record) bool {
 	case KindRecord:
 		return r.checkRecord(rec)
 	case KindError:
+		if rec.Index == NoIndex {
+			return r.fail("ERR-3", "an error record without the index of an input record")
+		}
 		if rec.Dest > uint32(ClassRetry) {
 			return r.fail("ERR-2", "the class of an error record is not 0 to 3")
 		}
