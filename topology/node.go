@@ -32,6 +32,8 @@ type Node struct {
 	// Processor: what runs, and the names of the stores connected to it, sorted.
 	Supplier ProcessorSupplier
 	Stores   []string
+	// Guests are the wasm components that Supplier calls.
+	Guests []GuestUse
 }
 
 // Serde is what the topology must know of a serialised form: whether bytes are valid in it, and which bytes Kafka's
@@ -74,8 +76,10 @@ type InternalTopic struct {
 
 // Subtopology is a set of nodes connected by edges and stores: the unit that tasks are made of.
 type Subtopology struct {
-	ID    int
-	Nodes []*Node // in topological order, sources first
+	ID int
+	// ApplicationID is the prefix of the internal names.
+	ApplicationID string
+	Nodes         []*Node // in topological order, sources first
 	// Stores in the order in which the topology names them.
 	Stores []*StoreSpec
 	// SourceTopics and SinkTopics with internal names decorated.
@@ -85,4 +89,8 @@ type Subtopology struct {
 	// Changelogs by decorated name; ChangelogStores maps that name to the store's name.
 	Changelogs      map[string]InternalTopic
 	ChangelogStores map[string]string
+	// SourcePatterns are the regular expressions among the sources; the topics they match are known at run time.
+	SourcePatterns []string
+	// CopartitionGroups are sets of source topics, decorated, that must have equal partition counts.
+	CopartitionGroups [][]string
 }

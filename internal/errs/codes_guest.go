@@ -27,6 +27,11 @@ var (
 		Explanation: "The answer of a guest could not be read: an offset outside its frame, an index that is not in the input, an unknown flag. Its instance was dropped and the transaction aborted.",
 		Remedy:      "Check the module with wasmstream module tck F.wasm.",
 	}
+	GuestAnswer = Code{
+		ID: "E-GUEST-ANSWER", Exit: ExitRuntime, Title: "A function gave an answer that its operator does not allow",
+		Explanation: "A mapValues answers each record exactly once and leaves its key alone, a flatMapValues leaves the key alone, a foreach answers nothing. The guest's answer was well formed but broke such a rule; nothing of the frame was written.",
+		Remedy:      "Correct the function named in the message, or use the operator that allows what it does (map, flatMap, process).",
+	}
 	GuestOpen = Code{
 		ID: "E-GUEST-OPEN", Exit: ExitRuntime, Title: "A guest refused to start",
 		Explanation: "Instantiating the module or opening the component failed.",
@@ -35,5 +40,5 @@ var (
 )
 
 func guestCodes() []Code {
-	return []Code{GuestTrap, GuestBudget, GuestMemory, GuestError, GuestContract, GuestOpen}
+	return []Code{GuestTrap, GuestBudget, GuestMemory, GuestError, GuestContract, GuestAnswer, GuestOpen}
 }

@@ -22,6 +22,11 @@ var (
 		Explanation: "The broker refused a record and the production handler did not say to go on.",
 		Remedy:      "Correct what the broker's error names.",
 	}
+	RecordExpression = Code{
+		ID: "E-RECORD-EXPRESSION", Exit: ExitRuntime, Title: "An expression failed on a record",
+		Explanation: "A field was missing, a type was not what the expression needs, or its cost went over the limit. The record is handled as a guest's error would be.",
+		Remedy:      "Guard the expression, e.g. has(value.field) && ..., or value == null ? ... : ....",
+	}
 	RecordFormat = Code{
 		ID: "E-RECORD-FORMAT", Exit: ExitInput, Title: "A line or a value does not fit the type asked for",
 		Explanation: "--key and --value give the type of the bytes: a long is 8 bytes, big-endian.",
@@ -30,5 +35,5 @@ var (
 )
 
 func recordCodes() []Code {
-	return []Code{RecordDeserialization, RecordTimestamp, RecordTooLarge, RecordProduction, RecordFormat}
+	return []Code{RecordDeserialization, RecordTimestamp, RecordTooLarge, RecordProduction, RecordExpression, RecordFormat}
 }

@@ -27,6 +27,21 @@ var (
 		Explanation: "Without a source no record ever arrives.",
 		Remedy:      "Add a stream operator with the topics to read.",
 	}
+	TopologyDuplicateName = Code{
+		ID: "E-TOPOLOGY-DUPLICATE-NAME", Exit: ExitInput, Title: "Two nodes have the same name",
+		Explanation: "Names of nodes are unique in a topology, given ones and generated ones together.",
+		Remedy:      "Give one of the two another name.",
+	}
+	TopologyStoreClash = Code{
+		ID: "E-TOPOLOGY-STORE-CLASH", Exit: ExitInput, Title: "Two stores have the same name",
+		Explanation: "A store's name also names its changelog topic, so it is unique in an application.",
+		Remedy:      "Give one of the two stores another name (Materialized, or stores in the file).",
+	}
+	TopologyTopicTaken = Code{
+		ID: "E-TOPOLOGY-TOPIC-TAKEN", Exit: ExitInput, Title: "Two sources read the same topic",
+		Explanation: "A topic belongs to one source. The DSL joins sources of exactly the same topics by itself; overlapping lists and patterns it cannot.",
+		Remedy:      "Read the topic once and use that stream twice.",
+	}
 	TopologyExpression = Code{
 		ID: "E-TOPOLOGY-EXPRESSION", Exit: ExitInput, Title: "An expression does not compile",
 		Explanation: "Expressions are CEL over key, value, headers and timestamp, typed by the serdes at that place.",
@@ -35,5 +50,6 @@ var (
 )
 
 func topologyCodes() []Code {
-	return []Code{TopologyInvalid, TopologyUnknownNode, TopologyCycle, TopologyNotConnected, TopologyNoSource, TopologyExpression}
+	return []Code{TopologyInvalid, TopologyUnknownNode, TopologyCycle, TopologyNotConnected, TopologyNoSource,
+		TopologyDuplicateName, TopologyStoreClash, TopologyTopicTaken, TopologyExpression}
 }
