@@ -1,0 +1,171 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+)
+
+// TopicSpec is a topic to be created.
+type TopicSpec struct {
+	Name string
+	// Partitions and Replication: -1 is the broker's default.
+	Partitions  int32
+	Replication int16
+	Configs     map[string]string
+}
+
+// Topic is a topic as the cluster describes it. The names of the fields in JSON are a contract.
+type Topic struct {
+	Name        string            `json:"topic"`
+	ID          string            `json:"topic_id,omitempty"`
+	Internal    bool              `json:"internal,omitempty"`
+	Replication int               `json:"replication_factor"`
+	Configs     map[string]string `json:"configs"` // those that were set on the topic
+	Partitions  []Partition       `json:"partitions"`
+}
+
+// Partition is one partition of a Topic.
+type Partition struct {
+	ID       int32   `json:"partition"`
+	Leader   int32   `json:"leader"`
+	Replicas []int32 `json:"replicas"`
+	ISR      []int32 `json:"isr"`
+}
+
+// CreateTopic creates a topic. Unknown settings of a topic are an error with the nearest name, before the broker is
+// asked, since some brokers take them without a word.
+func CreateTopic(ctx context.Context, adm *kadm.Client, t TopicSpec) error {
+	if err := CheckTopicConfigs(t.Name, t.Configs); err != nil {
+		return err
+	}
+	configs := map[string]*string{}
+	for k, v := range t.Configs {
+		configs[k] = kmsg.StringPtr(v)
+	}
+	resp, err := adm.CreateTopic(ctx, t.Partitions, t.Replication, configs, t.Name)
+	if err == nil {
+		return nil
+	}
+	explained := Explain(err, t.Name, "creating the topic with "+strconv.Itoa(int(t.Partitions))+" partitions and "+strconv.Itoa(int(t.Replication))+" replicas")
+	var coded *errs.Error
+	if resp.ErrMessage != "" && errors.As(explained, &coded) {
+		return coded.WithCause(errors.New(resp.ErrMessage))
+	}
+	return explained
+}
+
+// CheckTopicConfigs tells of settings that Kafka's topics do not have.
+func CheckTopicConfigs(topic string, configs map[string]string) error {
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(configs)) {
+		if !slices.Contains(TopicKeys(), name) {
+			faults = append(faults, errs.ConfigUnknownKey.New(topic, strconv.Quote(name)+" is not a setting of a topic", errs.DidYouMean(name, TopicKeys())))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// DeleteTopics deletes topics and joins the errors of those that could not be.
+func DeleteTopics(ctx context.Context, adm *kadm.Client, topics ...string) error {
+	if len(topics) == 0 {
+		return nil
+	}
+	responses, err := adm.DeleteTopics(ctx, topics...)
+	if err != nil {
+		return Explain(err, "", "deleting topics")
+	}
+	var faults []error
+	for _, r := range responses.Sorted() {
+		faults = append(faults, Explain(r.Err, r.Topic, "deleting the topic"))
+	}
+	return errors.Join(faults...)
+}
+
+// ListTopics lists the names of all topics, those of the broker itself only when internal is set.
+func ListTopics(ctx context.Context, adm *kadm.Client, internal bool) ([]string, error) {
+	list := adm.ListTopics
+	if internal {
+		list = adm.ListTopicsWithInternal
+	}
+	details, err := list(ctx)
+	if err != nil {
+		return nil, Explain(err, "", "listing topics")
+	}
+	return details.Names(), nil
+}
+
+// DescribeTopics describes the topics named, or all when none is named. A topic that is missing is an error with the
+// nearest name that is there.
+func DescribeTopics(ctx context.Context, adm *kadm.Client, names ...string) ([]Topic, error) {
+	details, err := adm.ListTopics(ctx, names...)
+	if err != nil {
+		return nil, Explain(err, "", "describing topics")
+	}
+	var topics []Topic
+	var faults []error
+	for _, d := range details.Sorted() {
+		if d.Err != nil {
+			faults = append(faults, missing(ctx, adm, d.Topic, d.Err))
+			continue
+		}
+		topics = append(topics, describe(d))
+	}
+	if err := errors.Join(faults...); err != nil || len(topics) == 0 {
+		return nil, err
+	}
+	return topics, fillConfigs(ctx, adm, topics)
+}
+
+func describe(d kadm.TopicDetail) Topic {
+	t := Topic{Name: d.Topic, Internal: d.IsInternal, Configs: map[string]string{}, Replication: d.Partitions.NumReplicas()}
+	if d.ID != (kadm.TopicID{}) {
+		t.ID = d.ID.String()
+	}
+	for _, p := range d.Partitions.Sorted() {
+		t.Partitions = append(t.Partitions, Partition{ID: p.Partition, Leader: p.Leader, Replicas: p.Replicas, ISR: p.ISR})
+	}
+	return t
+}
+
+func fillConfigs(ctx context.Context, adm *kadm.Client, topics []Topic) error {
+	names := make([]string, len(topics))
+	byName := map[string]map[string]string{}
+	for i, t := range topics {
+		names[i], byName[t.Name] = t.Name, t.Configs
+	}
+	described, err := adm.DescribeTopicConfigs(ctx, names...)
+	if err != nil {
+		return Explain(err, "", "describing the topics' settings")
+	}
+	for _, r := range described {
+		for _, c := range r.Configs {
+			if c.Source == kmsg.ConfigSourceDynamicTopicConfig && byName[r.Name] != nil {
+				byName[r.Name][c.Key] = c.MaybeValue()
+			}
+		}
+	}
+	return nil
+}
+
+// missing explains the error of one topic; for one that is not there it looks for the nearest name.
+func missing(ctx context.Context, adm *kadm.Client, topic string, err error) error {
+	if !errors.Is(err, kerr.UnknownTopicOrPartition) && !errors.Is(err, kerr.InvalidTopicException) {
+		return Explain(err, topic, "describing the topic")
+	}
+	fix := "create it: wasmstream topic create " + topic
+	if all, err := adm.ListTopics(ctx); err == nil {
+		if nearest := errs.Nearest(topic, all.Names()); nearest != "" {
+			fix = `did you mean "` + nearest + `"? Otherwise ` + fix
+		}
+	}
+	return errs.TopicMissing.New(topic, "the topic does not exist", fix)
+}
