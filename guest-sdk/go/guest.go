@@ -1,0 +1,123 @@
+package wasmstream
+
+// The functions behind the exports, in terms of slices; exports.go gives them the form of the boundary.
+
+// The answer of the current call. One for all handles: the host copies it before it calls again.
+var out output
+
+// handles are the open components by handle; closed ones are nil.
+var handles []*Context
+
+// inbound is where the host writes frames.
+var inbound []byte
+
+// reserve returns room for n bytes, valid until the next call of reserve.
+func reserve(n int) []byte {
+	if n > len(inbound) {
+		inbound = aligned(max(n, 2*len(inbound), 64<<10))
+	}
+	return inbound
+}
+
+// openComponent opens the component that the frame names and returns its handle or an error number.
+func openComponent(frame []byte) int32 {
+	ctx := new(Context)
+	name, ok := ctx.readOpen(frame)
+	if !ok {
+		return refuse(ErrInvalidArg, "not an open frame")
+	}
+	ctx.component = findComponent(name)
+	if ctx.component == nil {
+		return refuse(ErrNotFound, "no component "+name)
+	}
+	if err := ctx.component.open(ctx); err != nil {
+		return refuse(ErrUnknown, err.Error())
+	}
+	handles = append(handles, ctx)
+	return int32(len(handles) - 1)
+}
+
+// refuse tells the host why a call as a whole fails, and returns code.
+func refuse(code Errno, message string) int32 {
+	hostSetError(-1, uint32(ClassFail), message)
+	return int32(code)
+}
+
+func contextOf(handle int32) *Context {
+	if handle < 0 || int(handle) >= len(handles) {
+		return nil
+	}
+	return handles[handle]
+}
+
+// processFrame answers a frame of records.
+func processFrame(handle int32, frame []byte) ([]byte, int32) {
+	ctx := contextOf(handle)
+	if ctx == nil {
+		return nil, refuse(ErrInvalidArg, "no such handle")
+	}
+	var r frameReader
+	if !r.open(frame) {
+		return nil, refuse(ErrCorrupt, "not a frame")
+	}
+	out.reset()
+	ctx.frame, ctx.busy = frame, true
+	for r.left > 0 {
+		r.read(&ctx.in)
+		if err := ctx.apply(ctx); err != nil {
+			out.fail(ctx.in.index, classOf(err), err.Error())
+		}
+	}
+	ctx.frame, ctx.busy = nil, false
+	return out.result()
+}
+
+// punctuate answers a timer.
+func punctuate(handle, timer int32, time int64) ([]byte, int32) {
+	return answer(handle, func(ctx *Context) error {
+		if p, ok := ctx.processor.(Punctuator); ok {
+			return p.Punctuate(ctx, Timer(timer), time)
+		}
+		return nil
+	})
+}
+
+// flush answers the end of an epoch.
+func flush(handle int32, epoch int64) ([]byte, int32) {
+	return answer(handle, func(ctx *Context) error {
+		ctx.epoch = epoch
+		if f, ok := ctx.processor.(Flusher); ok {
+			return f.Flush(ctx)
+		}
+		return nil
+	})
+}
+
+// answer runs a call that has no input records.
+func answer(handle int32, call func(*Context) error) ([]byte, int32) {
+	ctx := contextOf(handle)
+	if ctx == nil {
+		return nil, refuse(ErrInvalidArg, "no such handle")
+	}
+	out.reset()
+	if err := call(ctx); err != nil {
+		return nil, refuse(ErrUnknown, err.Error())
+	}
+	return out.result()
+}
+
+// closeComponent ends a handle.
+func closeComponent(handle int32) int32 {
+	ctx := contextOf(handle)
+	if ctx == nil {
+		return refuse(ErrInvalidArg, "no such handle")
+	}
+	handles[handle] = nil
+	if ctx.processor == nil {
+		return 0
+	}
+	if err := ctx.processor.Close(); err != nil {
+		return refuse(ErrUnknown, err.Error())
+	}
+	return 0
+}

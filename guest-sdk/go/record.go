@@ -1,0 +1,150 @@
+package wasmstream
+
+import "unsafe"
+
+// Record is a record on its way through a component. As input its slices are borrowed and read-only; a component may
+// set the fields of the record it is given to other slices.
+type Record struct {
+	// Key and Value are the serialised bytes: nil is Kafka's null, an empty slice that is not nil is an empty value.
+	// A part that the component does not want (Wants) is nil, and stays what it is when the record is handed on.
+	Key, Value []byte
+	// Headers are the record's headers, in order.
+	Headers Headers
+	// Timestamp is in milliseconds since the epoch.
+	Timestamp int64
+
+	offset    int64
+	partition int32
+	index     uint32
+}
+
+// Offset is the offset of the source record behind this one, -1 if there is none.
+func (r *Record) Offset() int64 { return r.offset }
+
+// Partition is the partition of the source record behind this one, -1 if there is none.
+func (r *Record) Partition() int32 { return r.partition }
+
+// Headers is a list of record headers in the form of the boundary. The zero value is an empty list.
+type Headers struct {
+	block []byte
+	count int
+}
+
+// Len is the number of headers.
+func (h Headers) Len() int { return h.count }
+
+// All calls yield with each header in order until it returns false; it has the form of a range function. A null value
+// is nil.
+func (h Headers) All(yield func(key, value []byte) bool) {
+	for block := h.block; len(block) > 0; {
+		var k, v []byte
+		k, v, block = nextPair(block)
+		if !yield(k, v) {
+			return
+		}
+	}
+}
+
+// Last is the value of the last header called key, as Kafka's lastHeader. ok tells whether there is one.
+func (h Headers) Last(key string) (value []byte, ok bool) {
+	for block := h.block; len(block) > 0; {
+		var k, v []byte
+		k, v, block = nextPair(block)
+		if string(k) == key {
+			value, ok = v, true
+		}
+	}
+	return value, ok
+}
+
+// HeaderBuilder makes Headers in a buffer that is used again after Reset.
+type HeaderBuilder struct {
+	h Headers
+}
+
+// Reset empties the list. Headers made before are overwritten by the next Add.
+func (b *HeaderBuilder) Reset() { b.h.block, b.h.count = b.h.block[:0], 0 }
+
+// AddAll appends all of h.
+func (b *HeaderBuilder) AddAll(h Headers) {
+	b.h.block = append(b.h.block, h.block...)
+	b.h.count += h.count
+}
+
+// Add appends one header; a nil value is null.
+func (b *HeaderBuilder) Add(key string, value []byte) {
+	b.h.block = appendPair(b.h.block, unsafe.Slice(unsafe.StringData(key), len(key)), value)
+	b.h.count++
+}
+
+// Headers is the list so far, valid until the next Reset.
+func (b *HeaderBuilder) Headers() Headers { return b.h }
+
+// frameReader walks over the records of an input frame.
+type frameReader struct {
+	next   unsafe.Pointer
+	recHdr uintptr
+	left   uint32
+	index  uint32
+}
+
+// openFrame is false if frame is no frame.
+func (f *frameReader) open(frame []byte) bool {
+	if len(frame) < frameHdrSize {
+		return false
+	}
+	p := unsafe.Pointer(unsafe.SliceData(frame))
+	if load32(p, 0) != frameMagic || int(load32(p, frameLenAt)) != len(frame) {
+		return false
+	}
+	hdr := load16(p, 4)
+	f.next = unsafe.Add(p, uintptr(hdr))
+	f.recHdr = uintptr(load16(p, 6))
+	f.left = load32(p, frameCountAt)
+	f.index = 0
+	return true
+}
+
+// read decodes the next record into rec. The caller knows that left > 0.
+func (f *frameReader) read(rec *Record) {
+	p := f.next
+	lens := load64(p, 0)
+	klen := uint32(lens >> 32)
+	vlen, hlen := load32(p, recValueLenAt), load32(p, recHdrsLenAt)
+	rec.Timestamp = int64(load64(p, recTimestampAt))
+	rec.offset = int64(load64(p, recOffsetAt))
+	rec.partition = int32(load32(p, recPartitionAt))
+	rec.index = f.index
+
+	q := unsafe.Add(p, f.recHdr)
+	rec.Key = view(q, klen)
+	q = unsafe.Add(q, pad8(len(rec.Key)))
+	rec.Value = view(q, vlen)
+	rec.Headers = Headers{}
+	if hlen != 0 {
+		q = unsafe.Add(q, pad8(len(rec.Value)))
+		rec.Headers = Headers{block: unsafe.Slice((*byte)(q), int(hlen)), count: int(load16(p, recHdrCountAt))}
+	}
+	f.index++
+	f.left--
+	if f.left != 0 {
+		f.next = unsafe.Add(p, uintptr(uint32(lens)))
+	}
+}
+
+// topic is the topic that the frame's records were read from, or "" if the host does not say.
+func frameTopic(frame []byte) []byte {
+	p := unsafe.Pointer(unsafe.SliceData(frame))
+	if load32(p, frameFlagsAt)&frameHasAux == 0 {
+		return nil
+	}
+	off, n := load32(p, frameAuxOffAt), load32(p, frameAuxLenAt)
+	for block := frame[off : off+n]; len(block) > 0; {
+		var k, v []byte
+		k, v, block = nextPair(block)
+		if string(k) == "topic" {
+			return v
+		}
+	}
+	return nil
+}
