@@ -18,8 +18,8 @@ const module = "github.com/wasmstream/wasmstream/"
 var levels = map[string]int{
 	"abi": 0, "internal/errs": 0,
 	"state": 1, "topology": 1, "topology/dsl": 1, "topology/expr": 1, "topology/spec": 1, "connectors": 1,
-	"internal/streamsconfig": 1, "docs": 0,
-	"host/wasm": 2, "host/tenant": 2, "internal/kafka": 2, "internal/metrics": 2, "internal/guestbuild": 2,
+	"docs": 0,
+	"host/wasm": 2, "host/tenant": 2, "internal/kafka": 2, "internal/streamsconfig": 2, "internal/metrics": 2, "internal/guestbuild": 2,
 	"host/stream": 3, "host/connect": 3, "host/registry": 3,
 	"host/rest": 4, "internal/bench": 6,
 	"host": 5,
@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"topology/expr":          {"topology"},
 	"topology/dsl":           {"topology", "topology/expr", "state"},
 	"topology/spec":          {"topology", "topology/dsl", "topology/expr", "state"},
-	"internal/streamsconfig": {"topology"},
+	"internal/streamsconfig": {"internal/kafka"},
 	"internal/kafka":         {"internal/metrics"},
 	"cmd":                    {"internal/bench"},
 }

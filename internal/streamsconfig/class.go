@@ -1,0 +1,33 @@
+package streamsconfig
+
+import "strings"
+
+// simpleClass is a class name without its package; a nested class keeps its outer one, as in Outer$Inner.
+func simpleClass(name string) string {
+	return name[strings.LastIndexByte(name, '.')+1:]
+}
+
+// canonicalClass turns what a user wrote for a class into Kafka's name without the package: the full name, the short
+// one, or log-and-fail and log-and-continue for handlers.
+func canonicalClass(key, value string) string {
+	processing := strings.HasPrefix(key, "processing.")
+	switch strings.ToLower(value) {
+	case "log-and-fail":
+		if processing {
+			return ProcessingLogAndFail
+		}
+		return LogAndFail
+	case "log-and-continue":
+		if processing {
+			return ProcessingLogAndContinue
+		}
+		return LogAndContinue
+	}
+	short := simpleClass(value)
+	for _, nested := range []string{RocksDBSuppliers, InMemorySuppliers} {
+		if _, inner, _ := strings.Cut(nested, "$"); short == inner {
+			return nested
+		}
+	}
+	return short
+}

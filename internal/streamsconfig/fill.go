@@ -1,0 +1,119 @@
+package streamsconfig
+
+import (
+	"errors"
+	"regexp"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/internal/kafka"
+	"github.com/wasmstream/wasmstream/topology"
+)
+
+// applicationName is what Kafka takes in the names of topics, which application.id becomes a part of.
+var applicationName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)
+
+// fill sets the typed fields from the checked values and reports what does not go together.
+func (c *Config) fill() error {
+	c.ApplicationID = c.values["application.id"].Value
+	c.BootstrapServers = kafka.SplitList(c.values["bootstrap.servers"].Value)
+	c.ClientID = c.values["client.id"].Value
+	c.StateDir = c.values["state.dir"].Value
+	c.TimestampExtractor = c.values["default.timestamp.extractor"].Value
+	c.ExactlyOnce = c.values["processing.guarantee"].Value == ExactlyOnceV2
+	c.NumStreamThreads = int(c.number("num.stream.threads"))
+	c.CommitInterval = c.duration("commit.interval.ms")
+	c.PollTimeout = c.duration("poll.ms")
+	c.TaskTimeout = c.duration("task.timeout.ms")
+	c.BufferedRecords = int(c.number("buffered.records.per.partition"))
+	c.CacheBytes = c.number("statestore.cache.max.bytes")
+	c.InMemoryStores = c.inMemory()
+	c.ReplicationFactor = int16(c.number("replication.factor"))
+	c.RepartitionPurgeInterval = c.duration("repartition.purge.interval.ms")
+	c.StateCleanupDelay = c.duration("state.cleanup.delay.ms")
+	c.ContinueOnDeserialization = c.values["deserialization.exception.handler"].Value == LogAndContinue
+	c.ContinueOnProcessing = c.values["processing.exception.handler"].Value == ProcessingLogAndContinue
+	c.fillWasm()
+	return errors.Join(c.fillSerdes(), c.checkNames(), c.checkClients())
+}
+
+// inMemory: dsl.store.suppliers.class wins over default.dsl.store where it is set.
+func (c *Config) inMemory() bool {
+	if c.values["dsl.store.suppliers.class"].Origin != "default" {
+		return c.values["dsl.store.suppliers.class"].Value == InMemorySuppliers
+	}
+	return c.values["default.dsl.store"].Value == "in_memory"
+}
+
+func (c *Config) fillWasm() {
+	c.Wasm = WasmLimits{
+		CacheDir:      c.values["wasm.cache.dir"].Value,
+		CallTimeout:   c.duration("wasm.call.timeout.ms"),
+		FuelMax:       uint64(c.number("wasm.fuel.max")),
+		FuelPerByte:   uint64(c.number("wasm.fuel.per.byte")),
+		FuelPerFrame:  uint64(c.number("wasm.fuel.per.frame")),
+		FuelPerRecord: uint64(c.number("wasm.fuel.per.record")),
+		MemoryBytes:   uint64(c.number("wasm.memory.max.bytes")),
+		StackBytes:    uint64(c.number("wasm.stack.max.bytes")),
+	}
+}
+
+func (c *Config) fillSerdes() error {
+	key, errKey := c.serde("default.key.serde")
+	value, errValue := c.serde("default.value.serde")
+	c.KeySerde, c.ValueSerde = key, value
+	return errors.Join(errKey, errValue)
+}
+
+func (c *Config) serde(key string) (topology.Serde, error) {
+	e, set := c.values[key]
+	if !set || e.Value == "" {
+		return topology.Bytes, nil
+	}
+	s, err := topology.SerdeByName(e.Value)
+	if err != nil {
+		return nil, errs.ConfigInvalid.New(e.Origin, key+`: unknown serde "`+e.Value+`"`, errs.DidYouMean(e.Value, topology.SerdeNames()))
+	}
+	return s, nil
+}
+
+func (c *Config) checkNames() error {
+	if e := c.values["application.id"]; !applicationName.MatchString(e.Value) || e.Value == "." || e.Value == ".." {
+		return errs.ConfigInvalid.New(e.Origin, `application.id: want letters, digits, '.', '_' and '-', at most 200 (got "`+e.Value+`")`, "it becomes part of topic names")
+	}
+	return nil
+}
+
+// checkClients has the clients' properties checked as a whole, so that what does not go together shows at once.
+func (c *Config) checkClients() error {
+	var faults []error
+	for _, r := range []Role{MainConsumer, RestoreConsumer, Producer, Admin} {
+		_, err := kafka.Options(r.kind(), c.Client(r), r.String())
+		faults = append(faults, err)
+	}
+	e := c.values["producer.enable.idempotence"]
+	if plain, ok := c.values["enable.idempotence"]; e.Key == "" && ok {
+		e = plain
+	}
+	if c.ExactlyOnce && e.Value == "false" {
+		faults = append(faults, errs.ConfigInvalid.New(e.Origin, e.Key+": exactly_once_v2 needs the idempotent producer", "remove the key"))
+	}
+	return firstOfEach(faults)
+}
+
+// firstOfEach joins errors that differ in more than the client they were found for.
+func firstOfEach(faults []error) error {
+	seen := map[string]bool{}
+	var all []error
+	for _, err := range errs.Flatten(errors.Join(faults...)) {
+		var coded *errs.Error
+		what := err.Error()
+		if errors.As(err, &coded) {
+			what = coded.Code + coded.What
+		}
+		if !seen[what] {
+			seen[what] = true
+			all = append(all, err)
+		}
+	}
+	return errors.Join(all...)
+}

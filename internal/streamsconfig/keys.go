@@ -1,0 +1,203 @@
+package streamsconfig
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/wasmstream/wasmstream/internal/kafka"
+)
+
+// Reasons that several keys share.
+const (
+	noJava     = "names a Java class; there is no JVM to load it"
+	noStandbys = "state is restored from the changelog; there are no standby or warm-up replicas to place"
+	noRacks    = "concerns the placement of standby replicas by rack, and there are none"
+	noWindows  = "concerns windowed serdes of Kafka's console clients"
+	newerKafka = "comes with a release of Kafka after 4.3.1, whose settings are followed"
+)
+
+// class names of handlers and extractors, without Kafka's packages.
+const (
+	LogAndFail                  = "LogAndFailExceptionHandler"
+	LogAndContinue              = "LogAndContinueExceptionHandler"
+	ProcessingLogAndFail        = "LogAndFailProcessingExceptionHandler"
+	ProcessingLogAndContinue    = "LogAndContinueProcessingExceptionHandler"
+	ProductionDefault           = "DefaultProductionExceptionHandler"
+	FailOnInvalidTimestamp      = "FailOnInvalidTimestamp"
+	LogAndSkipOnInvalid         = "LogAndSkipOnInvalidTimestamp"
+	UsePartitionTimeOnInvalid   = "UsePartitionTimeOnInvalidTimestamp"
+	WallclockTimestampExtractor = "WallclockTimestampExtractor"
+	RocksDBSuppliers            = "BuiltInDslStoreSuppliers$RocksDBDslStoreSuppliers"
+	InMemorySuppliers           = "BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers"
+)
+
+// Guarantees.
+const (
+	AtLeastOnce   = "at_least_once"
+	ExactlyOnceV2 = "exactly_once_v2"
+)
+
+// Keys lists the settings of Kafka Streams, sorted by name: the 74 of Kafka 4.3.1, and those 5 of later releases that
+// documentation found on the net may name.
+func Keys() []kafka.Key {
+	keys := slices.Concat(applicationKeys(), handlerKeys(), runtimeKeys(), stateKeys(), placementKeys(), connectionKeys(), newerKeys())
+	slices.SortFunc(keys, func(a, b kafka.Key) int { return strings.Compare(a.Name, b.Name) })
+	return keys
+}
+
+func text(name, def, note string) kafka.Key {
+	return kafka.Key{Name: name, Type: kafka.String, Default: def, Note: note}
+}
+
+func typed(t kafka.Type, name, def, note string) kafka.Key {
+	return kafka.Key{Name: name, Type: t, Default: def, Note: note}
+}
+
+// number is a key of type t that is at least low.
+func number(t kafka.Type, name, def string, low float64, note string) kafka.Key {
+	return kafka.Key{Name: name, Type: t, Default: def, Bounded: true, Min: low, Max: 1e300, Note: note}
+}
+
+func oneOf(k kafka.Key, values ...string) kafka.Key {
+	k.OneOf = values
+	return k
+}
+
+func refused(k kafka.Key) kafka.Key {
+	k.Answer = kafka.Refused
+	return k
+}
+
+func applicationKeys() []kafka.Key {
+	return []kafka.Key{
+		text("application.id", kafka.Required, "names the group, the internal topics and the folder under state.dir"),
+		typed(kafka.List, "bootstrap.servers", kafka.Required, "host:port of one or more brokers"),
+		text("client.id", "", "prefix of the ids of the clients; application.id and the process id when empty"),
+		refused(text("application.server", "", "is for interactive queries across processes, which are not served")),
+		typed(kafka.Class, "default.key.serde", kafka.Null, "bytes when unset; a short name (string, long, ...) or Kafka's class"),
+		typed(kafka.Class, "default.value.serde", kafka.Null, "bytes when unset; a short name (string, long, ...) or Kafka's class"),
+		refused(typed(kafka.Class, "default.list.key.serde.inner", kafka.Null, "list serdes are not read")),
+		refused(typed(kafka.Class, "default.list.key.serde.type", kafka.Null, "list serdes are not read")),
+		refused(typed(kafka.Class, "default.list.value.serde.inner", kafka.Null, "list serdes are not read")),
+		refused(typed(kafka.Class, "default.list.value.serde.type", kafka.Null, "list serdes are not read")),
+		oneOf(typed(kafka.Class, "default.timestamp.extractor", FailOnInvalidTimestamp, "where a record's time comes from"),
+			FailOnInvalidTimestamp, LogAndSkipOnInvalid, UsePartitionTimeOnInvalid, WallclockTimestampExtractor),
+		refused(typed(kafka.Boolean, "ensure.explicit.internal.resource.naming", "false", "names of internal topics and stores are generated as Kafka generates them; describe shows them")),
+		refused(typed(kafka.Class, "processor.wrapper.class", "NoOpProcessorWrapper", noJava)),
+		refused(oneOf(text("topology.optimization", "none", "topologies run as they are written"),
+			"none", "all", "reuse.ktable.source.topics*", "merge.repartition.topics*", "single.store.self.join*")),
+		refused(typed(kafka.Long, "window.size.ms", kafka.Null, noWindows)),
+		refused(text("windowed.inner.class.serde", kafka.Null, noWindows)),
+	}
+}
+
+func handlerKeys() []kafka.Key {
+	deserialization := "what to do with a record that cannot be deserialised; log-and-fail and log-and-continue are short names"
+	production := "what to do with a record that the broker refuses: the default handler fails"
+	return []kafka.Key{
+		oneOf(typed(kafka.Class, "deserialization.exception.handler", LogAndFail, deserialization), LogAndFail, LogAndContinue),
+		oneOf(typed(kafka.Class, "default.deserialization.exception.handler", LogAndFail, "deprecated name of deserialization.exception.handler"), LogAndFail, LogAndContinue),
+		oneOf(typed(kafka.Class, "processing.exception.handler", ProcessingLogAndFail, "what to do with a record that a guest or an expression fails on"), ProcessingLogAndFail, ProcessingLogAndContinue),
+		refused(typed(kafka.Boolean, "processing.exception.handler.global.enabled", "false", "there are no global stores to process")),
+		oneOf(typed(kafka.Class, "production.exception.handler", ProductionDefault, production), ProductionDefault),
+		oneOf(typed(kafka.Class, "default.production.exception.handler", ProductionDefault, "deprecated name of production.exception.handler"), ProductionDefault),
+		refused(text("errors.dead.letter.queue.topic.name", kafka.Null, "records that fail are skipped and counted or stop the application; none are set aside")),
+	}
+}
+
+func runtimeKeys() []kafka.Key {
+	return []kafka.Key{
+		number(kafka.Int, "buffered.records.per.partition", "1000", 1, "the most records of a partition that wait in memory"),
+		number(kafka.Long, "commit.interval.ms", "30000", 0, "how often results are committed; 100 under exactly_once_v2 when unset"),
+		refused(oneOf(text("group.protocol", "classic", "our own assignor runs in the group's leader, which is the classic protocol"), "classic", "streams")),
+		refused(number(kafka.Long, "log.summary.interval.ms", "120000", -1, "what it would log is served as metrics")),
+		refused(number(kafka.Long, "max.task.idle.ms", "0", -1, "tasks wait as with 0: while the broker has records of an empty partition, not longer")),
+		refused(typed(kafka.List, "metric.reporters", "org.apache.kafka.common.metrics.JmxReporter", noJava+"; metrics are served as Prometheus reads them")),
+		refused(number(kafka.Int, "metrics.num.samples", "2", 1, "metrics are counters and histograms; the reader computes rates")),
+		refused(number(kafka.Long, "metrics.sample.window.ms", "30000", 0, "metrics are counters and histograms; the reader computes rates")),
+		refused(oneOf(text("metrics.recording.level", "INFO", "all metrics are always recorded"), "INFO", "DEBUG", "TRACE")),
+		oneOf(text("built.in.metrics.version", "latest", "there is one version"), "latest"),
+		typed(kafka.Boolean, "enable.metrics.push", "true", "clients push their metrics when the broker asks for them (KIP-714)"),
+		number(kafka.Int, "num.stream.threads", "1", 1, "threads, each with its own consumer, producer and tasks"),
+		number(kafka.Long, "poll.ms", "100", 0, "how long a thread without work waits for input"),
+		oneOf(text("processing.guarantee", AtLeastOnce, "exactly_once_v2 writes results, state and offsets in one transaction"), AtLeastOnce, ExactlyOnceV2),
+		number(kafka.Long, "repartition.purge.interval.ms", "30000", 0, "how often records that are done with are deleted from repartition topics"),
+		number(kafka.Int, "replication.factor", "-1", -1, "of internal topics; -1 is the broker's default"),
+		number(kafka.Long, "task.timeout.ms", "300000", 0, "how long a task may fail to get on before the thread stops"),
+		refused(text("upgrade.from", kafka.Null, "is for rolling upgrades between releases of Kafka Streams")),
+		refused(typed(kafka.Class, "default.client.supplier", "DefaultKafkaClientSupplier", noJava)),
+		refused(typed(kafka.List, "config.providers", "", noJava+"; write ${env:NAME} or ${file:path}")),
+	}
+}
+
+func stateKeys() []kafka.Key {
+	return []kafka.Key{
+		text("state.dir", "/tmp/kafka-streams", "local state; ours lies in a folder of its own beside Java's"),
+		number(kafka.Long, "statestore.cache.max.bytes", "10485760", 0, "record caches of all threads together; 0 forwards every update"),
+		number(kafka.Long, "cache.max.bytes.buffering", "10485760", 0, "deprecated name of statestore.cache.max.bytes"),
+		oneOf(text("default.dsl.store", "rocksDB", "deprecated for dsl.store.suppliers.class; rocksDB is a store on disk, kept by Pebble"), "rocksDB", "in_memory"),
+		oneOf(typed(kafka.Class, "dsl.store.suppliers.class", RocksDBSuppliers, "stores of the DSL on disk, kept by Pebble, or in memory"), RocksDBSuppliers, InMemorySuppliers),
+		refused(oneOf(text("dsl.store.format", "DEFAULT", "stores keep values and timestamps, not headers"), "DEFAULT", "HEADERS")),
+		refused(typed(kafka.Class, "rocksdb.config.setter", kafka.Null, noJava+", and there is no RocksDB; stores are kept by Pebble")),
+		number(kafka.Long, "state.cleanup.delay.ms", "600000", 0, "how long the state of a task that moved away is kept"),
+		refused(number(kafka.Long, "state.cleanup.dir.max.age.ms", "-1", -1, "state is deleted by state.cleanup.delay.ms and by reset")),
+		refused(typed(kafka.Boolean, "allow.os.group.write.access", "false", "folders of state belong to the user that runs the application")),
+		refused(number(kafka.Long, "windowstore.changelog.additional.retention.ms", "86400000", 0, "there are no window stores")),
+	}
+}
+
+func placementKeys() []kafka.Key {
+	return []kafka.Key{
+		refused(number(kafka.Long, "acceptable.recovery.lag", "10000", 0, noStandbys)),
+		refused(number(kafka.Int, "max.warmup.replicas", "2", 1, noStandbys)),
+		refused(number(kafka.Int, "num.standby.replicas", "0", 0, noStandbys)),
+		refused(number(kafka.Long, "probing.rebalance.interval.ms", "600000", 60000, noStandbys)),
+		refused(typed(kafka.Int, "rack.aware.assignment.non_overlap_cost", kafka.Null, noRacks)),
+		refused(oneOf(text("rack.aware.assignment.strategy", "none", noRacks), "none", "min_traffic", "balance_subtopology")),
+		refused(typed(kafka.List, "rack.aware.assignment.tags", "", noRacks)),
+		refused(typed(kafka.Int, "rack.aware.assignment.traffic_cost", kafka.Null, noRacks)),
+		refused(text("task.assignor.class", kafka.Null, noJava)),
+	}
+}
+
+// connectionKeys are those settings that Kafka Streams shares with its clients, with its own defaults.
+func connectionKeys() []kafka.Key {
+	shared := map[string]string{
+		"connections.max.idle.ms": "540000", "metadata.max.age.ms": "300000", "metadata.recovery.rebootstrap.trigger.ms": "300000",
+		"metadata.recovery.strategy": "rebootstrap", "receive.buffer.bytes": "32768", "reconnect.backoff.max.ms": "1000",
+		"reconnect.backoff.ms": "50", "request.timeout.ms": "40000", "retry.backoff.ms": "100", "security.protocol": "PLAINTEXT",
+		"send.buffer.bytes": "131072",
+	}
+	var keys []kafka.Key
+	for _, k := range kafka.AllClientKeys() {
+		if def, ok := shared[k.Name]; ok {
+			k.Default = def
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+func newerKeys() []kafka.Key {
+	return []kafka.Key{
+		refused(text("default.interactive.query.isolation.level", kafka.Null, newerKafka)),
+		refused(typed(kafka.Boolean, "enable.transactional.statestores", kafka.Null, newerKafka+"; here state is always committed with its transaction")),
+		refused(typed(kafka.Boolean, "metadata.cluster.check.enable", kafka.Null, newerKafka)),
+		refused(typed(kafka.Long, "statestore.uncommitted.max.bytes", kafka.Null, newerKafka)),
+		refused(typed(kafka.Boolean, "topology.description.push.enabled", kafka.Null, newerKafka)),
+	}
+}
+
+// OwnKeys lists the settings that Kafka does not have: the bounds of guests.
+func OwnKeys() []kafka.Key {
+	return []kafka.Key{
+		text("wasm.cache.dir", "", "where compiled modules are kept; the user's cache directory when empty, none when it is \"off\""),
+		number(kafka.Long, "wasm.call.timeout.ms", "5000", 1, "the longest time of one call into a guest, by the wall clock"),
+		number(kafka.Long, "wasm.fuel.max", "1000000000", 1, "the most work of one call, in instructions"),
+		number(kafka.Long, "wasm.fuel.per.byte", "1000", 0, "work that a call may use for each byte it is given"),
+		number(kafka.Long, "wasm.fuel.per.frame", "50000000", 0, "work that any call may use"),
+		number(kafka.Long, "wasm.fuel.per.record", "1000000", 0, "work that a call may use for each record it is given"),
+		number(kafka.Long, "wasm.memory.max.bytes", "67108864", 65536, "the memory of one instance, in pages of 64 KiB"),
+		number(kafka.Long, "wasm.stack.max.bytes", "16777216", 65536, "the stack of one instance"),
+	}
+}
