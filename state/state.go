@@ -1,15 +1,87 @@
 // Package state holds what a task remembers: stores of bytes, in memory or in Pebble, with the layers that Kafka
-// Streams puts on them (caching over changelogging over bytes). It knows nothing of Kafka clients or topologies: where
-// changes are logged to is an interface, Changelog, and who listens to a cache is a function.
+// Streams puts on them (metered over caching over changelogging over bytes). It knows nothing of Kafka clients or
+// topologies: where changes are logged to is an interface, Changelog, and who listens to a cache is a function.
 //
-// A store belongs to the goroutine of its task. Writes go to an overlay first and reach the disk only when the task's
-// transaction has ended (see DB and Batch), together with the changelog offset they correspond to.
+// A store belongs to the goroutine of its task; DB is shared by all of them and safe for concurrent use. Writes go to
+// an overlay first and reach the disk only when the task's transaction has ended, together with the changelog offset
+// they correspond to:
+//
+//	Put -> cache -> (flush) -> changelog record + overlay
+//	                                              | transaction committed            | transaction aborted
+//	                                              v                                  v
+//	                     Stage(batch), SetOffset, batch.Commit: one Pebble batch   Discard
+//
+// # Design
+//
+// db.go opens the one Pebble of a process and keeps its catalog; batch.go commits; keyvalue.go is the bytes store:
+// overlay.go over committed pairs in pebble.go or memory.go; iterator.go merges the two. cache.go and caching.go,
+// changelogging.go and metered.go are the layers, store.go puts them on each other. directory.go owns the folder.
+// The only lock is DB.mu; it guards the catalog and is never held over I/O that can wait for a compaction.
 package state
 
 import "errors"
 
 // ErrNotFound is returned where the absence of a key is an error to the caller. Get returns nil instead.
 var ErrNotFound = errors.New("key not found")
+
+// ErrNullKey is returned for a nil key. An empty key that is not nil is a key like others.
+var ErrNullKey = errors.New("key is null")
+
+// ErrClosed is returned by the methods of a store after Close.
+var ErrClosed = errors.New("store is closed")
+
+// ErrTooManyIterators is returned by Range when the bound on open iterators of a store is reached.
+var ErrTooManyIterators = errors.New("too many open iterators")
+
+// ErrIteratorLeak is returned by Close of a store whose iterators were left open (builds with the tag invariants, or
+// with the race detector). Other builds close them without a word.
+var ErrIteratorLeak = errors.New("iterator left open")
+
+// ErrCorrupt marks local state that cannot be used and can be rebuilt: damaged files, the database of another
+// application, another format version. The error that wraps it has a code. The answer is DropDB and a restore.
+var ErrCorrupt = errors.New("state is corrupt")
+
+// Header is one record header. Kafka allows a key to occur several times; order is kept.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// TopicPartition names one partition of a topic.
+type TopicPartition struct {
+	Topic     string
+	Partition int32
+}
+
+// RecordContext is the source record behind a write. The runtime and the operators of a task share one value for all
+// stores of the task and set it before they write; layers read it (the changelog timestamp of plain values and
+// deletes, what a flushed cache entry is forwarded with).
+type RecordContext struct {
+	Timestamp int64
+	Offset    int64
+	// Origin is nil in punctuators.
+	Origin *TopicPartition
+	// Headers and the bytes they point to are immutable.
+	Headers []Header
+}
+
+// StoreID names a store of a task, e.g. {"0_1", "counts"}. Neither part may hold a zero byte.
+type StoreID struct{ Task, Store string }
+
+// String is "<task>/<store>".
+func (id StoreID) String() string { return id.Task + "/" + id.Store }
+
+// ValueFormat says what the bytes of a store's values are.
+type ValueFormat int
+
+// The formats of values.
+const (
+	// Plain values are stored and logged as they are.
+	Plain ValueFormat = iota
+	// Timestamped values are int64 timestamp|value in the store; the changelog carries the bare value, and the
+	// timestamp as that of the record.
+	Timestamped
+)
 
 // Store is what every kind of store has. Callers assert the kind they need, e.g. KeyValueStore.
 type Store interface {
@@ -18,7 +90,7 @@ type Store interface {
 	Persistent() bool
 	// Flush pushes what caching layers hold down to the layer below (and to the cache's listener).
 	Flush() error
-	// Close releases memory and iterators. It can be called twice.
+	// Close releases memory and iterators; what was not committed is gone. It can be called twice.
 	Close() error
 }
 
@@ -35,7 +107,8 @@ type KeyValueStore interface {
 	// Delete removes key and returns the value that was there, or nil.
 	Delete(key []byte) ([]byte, error)
 	// Range iterates over from <= key < to; nil leaves that end open. Unlike Kafka's, to is exclusive here; the
-	// facades that carry Kafka's names convert.
+	// facades that carry Kafka's names convert. The iterator sees the store as it is now, whatever is written,
+	// committed or discarded while it is open.
 	Range(from, to []byte, reverse bool) (Iterator, error)
 	// ApproximateNumEntries may be far off.
 	ApproximateNumEntries() int64
@@ -50,6 +123,61 @@ type Iterator interface {
 	Value() []byte
 	Err() error
 	Close() error
+}
+
+// TransactionalStore is a store whose writes become final with the transaction of its task. All stores of this
+// package are.
+type TransactionalStore interface {
+	Store
+	// Stage adds what was written since the last commit to b; it is final when b.Commit returns. The store must be
+	// flushed, and not be written between Stage and Commit.
+	Stage(b *Batch) error
+	// Discard forgets what was written since the last commit, in the caches above too.
+	Discard()
+	// UncommittedBytes is the memory held by what was written since the last commit.
+	UncommittedBytes() int64
+	// Offset is the changelog offset to restore from, and whether there is one; -1 without.
+	Offset() (int64, bool)
+	// Restore applies changelog records in their order, straight to the committed pairs, with next as the offset to
+	// go on from, all in one batch. Nothing may be uncommitted. records and their bytes are borrowed for the call.
+	Restore(records []KV, next int64) error
+}
+
+// KV is a changelog record. A nil value deletes the key.
+type KV struct {
+	Key, Value []byte
+	Timestamp  int64
+}
+
+// Flushed is a changed pair that leaves a cache. All of it, bytes included, is borrowed for the call; Context.Headers
+// are immutable and may be kept.
+type Flushed struct {
+	Key []byte
+	// New is nil for a delete. Old is what the layer below had, nil if it had nothing or old values were not asked
+	// for. Of timestamped stores both are bare values.
+	New, Old []byte
+	// Timestamp is that of a timestamped value, else that of Context.
+	Timestamp int64
+	// Context is that of the last write to the key.
+	Context RecordContext
+}
+
+// FlushListener is told of each pair that a cache flushes, after the layer below has it. It may write to stores, also
+// to the one that flushes.
+type FlushListener func(e *Flushed) error
+
+// CachedStore is a store that may have a caching layer: every store of this package; a processor finds it by assertion
+// on what its context's Store returns.
+type CachedStore interface {
+	// SetFlushListener has changes forwarded by listener when they leave the cache and returns true, or returns false
+	// if there is no caching layer, so that the caller must forward itself. Old values cost a read each.
+	SetFlushListener(listener FlushListener, sendOldValues bool) bool
+}
+
+// ContextualStore is a store whose writes are noted with the record behind them: every store of this package.
+type ContextualStore interface {
+	// Context is the value shared by the stores of a task. Set it before writing.
+	Context() *RecordContext
 }
 
 // Changelog is where a store's changes are logged. The runtime implements it with the task's record collector.

@@ -1,16 +1,13 @@
 package topology
 
-// Header is one record header. Kafka allows a key to occur several times; order is kept.
-type Header struct {
-	Key   string
-	Value []byte
-}
+import "github.com/wasmstream/wasmstream/state"
+
+// Header is one record header. Kafka allows a key to occur several times; order is kept. It is an alias because
+// record caches keep the headers of what they hold.
+type Header = state.Header
 
 // TopicPartition names one partition of a topic.
-type TopicPartition struct {
-	Topic     string
-	Partition int32
-}
+type TopicPartition = state.TopicPartition
 
 // AllChildren is the Dest of a record that goes to every child of the node that forwards it.
 const AllChildren int32 = 0
@@ -38,4 +35,9 @@ type Record struct {
 	Index int32
 	// Dest is, in the answer of a guest processor, the child it goes to: AllChildren, or 1 for the first child.
 	Dest int32
+}
+
+// Context is what stores note of the record behind a write (see state.ContextualStore).
+func (r *Record) Context() state.RecordContext {
+	return state.RecordContext{Timestamp: r.Timestamp, Offset: r.Offset, Origin: r.Origin, Headers: r.Headers}
 }

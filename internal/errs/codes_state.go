@@ -17,6 +17,18 @@ var (
 		Explanation: "Files of the store fail their checksums or belong to another application or format. The changelog holds all that is needed to build it again.",
 		Remedy:      "Delete the application's folder under state.dir; it is restored from the changelog.",
 	}
+	StateForeign = Code{
+		ID: "E-STATE-FOREIGN", Exit: ExitRuntime, Title: "Local state belongs to someone else",
+		Explanation: "The database under state.dir was written by another application, or by another program.",
+		Remedy:      "Check application.id and state.dir. If the files are not needed, delete the application's folder under state.dir; it is restored from the changelog.",
+	}
+	StateFormat = Code{
+		ID: "E-STATE-FORMAT", Exit: ExitRuntime, Title: "Local state has another format",
+		Explanation: "The database under state.dir was written by a version of wasmstream that lays it out differently.",
+		Remedy:      "Run the version that wrote it, or delete the application's folder under state.dir; it is restored from the changelog.",
+	}
 )
 
-func stateCodes() []Code { return []Code{StateLocked, StateUnusable, StateCorrupt} }
+func stateCodes() []Code {
+	return []Code{StateLocked, StateUnusable, StateCorrupt, StateForeign, StateFormat}
+}

@@ -1,0 +1,228 @@
+package state
+
+import "fmt"
+
+// CachingKeyValueStore keeps the last value of hot keys in the thread's record cache, so that the layers below, the
+// changelog and the nodes after see one change where there were many (Kafka's CachingKeyValueStore). Changes leave it
+// at Flush and when the cache is over its budget, in the order in which their keys were last written; each is written
+// to the layer below, under the context of its last write, and then given to the listener.
+type CachingKeyValueStore struct {
+	inner   layer
+	format  ValueFormat
+	context *RecordContext
+	cache   *namedCache
+
+	listener FlushListener
+	sendOld  bool
+	old      []byte // what Delete lent
+	closed   bool
+}
+
+// layer is what a layer needs of the one below.
+type layer interface {
+	KeyValueStore
+	TransactionalStore
+}
+
+// NewCaching puts a record cache over inner. id names the store in the cache; context is that of the task.
+func NewCaching(inner layer, cache *ThreadCache, id StoreID, format ValueFormat, context *RecordContext) (*CachingKeyValueStore, error) {
+	s := &CachingKeyValueStore{inner: inner, format: format, context: context}
+	named, err := cache.open(id, s.apply)
+	if err != nil {
+		return nil, err
+	}
+	s.cache = named
+	return s, nil
+}
+
+// Name is the store's name.
+func (s *CachingKeyValueStore) Name() string { return s.inner.Name() }
+
+// Persistent tells whether the store survives the process.
+func (s *CachingKeyValueStore) Persistent() bool { return s.inner.Persistent() }
+
+// Context is the task's.
+func (s *CachingKeyValueStore) Context() *RecordContext { return s.context }
+
+// SetFlushListener has changes forwarded by listener; it is true.
+func (s *CachingKeyValueStore) SetFlushListener(listener FlushListener, sendOldValues bool) bool {
+	s.listener, s.sendOld = listener, sendOldValues
+	return true
+}
+
+func (s *CachingKeyValueStore) check(key []byte) error {
+	switch {
+	case s.closed:
+		return ErrClosed
+	case key == nil:
+		return ErrNullKey
+	}
+	return nil
+}
+
+// Get returns nil for a key that is absent. A value found below stays in the cache.
+func (s *CachingKeyValueStore) Get(key []byte) ([]byte, error) {
+	if err := s.check(key); err != nil {
+		return nil, err
+	}
+	if e := s.cache.get(key); e != nil {
+		return e.stored(), nil
+	}
+	value, err := s.inner.Get(key)
+	if err != nil || value == nil {
+		return nil, err
+	}
+	e, err := s.cache.fill(key, value)
+	if err != nil {
+		return nil, err
+	}
+	return e.stored(), nil
+}
+
+// Put sets key; a nil value deletes it.
+func (s *CachingKeyValueStore) Put(key, value []byte) error {
+	if err := s.check(key); err != nil {
+		return err
+	}
+	return s.cache.put(key, value, s.context)
+}
+
+// PutIfAbsent sets key if it is absent and returns the value that was there, or nil.
+func (s *CachingKeyValueStore) PutIfAbsent(key, value []byte) ([]byte, error) {
+	before, err := s.Get(key)
+	if err != nil || before != nil {
+		return before, err
+	}
+	return nil, s.Put(key, value)
+}
+
+// Delete removes key and returns the value that was there, or nil.
+func (s *CachingKeyValueStore) Delete(key []byte) ([]byte, error) {
+	before, err := s.Get(key)
+	if err != nil {
+		return nil, err
+	}
+	if before != nil {
+		s.old = append(append(s.old[:0], before...), 0)[:len(before)]
+		before = s.old
+	}
+	return before, s.Put(key, nil)
+}
+
+// Range iterates over from <= key < to as the store is now. Only what was changed and not flushed comes from the cache.
+func (s *CachingKeyValueStore) Range(from, to []byte, reverse bool) (Iterator, error) {
+	if s.closed {
+		return nil, ErrClosed
+	}
+	if emptyRange(from, to) {
+		return emptyIterator{}, nil
+	}
+	lower, err := s.inner.Range(from, to, reverse)
+	if err != nil {
+		return nil, err
+	}
+	return &mergeIterator{upper: s.cache.dirtyRange(from, to, reverse), lower: lower, reverse: reverse}, nil
+}
+
+// ApproximateNumEntries is that of the layer below.
+func (s *CachingKeyValueStore) ApproximateNumEntries() int64 { return s.inner.ApproximateNumEntries() }
+
+// Flush writes all changes to the layer below and tells the listener.
+func (s *CachingKeyValueStore) Flush() error {
+	if s.closed {
+		return ErrClosed
+	}
+	if err := s.cache.flush(nil); err != nil {
+		return err
+	}
+	return s.inner.Flush()
+}
+
+// apply writes and forwards what the cache flushes.
+func (s *CachingKeyValueStore) apply(f *flushFrame) error {
+	current := *s.context
+	defer func() { *s.context = current }()
+	for i := range f.items {
+		if err := s.applyItem(f, &f.items[i]); err != nil {
+			return fmt.Errorf("flushing store %q: %w", s.Name(), err)
+		}
+	}
+	return nil
+}
+
+func (s *CachingKeyValueStore) applyItem(f *flushFrame, item *flushItem) error {
+	*s.context = item.context
+	if s.listener == nil {
+		return s.inner.Put(item.key, item.value)
+	}
+	old, err := s.oldValue(f, item)
+	if err != nil {
+		return err
+	}
+	if item.value == nil && old == nil {
+		return nil // neither the layer below nor the nodes after have heard of the key
+	}
+	if err := s.inner.Put(item.key, item.value); err != nil {
+		return err
+	}
+	f.event = Flushed{Key: item.key, New: item.value, Timestamp: item.context.Timestamp, Context: item.context}
+	if s.sendOld {
+		f.event.Old = old
+	}
+	if s.format == Timestamped {
+		f.event.Old, _ = SplitTimestamped(f.event.Old)
+		if item.value != nil {
+			f.event.New, f.event.Timestamp = SplitTimestamped(item.value)
+		}
+	}
+	return s.listener(&f.event)
+}
+
+// oldValue reads what the layer below has if someone wants to know, and keeps a copy for the flush.
+func (s *CachingKeyValueStore) oldValue(f *flushFrame, item *flushItem) ([]byte, error) {
+	if item.value != nil && !s.sendOld {
+		return nil, nil
+	}
+	old, err := s.inner.Get(item.key)
+	if err != nil || old == nil {
+		return nil, err
+	}
+	f.old = append(append(f.old[:0], old...), 0)[:len(old)]
+	return f.old, nil
+}
+
+// Stage stages the layer below. Changes that were not flushed are an error: their changelog records are not in the
+// transaction.
+func (s *CachingKeyValueStore) Stage(b *Batch) error {
+	if s.cache.dirty.dirtyNext != &s.cache.dirty {
+		return fmt.Errorf("staging store %q: its cache is not flushed", s.Name())
+	}
+	return s.inner.Stage(b)
+}
+
+// Discard empties the cache and discards the layer below.
+func (s *CachingKeyValueStore) Discard() {
+	s.cache.discard()
+	s.inner.Discard()
+}
+
+// UncommittedBytes is that of the layer below; what is in the cache has a bound of its own.
+func (s *CachingKeyValueStore) UncommittedBytes() int64 { return s.inner.UncommittedBytes() }
+
+// Offset is the changelog offset of the last commit or restore.
+func (s *CachingKeyValueStore) Offset() (int64, bool) { return s.inner.Offset() }
+
+// Restore restores the layer below and empties the cache.
+func (s *CachingKeyValueStore) Restore(records []KV, next int64) error {
+	s.cache.discard()
+	return s.inner.Restore(records, next)
+}
+
+// Close drops the cache, without flushing it, and closes the layer below.
+func (s *CachingKeyValueStore) Close() error {
+	if !s.closed {
+		s.closed = true
+		s.cache.close()
+	}
+	return s.inner.Close()
+}

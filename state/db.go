@@ -1,0 +1,421 @@
+package state
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+)
+
+// DB is the state of one application in one process: every store of every task, in one Pebble. Each store has a number;
+// its keys begin with the number's four bytes, so that a store or a task is removed by deleting a range. Number 0 is
+// the catalog: names, changelog offsets, input offsets, commit times (catalog.go).
+//
+// A DB is safe for concurrent use; the stores and batches that it hands out are not.
+type DB struct {
+	dir    string
+	opts   Options
+	pebble *pebble.DB // nil if InMemory
+	id     string
+	failed atomic.Pointer[error] // set once: nothing may touch Pebble any more
+
+	mu struct {
+		sync.Mutex
+		catalog *catalog
+		open    map[StoreID]*KeyValueBytes
+		closed  bool
+	}
+}
+
+// OpenDB opens the database in dir, or makes a new one. State that is damaged, of another application or of another
+// format gives an error that is ErrCorrupt and has a code (errs.StateCorrupt, StateForeign, StateFormat): DropDB and
+// open again, then restore. Anything else that goes wrong is errs.StateUnusable.
+func OpenDB(dir string, o Options) (*DB, error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("opening state: %w", err)
+	}
+	db := &DB{dir: dir, opts: o.withDefaults()}
+	db.mu.open = map[StoreID]*KeyValueBytes{}
+	if o.InMemory {
+		db.id, db.mu.catalog = newUUID(), newCatalog()
+		return db, nil
+	}
+	if err := db.openPebble(); err != nil {
+		return nil, err
+	}
+	if err := db.openCatalog(); err != nil {
+		return nil, errors.Join(err, db.closePebble())
+	}
+	return db, nil
+}
+
+// DropDB deletes the database in dir. The DB must be closed. fs nil is the disk.
+func DropDB(dir string, fs vfs.FS) error {
+	if fs == nil {
+		fs = vfs.Default
+	}
+	if err := fs.RemoveAll(dir); err != nil {
+		return errs.StateUnusable.New(dir, "cannot delete the state database", "").WithCause(err)
+	}
+	return nil
+}
+
+func (db *DB) openPebble() (err error) {
+	defer func() {
+		// Pebble checks what it reads, but a file made up of other bytes may still reach an assertion of its own.
+		if r := recover(); r != nil {
+			err = errs.StateCorrupt.New(db.dir, fmt.Sprintf("cannot read the database (%v)", r), "").WithCause(ErrCorrupt)
+		}
+	}()
+	if err := db.opts.FS.MkdirAll(db.dir, 0o700); err != nil {
+		return errs.StateUnusable.New(db.dir, "cannot make the directory", "").WithCause(err)
+	}
+	cache := pebble.NewCache(db.opts.CacheBytes)
+	defer cache.Unref() // Pebble holds a reference of its own
+	opts := db.pebbleOptions(cache)
+	failure := db.guard(func() (err error) {
+		db.pebble, err = pebble.Open(db.dir, opts)
+		return err
+	})
+	if failure != nil {
+		db.pebble = nil
+		return db.openError(failure)
+	}
+	return nil
+}
+
+// formatVersion of Pebble's files is pinned: a database is not upgraded by a new release of the library behind the
+// back of one who wants to go back to the release before.
+const pebbleFormat = pebble.FormatWALSyncChunks
+
+func (db *DB) pebbleOptions(cache *pebble.Cache) *pebble.Options {
+	o := &pebble.Options{
+		Cache:                       cache,
+		FS:                          db.opts.FS,
+		FormatMajorVersion:          pebbleFormat,
+		MemTableSize:                uint64(db.opts.MemTableBytes),
+		MemTableStopWritesThreshold: 3,
+		MaxOpenFiles:                200,
+		L0CompactionThreshold:       2,
+		LBaseMaxBytes:               max(16<<20, 4*db.opts.MemTableBytes),
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
+		BytesPerSync:                1 << 20,
+		EventListener:               db.events(),
+	}
+	o.Logger = (*pebbleLogger)(db)
+	o.LoggerAndTracer = nil
+	for i := range o.Levels {
+		// 10 bits a key: a get of an absent key (the first count of a word) reads a file once in a hundred times.
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		o.Levels[i].BlockSize = 8 << 10
+	}
+	return o
+}
+
+func (db *DB) events() *pebble.EventListener {
+	return &pebble.EventListener{
+		BackgroundError: func(err error) {
+			db.opts.Logger.Error("state database cannot work in the background", "dir", db.dir, "error", err)
+		},
+		DataCorruption: func(i pebble.DataCorruptionInfo) {
+			db.opts.Logger.Error("state database is damaged", "code", errs.StateCorrupt.ID, "file", i.Path, "error", i.Details)
+		},
+	}
+}
+
+// ID is the database's own identity, made when it was new.
+func (db *DB) ID() string { return db.id }
+
+// Dir is where the database lies, "" if it is in memory.
+func (db *DB) Dir() string { return db.dir }
+
+// Persistent tells whether stores of KeyValue outlive the process.
+func (db *DB) Persistent() bool { return db.pebble != nil }
+
+// KeyValue opens the persistent bytes store id (in memory if the DB is). A store can be open once at a time.
+func (db *DB) KeyValue(id StoreID, format ValueFormat) (*KeyValueBytes, error) {
+	if db.pebble == nil {
+		return db.MemoryKeyValue(id, format)
+	}
+	if err := db.checkOpen(id); err != nil {
+		return nil, err
+	}
+	number, err := db.storeNumber(id)
+	if err != nil {
+		return nil, err
+	}
+	s := newKeyValueBytes(db, id, format, newPebblePairs(db, number))
+	s.number = number
+	return s, db.register(s)
+}
+
+// MemoryKeyValue makes an empty bytes store in memory. It can be staged in this DB's batches like others; its
+// offset lives as long as the store.
+func (db *DB) MemoryKeyValue(id StoreID, format ValueFormat) (*KeyValueBytes, error) {
+	if err := db.checkOpen(id); err != nil {
+		return nil, err
+	}
+	s := newKeyValueBytes(db, id, format, newMemoryPairs())
+	s.offset, s.volatile = -1, true
+	return s, db.register(s)
+}
+
+func (db *DB) checkOpen(id StoreID) error {
+	if id.Task == "" || id.Store == "" || strings.ContainsRune(id.Task+id.Store, 0) {
+		return fmt.Errorf("opening store %q: the name is empty or holds a zero byte", id)
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	switch {
+	case db.mu.closed:
+		return fmt.Errorf("opening store %q: %w", id, ErrClosed)
+	case db.mu.open[id] != nil:
+		return fmt.Errorf("opening store %q: it is open already", id)
+	}
+	return nil
+}
+
+func (db *DB) register(s *KeyValueBytes) error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.mu.open[s.id] != nil {
+		return fmt.Errorf("opening store %q: it is open already", s.id)
+	}
+	db.mu.open[s.id] = s
+	return nil
+}
+
+func (db *DB) unregister(s *KeyValueBytes) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.mu.open[s.id] == s {
+		delete(db.mu.open, s.id)
+	}
+}
+
+// Offset is the committed changelog offset of a persistent store (the next record to restore), and whether there is
+// one; -1 without. It does not need the store to be open.
+func (db *DB) Offset(id StoreID) (int64, bool) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	st := db.mu.catalog.stores[id]
+	if st == nil || !st.hasOffset {
+		return -1, false
+	}
+	return st.offset, true
+}
+
+// InputOffsets are the input offsets committed with the last batch that had them for task, for stores without a
+// changelog: where they differ from the group's committed offsets, the store does not belong to them and must be
+// dropped. nil if there are none. The map is the caller's.
+func (db *DB) InputOffsets(task string) map[TopicPartition]int64 {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return maps.Clone(db.mu.catalog.task(task).inputs)
+}
+
+// CommitTime is when task last committed, in milliseconds, and whether it is known. State older than the changelog's
+// delete.retention.ms must be rebuilt: tombstones that it missed may be gone from the changelog.
+func (db *DB) CommitTime(task string) (int64, bool) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	t := db.mu.catalog.task(task)
+	return t.commitTime, t.hasCommitTime
+}
+
+// Tasks are the tasks that have state here, sorted.
+func (db *DB) Tasks() []string {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	tasks := map[string]bool{}
+	for id := range db.mu.catalog.stores {
+		tasks[id.Task] = true
+	}
+	for task := range db.mu.catalog.tasks {
+		tasks[task] = true
+	}
+	return slices.Sorted(maps.Keys(tasks))
+}
+
+// Stores are the persistent stores of task that have state here, sorted by name.
+func (db *DB) Stores(task string) []StoreID {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	var ids []StoreID
+	for id := range db.mu.catalog.stores {
+		if id.Task == task {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b StoreID) int { return cmp.Compare(a.Store, b.Store) })
+	return ids
+}
+
+// RemoveStore deletes all of a store, its offset included, by one range deletion. The store must be closed.
+func (db *DB) RemoveStore(id StoreID) error { return db.remove([]StoreID{id}, "") }
+
+// RemoveTask deletes all state of a task. Its stores must be closed.
+func (db *DB) RemoveTask(task string) error { return db.remove(db.Stores(task), task) }
+
+// RemoveObsolete deletes the tasks that live does not name and that last committed before now minus delay
+// (state.cleanup.delay.ms), and returns them. A task that never committed has nothing worth keeping.
+func (db *DB) RemoveObsolete(now time.Time, delay time.Duration, live func(task string) bool) ([]string, error) {
+	var removed []string
+	for _, task := range db.Tasks() {
+		if at, ok := db.CommitTime(task); live(task) || ok && at > now.Add(-delay).UnixMilli() || db.hasOpen(task) {
+			continue
+		}
+		if err := db.RemoveTask(task); err != nil {
+			return removed, err
+		}
+		removed = append(removed, task)
+	}
+	return removed, nil
+}
+
+func (db *DB) hasOpen(task string) bool {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for id := range db.mu.open {
+		if id.Task == task {
+			return true
+		}
+	}
+	return false
+}
+
+// Flush writes the tables in memory to files and waits for it, so that a restart has no log to read.
+func (db *DB) Flush() error {
+	if db.pebble == nil {
+		return nil
+	}
+	return db.wrap("flushing state", db.guard(db.pebble.Flush))
+}
+
+// Stats is what the database takes.
+type Stats struct {
+	DiskBytes, MemTableBytes, BlockCacheBytes int64
+	BlockCacheHits, BlockCacheMisses          int64
+	OpenStores                                int
+}
+
+// Stats measures the database. It costs microseconds, not nanoseconds.
+func (db *DB) Stats() Stats {
+	db.mu.Lock()
+	s := Stats{OpenStores: len(db.mu.open)}
+	closed := db.mu.closed
+	db.mu.Unlock()
+	if db.pebble == nil || closed || db.failure() != nil {
+		return s
+	}
+	m := db.pebble.Metrics()
+	s.DiskBytes, s.MemTableBytes = int64(m.DiskSpaceUsage()), int64(m.MemTable.Size)
+	s.BlockCacheBytes, s.BlockCacheHits, s.BlockCacheMisses = m.BlockCache.Size, m.BlockCache.Hits, m.BlockCache.Misses
+	return s
+}
+
+// Close closes the stores that are still open, and the database. It can be called twice. No store may be in use.
+func (db *DB) Close() error {
+	db.mu.Lock()
+	stores := slices.Collect(maps.Values(db.mu.open))
+	closed := db.mu.closed
+	db.mu.closed = true
+	db.mu.Unlock()
+	if closed {
+		return nil
+	}
+	var faults []error
+	for _, s := range stores {
+		faults = append(faults, s.Close())
+	}
+	return errors.Join(append(faults, db.closePebble())...)
+}
+
+func (db *DB) closePebble() error {
+	if db.pebble == nil || db.failure() != nil {
+		return nil // what Pebble holds after a failure cannot be released; it ends with the process
+	}
+	return db.wrap("closing state", db.guard(db.pebble.Close))
+}
+
+// failure is the error that ended the database, or nil.
+func (db *DB) failure() error {
+	if p := db.failed.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// guard runs f, a call into Pebble that may find the database beyond repair, and returns the failure then. Pebble
+// reports such a thing to Logger.Fatalf and counts on never coming back. So f runs on a goroutine of its own, which
+// Fatalf ends; Pebble's background goroutines end the same way, and none takes the process down.
+func (db *DB) guard(f func() error) error {
+	if err := db.failure(); err != nil {
+		return err
+	}
+	type outcome struct {
+		err   error
+		panic any
+		stack []byte
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		var out outcome
+		ended := false
+		defer func() {
+			if !ended {
+				if r := recover(); r != nil {
+					out.panic, out.stack = r, debug.Stack()
+				} else {
+					out.err = db.failure()
+				}
+			}
+			done <- out
+		}()
+		out.err = f()
+		ended = true
+	}()
+	out := <-done
+	if out.panic != nil {
+		panic(fmt.Sprintf("pebble: %v\n%s", out.panic, out.stack))
+	}
+	return out.err
+}
+
+// fail records that nothing can be written any more.
+func (db *DB) fail(what string) {
+	var err error = errs.StateUnusable.New(db.dir, "the state database cannot be written any more: "+what, "")
+	if db.failed.CompareAndSwap(nil, &err) {
+		db.opts.Logger.Error("state database failed", "code", errs.StateUnusable.ID, "dir", db.dir, "error", what)
+		if db.opts.OnFailure != nil {
+			db.opts.OnFailure(err)
+		}
+	}
+}
+
+// wrap gives an error of Pebble its code.
+func (db *DB) wrap(doing string, err error) error {
+	var coded *errs.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &coded):
+		return fmt.Errorf("%s: %w", doing, err)
+	case isDamage(err):
+		return errs.StateCorrupt.New(filepath.Clean(db.dir), doing+": "+err.Error(), "").WithCause(ErrCorrupt)
+	}
+	return errs.StateUnusable.New(filepath.Clean(db.dir), doing, "").WithCause(err)
+}

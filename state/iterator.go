@@ -1,0 +1,125 @@
+package state
+
+import "bytes"
+
+// upper is the side of a merge that hides the other: sorted pairs, a nil value being a delete.
+type upper interface {
+	next() bool
+	key() []byte
+	value() []byte
+	close()
+}
+
+// mergeIterator walks over upper and lower as one: where both have a key, upper's value counts.
+type mergeIterator struct {
+	upper            upper
+	lower            Iterator
+	reverse          bool
+	started          bool
+	upperOK, lowerOK bool
+	onUpper, onLower bool // which of them stand on the current key
+	onClose          func()
+	closed           bool
+}
+
+// Next moves to the next pair.
+func (m *mergeIterator) Next() bool {
+	if m.closed {
+		return false
+	}
+	m.advance()
+	for m.upperOK || m.lowerOK {
+		order := m.compare()
+		m.onUpper, m.onLower = order <= 0, order >= 0
+		if m.onUpper && m.upper.value() == nil {
+			m.advance()
+			continue
+		}
+		return m.lower.Err() == nil
+	}
+	m.onUpper, m.onLower = false, false
+	return false
+}
+
+// advance moves the sides that stand on the current key.
+func (m *mergeIterator) advance() {
+	if !m.started || m.onUpper {
+		m.upperOK = m.upper.next()
+	}
+	if !m.started || m.onLower {
+		m.lowerOK = m.lower.Next()
+	}
+	m.started = true
+}
+
+// compare tells which side comes first: < 0 upper, > 0 lower, 0 both.
+func (m *mergeIterator) compare() int {
+	switch {
+	case !m.lowerOK:
+		return -1
+	case !m.upperOK:
+		return 1
+	case m.reverse:
+		return -bytes.Compare(m.upper.key(), m.lower.Key())
+	}
+	return bytes.Compare(m.upper.key(), m.lower.Key())
+}
+
+// Key is the current key.
+func (m *mergeIterator) Key() []byte {
+	switch {
+	case m.closed || !m.onUpper && !m.onLower:
+		return nil
+	case m.onUpper:
+		return m.upper.key()
+	}
+	return m.lower.Key()
+}
+
+// Value is the current value.
+func (m *mergeIterator) Value() []byte {
+	switch {
+	case m.closed || !m.onUpper && !m.onLower:
+		return nil
+	case m.onUpper:
+		return m.upper.value()
+	}
+	return m.lower.Value()
+}
+
+// Err is the error that ended the walk.
+func (m *mergeIterator) Err() error { return m.lower.Err() }
+
+// Close releases both sides. It can be called twice.
+func (m *mergeIterator) Close() error {
+	if m.closed {
+		return nil
+	}
+	m.closed = true
+	m.upper.close()
+	err := m.lower.Close()
+	if m.onClose != nil {
+		m.onClose()
+	}
+	return err
+}
+
+// emptyIterator has nothing.
+type emptyIterator struct{}
+
+func (emptyIterator) Next() bool    { return false }
+func (emptyIterator) Key() []byte   { return nil }
+func (emptyIterator) Value() []byte { return nil }
+func (emptyIterator) Err() error    { return nil }
+func (emptyIterator) Close() error  { return nil }
+
+// emptyRange tells whether from <= key < to holds for no key.
+func emptyRange(from, to []byte) bool { return to != nil && bytes.Compare(from, to) >= 0 }
+
+// ownBound copies a bound and keeps nil nil.
+func ownBound(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	return append([]byte{}, b...)
+}

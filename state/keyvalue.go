@@ -1,0 +1,294 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+)
+
+// KeyValueBytes is the innermost layer of a key-value store: committed pairs, and over them the writes of the running
+// transaction. It implements KeyValueStore and TransactionalStore.
+type KeyValueBytes struct {
+	db     *DB
+	id     StoreID
+	format ValueFormat
+	number uint32 // in the database; 0 in memory
+
+	over   *overlay
+	pairs  pairs
+	dirty  bool // something was written since the last commit
+	staged bool
+
+	volatile bool  // the offset is the store's own, not the database's
+	offset   int64 // of volatile stores
+
+	iters  map[*mergeIterator]string // open ones, with the place that opened them under invariants
+	head   [timestampSize]byte       // scratch of Restore
+	closed bool
+}
+
+var _ interface {
+	KeyValueStore
+	TransactionalStore
+} = (*KeyValueBytes)(nil)
+
+func newKeyValueBytes(db *DB, id StoreID, format ValueFormat, p pairs) *KeyValueBytes {
+	return &KeyValueBytes{
+		db: db, id: id, format: format, over: newOverlay(), pairs: p, iters: map[*mergeIterator]string{},
+	}
+}
+
+// Name is the store's name, without the task.
+func (s *KeyValueBytes) Name() string { return s.id.Store }
+
+// ID names the store in its database.
+func (s *KeyValueBytes) ID() StoreID { return s.id }
+
+// Format says what the values are.
+func (s *KeyValueBytes) Format() ValueFormat { return s.format }
+
+// Persistent tells whether the store survives the process.
+func (s *KeyValueBytes) Persistent() bool { return !s.volatile }
+
+func (s *KeyValueBytes) check(key []byte) error {
+	switch {
+	case s.closed:
+		return ErrClosed
+	case key == nil:
+		return ErrNullKey
+	}
+	return nil
+}
+
+// Get returns nil for a key that is absent.
+func (s *KeyValueBytes) Get(key []byte) ([]byte, error) {
+	if err := s.check(key); err != nil {
+		return nil, err
+	}
+	if e := s.over.get(key); e != nil {
+		if e.deleted {
+			return nil, nil
+		}
+		return e.value, nil
+	}
+	return s.pairs.get(key)
+}
+
+// Put sets key; a nil value deletes it.
+func (s *KeyValueBytes) Put(key, value []byte) error {
+	if err := s.check(key); err != nil {
+		return err
+	}
+	if s.staged {
+		return fmt.Errorf("writing store %q: it is staged for a commit", s.id)
+	}
+	s.over.put(key, value)
+	s.dirty = true
+	return nil
+}
+
+// PutIfAbsent sets key if it is absent and returns the value that was there, or nil.
+func (s *KeyValueBytes) PutIfAbsent(key, value []byte) ([]byte, error) {
+	before, err := s.Get(key)
+	if err != nil || before != nil {
+		return before, err
+	}
+	return nil, s.Put(key, value)
+}
+
+// Delete removes key and returns the value that was there, or nil.
+func (s *KeyValueBytes) Delete(key []byte) ([]byte, error) {
+	before, err := s.Get(key)
+	if err != nil {
+		return nil, err
+	}
+	return before, s.Put(key, nil) // the overlay keeps the bytes of a deleted entry
+}
+
+// Range iterates over from <= key < to as the store is now.
+func (s *KeyValueBytes) Range(from, to []byte, reverse bool) (Iterator, error) {
+	switch {
+	case s.closed:
+		return nil, ErrClosed
+	case len(s.iters) >= s.db.opts.MaxIterators:
+		return nil, fmt.Errorf("iterating over store %q: %w (%d)", s.id, ErrTooManyIterators, len(s.iters))
+	case emptyRange(from, to):
+		return emptyIterator{}, nil
+	}
+	from, to = ownBound(from), ownBound(to)
+	lower, err := s.pairs.iterate(from, to, reverse)
+	if err != nil {
+		return nil, fmt.Errorf("iterating over store %q: %w", s.id, err)
+	}
+	m := &mergeIterator{upper: s.over.cursor(from, to, reverse), lower: lower, reverse: reverse}
+	m.onClose = func() { delete(s.iters, m) }
+	s.iters[m] = opener()
+	return m, nil
+}
+
+// opener is the call stack outside this package, under invariants.
+func opener() string {
+	if !invariants {
+		return ""
+	}
+	buf := make([]byte, 4<<10)
+	return string(buf[:runtime.Stack(buf, false)])
+}
+
+// OpenIterators is how many iterators are open.
+func (s *KeyValueBytes) OpenIterators() int { return len(s.iters) }
+
+// ApproximateNumEntries counts what is committed: exactly in memory, by the size of the files in Pebble.
+func (s *KeyValueBytes) ApproximateNumEntries() int64 {
+	if s.closed {
+		return 0
+	}
+	return s.pairs.count()
+}
+
+// Flush does nothing: there is no cache here.
+func (s *KeyValueBytes) Flush() error { return nil }
+
+// Stage adds the overlay to b. Until b is committed or reset the store cannot be written.
+func (s *KeyValueBytes) Stage(b *Batch) error {
+	switch {
+	case s.closed:
+		return ErrClosed
+	case b.db != s.db:
+		return fmt.Errorf("staging store %q: the batch is of another database", s.id)
+	case !s.dirty || s.staged:
+		return nil
+	}
+	if err := s.pairs.stage(b.pebbleBatch(), s.over); err != nil {
+		return fmt.Errorf("staging store %q: %w", s.id, err)
+	}
+	s.staged = true
+	b.staged = append(b.staged, s)
+	return nil
+}
+
+// committed is called by the batch.
+func (s *KeyValueBytes) committed() {
+	s.staged = false
+	s.pairs.committed(s.over)
+	s.clear()
+}
+
+func (s *KeyValueBytes) clear() {
+	s.over = s.over.reset()
+	s.dirty = false
+}
+
+// Discard forgets what was written since the last commit.
+func (s *KeyValueBytes) Discard() {
+	s.staged = false
+	s.clear()
+}
+
+// UncommittedBytes is the memory held by the overlay.
+func (s *KeyValueBytes) UncommittedBytes() int64 {
+	if !s.dirty {
+		return 0
+	}
+	return s.over.bytes()
+}
+
+// Offset is the changelog offset of the last commit or restore.
+func (s *KeyValueBytes) Offset() (int64, bool) {
+	if s.volatile {
+		return s.offset, s.offset >= 0
+	}
+	return s.db.Offset(s.id)
+}
+
+// Restore applies changelog records to the committed pairs, with next as the new offset, in one batch. Values of a
+// timestamped store get the record's timestamp before them.
+func (s *KeyValueBytes) Restore(records []KV, next int64) error {
+	switch {
+	case s.closed:
+		return ErrClosed
+	case s.dirty:
+		return fmt.Errorf("restoring store %q: it has uncommitted writes", s.id)
+	}
+	b := s.db.NewBatch()
+	defer b.Close()
+	var err error
+	if p, ok := s.pairs.(*pebblePairs); ok {
+		err = s.restorePebble(b, p, records)
+	} else {
+		err = s.restoreMemory(s.pairs.(*memoryPairs), records)
+	}
+	if err != nil {
+		return fmt.Errorf("restoring store %q: %w", s.id, err)
+	}
+	b.SetOffset(s.id, next)
+	if err := b.Commit(); err != nil {
+		return fmt.Errorf("restoring store %q: %w", s.id, err)
+	}
+	return nil
+}
+
+func (s *KeyValueBytes) restorePebble(b *Batch, p *pebblePairs, records []KV) error {
+	pb := b.pebbleBatch()
+	for i := range records {
+		r := &records[i]
+		if r.Key == nil {
+			return ErrNullKey
+		}
+		var err error
+		if r.Value == nil {
+			op := pb.DeleteDeferred(prefixSize + len(r.Key))
+			copy(op.Key[copy(op.Key, p.prefix):], r.Key)
+			err = op.Finish()
+		} else {
+			err = p.set(pb, r.Key, s.restoredHead(r), r.Value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *KeyValueBytes) restoreMemory(m *memoryPairs, records []KV) error {
+	m.unshare()
+	for i := range records {
+		r := &records[i]
+		switch {
+		case r.Key == nil:
+			return ErrNullKey
+		case r.Value == nil:
+			m.delete(r.Key)
+		default:
+			m.set(r.Key, s.restoredHead(r), r.Value)
+		}
+	}
+	return nil
+}
+
+// restoredHead is what stands before the value of a changelog record in the store.
+func (s *KeyValueBytes) restoredHead(r *KV) []byte {
+	if s.format == Plain {
+		return nil
+	}
+	return AppendTimestamped(s.head[:0], r.Timestamp, []byte{})
+}
+
+// Close drops what is not committed and releases iterators. Those left open are an error under invariants.
+func (s *KeyValueBytes) Close() error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	var faults []error
+	for m, place := range s.iters {
+		if invariants {
+			faults = append(faults, fmt.Errorf("closing store %q: %w, opened by\n%s", s.id, ErrIteratorLeak, place))
+		}
+		faults = append(faults, m.Close())
+	}
+	s.Discard()
+	s.pairs.close()
+	s.db.unregister(s)
+	return errors.Join(faults...)
+}

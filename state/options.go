@@ -1,0 +1,75 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Options says how a DB is opened. The zero value of a field is its default.
+type Options struct {
+	// ApplicationID is written into a new database and must equal that of an existing one.
+	ApplicationID string
+	// InMemory makes a DB without files: KeyValue gives stores in memory and nothing outlives the DB.
+	InMemory bool
+	// FS is the file system; nil is the disk. Tests use vfs.NewMem and errorfs.
+	FS vfs.FS
+	// CacheBytes bounds the cache of blocks of all stores together. The default, 16 MiB, keeps the process in tens of
+	// MiB; the operating system's page cache stands behind it.
+	CacheBytes int64
+	// MemTableBytes is the size of one table in memory, of which there are at most three; default 8 MiB. Larger ones
+	// absorb more overwrites of hot keys before they are written to files, and make the log that a restart reads longer.
+	MemTableBytes int64
+	// MaxIterators bounds the open iterators of one store; default 100. An open iterator keeps files and tables alive.
+	MaxIterators int
+	// Logger gets changes of state (INFO), and damage and failures (ERROR); nil is silent.
+	Logger *slog.Logger
+	// OnFailure is called once, from any goroutine, when the database can no longer be written (disk full, damaged
+	// log). It gets the coded error that every later call returns. nil is allowed.
+	OnFailure func(error)
+}
+
+// DefaultOptions returns the defaults.
+func DefaultOptions() Options {
+	return Options{CacheBytes: 16 << 20, MemTableBytes: 8 << 20, MaxIterators: 100}
+}
+
+// minMemTableBytes is what Pebble needs for a table to hold anything.
+const minMemTableBytes = 64 << 10
+
+// Validate reports every fault of o.
+func (o *Options) Validate() error {
+	var faults []error
+	if o.CacheBytes < 0 {
+		faults = append(faults, fmt.Errorf("CacheBytes is negative: %d", o.CacheBytes))
+	}
+	if o.MemTableBytes != 0 && (o.MemTableBytes < minMemTableBytes || o.MemTableBytes > 1<<30) {
+		faults = append(faults, fmt.Errorf("MemTableBytes is not in [%d, 1 GiB]: %d", minMemTableBytes, o.MemTableBytes))
+	}
+	if o.MaxIterators < 0 {
+		faults = append(faults, fmt.Errorf("MaxIterators is negative: %d", o.MaxIterators))
+	}
+	return errors.Join(faults...)
+}
+
+func (o Options) withDefaults() Options {
+	d := DefaultOptions()
+	if o.CacheBytes == 0 {
+		o.CacheBytes = d.CacheBytes
+	}
+	if o.MemTableBytes == 0 {
+		o.MemTableBytes = d.MemTableBytes
+	}
+	if o.MaxIterators == 0 {
+		o.MaxIterators = d.MaxIterators
+	}
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
