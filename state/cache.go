@@ -379,7 +379,7 @@ func (n *namedCache) dirtyRange(from, to []byte, reverse bool) *cacheCursor {
 			n.ordered.insert(e.key, e)
 		}
 	}
-	c := &cacheCursor{}
+	c := &cacheCursor{bytes: []byte{}} // an empty value is not nil
 	w := n.ordered.walk(from, to, reverse)
 	for s := w.next(); s != nil; s = w.next() {
 		start := len(c.bytes)
