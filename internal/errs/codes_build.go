@@ -17,6 +17,11 @@ var (
 		Explanation: "The compiler's own messages stand above.",
 		Remedy:      "Correct the source.",
 	}
+	BuildStale = Code{
+		ID: "E-BUILD-STALE", Exit: ExitVerification, Title: "A committed module is not that of its source",
+		Explanation: "Modules that lie in the repository beside their source must be what their source compiles to.",
+		Remedy:      "Run go run ./internal/guestbuild/cmd/guests -update and commit what it writes.",
+	}
 	BuildConformance = Code{
 		ID: "E-BUILD-CONFORMANCE", Exit: ExitVerification, Title: "A module does not keep the contract",
 		Explanation: "The conformance kit checked the module clause by clause; those that failed are listed.",
@@ -25,5 +30,5 @@ var (
 )
 
 func buildCodes() []Code {
-	return []Code{BuildNoToolchain, BuildUnknownLanguage, BuildFailed, BuildConformance}
+	return []Code{BuildNoToolchain, BuildUnknownLanguage, BuildFailed, BuildStale, BuildConformance}
 }
