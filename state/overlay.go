@@ -109,7 +109,7 @@ type overlayCursor struct {
 	o    *overlay
 	walk skipwalk[*overlayEntry]
 	era  uint64
-	at   *overlayEntry // visible version, key from the newest
+	at   *overlayEntry // the newest version of the current key; it may change while the cursor stands on it
 }
 
 // cursor starts a walk. The cursor keeps from and to. It must be closed.
@@ -126,12 +126,8 @@ func (o *overlay) cursor(from, to []byte, reverse bool) *overlayCursor {
 
 func (c *overlayCursor) next() bool {
 	for n := c.walk.next(); n != nil; n = c.walk.next() {
-		e := n.value
-		for e != nil && e.era > c.era {
-			e = e.prev
-		}
-		if e != nil {
-			c.at = e
+		if c.visible(n.value) != nil {
+			c.at = n.value
 			return true
 		}
 	}
@@ -139,13 +135,22 @@ func (c *overlayCursor) next() bool {
 	return false
 }
 
+// visible is the version of e that was there when the cursor was made, or nil.
+func (c *overlayCursor) visible(e *overlayEntry) *overlayEntry {
+	for e != nil && e.era > c.era {
+		e = e.prev
+	}
+	return e
+}
+
 func (c *overlayCursor) key() []byte { return c.at.key }
 
 func (c *overlayCursor) value() []byte {
-	if c.at.deleted {
+	e := c.visible(c.at)
+	if e.deleted {
 		return nil
 	}
-	return c.at.value
+	return e.value
 }
 
 func (c *overlayCursor) close() { c.o.iters-- }
