@@ -1,0 +1,167 @@
+// Package dsl is the Kafka Streams DSL: StreamsBuilder, KStream, KGroupedStream, KTable, with Kafka's method names, node
+// names, numbering and results, lowered to plain topology nodes.
+//
+// It knows how each operator works on records and stores. It does not know where records come from, how stores are made
+// or how guests run: a processor finds those in its topology.Context. The suppliers (Filter, MapValues, Count, ...) are
+// plain data, so that a topology can be written down and compared; user functions are Fn values.
+//
+// Errors are collected while a topology is described, and all of them come back from Build.
+package dsl
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/wasmstream/wasmstream/topology"
+)
+
+// StreamsBuilder describes a topology. It is for one goroutine.
+type StreamsBuilder struct {
+	root     *graphNode
+	index    int
+	priority int
+	names    []string
+	faults   []error
+	defaults Defaults
+}
+
+// Defaults are the application's serdes for places that name none. Given to the builder they let expressions be
+// checked by Build; otherwise the processors read default.key.serde and default.value.serde when they start.
+type Defaults struct {
+	Key, Value topology.Serde
+}
+
+// NewStreamsBuilder returns an empty builder.
+func NewStreamsBuilder(defaults ...Defaults) *StreamsBuilder {
+	return &StreamsBuilder{root: &graphNode{name: "root"}, defaults: first(defaults)}
+}
+
+// Stream reads a topic.
+func (b *StreamsBuilder) Stream(topic string, o ...Consumed) *KStream {
+	return b.StreamTopics([]string{topic}, o...)
+}
+
+// StreamTopics reads several topics as one stream.
+func (b *StreamsBuilder) StreamTopics(topics []string, o ...Consumed) *KStream {
+	return b.stream(&sourceGraph{topics: slices.Clone(topics)}, first(o))
+}
+
+// StreamPattern reads every topic whose whole name matches the regular expression (RE2 syntax).
+func (b *StreamsBuilder) StreamPattern(pattern string, o ...Consumed) *KStream {
+	return b.stream(&sourceGraph{pattern: pattern}, first(o))
+}
+
+func (b *StreamsBuilder) stream(s *sourceGraph, c Consumed) *KStream {
+	name := b.nodeName(Named(c.Name), sourceName)
+	s.reset = c.OffsetReset
+	options := topology.SourceOptions{
+		KeySerde: c.Key, ValueSerde: c.Value, OffsetReset: c.OffsetReset, TimestampExtractor: c.TimestampExtractor,
+	}
+	n := &graphNode{name: name, source: s, lower: func(t *topology.Topology, _ []string) error {
+		if s.pattern != "" {
+			return t.AddSourcePattern(name, options, s.pattern)
+		}
+		return t.AddSource(name, options, s.topics...)
+	}}
+	b.addGraphNode(n, b.root)
+	return &KStream{b: b, node: n, key: c.Key, value: c.Value}
+}
+
+// AddStateStore makes a store for processors (KStream.Process) to connect to.
+func (b *StreamsBuilder) AddStateStore(spec topology.StoreSpec) *StreamsBuilder {
+	if err := checkName(spec.Name); err != nil {
+		b.fail(err)
+	}
+	b.addGraphNode(&graphNode{name: spec.Name, lower: func(t *topology.Topology, _ []string) error {
+		return t.AddStateStore(&spec)
+	}}, b.root)
+	return b
+}
+
+// Build lowers what was described. The error joins all faults. A builder builds once.
+func (b *StreamsBuilder) Build() (*topology.Topology, error) {
+	if b.root.written {
+		return nil, errors.New("this StreamsBuilder was built already")
+	}
+	t := topology.New()
+	faults := slices.Concat(b.faults, mergeSources(b.root), lowerGraph(b.root, t))
+	if len(faults) == 0 {
+		faults = append(faults, t.Validate())
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Faults are the errors so far, in the order of the calls that caused them. Build finds more.
+func (b *StreamsBuilder) Faults() []error { return b.faults }
+
+// NodeNames are the names of nodes given and generated so far, in order. Generated names that Kafka burns when a name
+// is given are not among them.
+func (b *StreamsBuilder) NodeNames() []string { return b.names }
+
+func (b *StreamsBuilder) fail(err error) { b.faults = append(b.faults, err) }
+
+// Prefixes of generated names.
+const (
+	sourceName        = "KSTREAM-SOURCE-"
+	sinkName          = "KSTREAM-SINK-"
+	filterName        = "KSTREAM-FILTER-"
+	mapName           = "KSTREAM-MAP-"
+	mapValuesName     = "KSTREAM-MAPVALUES-"
+	flatMapName       = "KSTREAM-FLATMAP-"
+	flatMapValuesName = "KSTREAM-FLATMAPVALUES-"
+	keySelectName     = "KSTREAM-KEY-SELECT-"
+	peekName          = "KSTREAM-PEEK-"
+	foreachName       = "KSTREAM-FOREACH-"
+	branchName        = "KSTREAM-BRANCH-"
+	mergeName         = "KSTREAM-MERGE-"
+	processorName     = "KSTREAM-PROCESSOR-"
+	processValuesName = "KSTREAM-PROCESSVALUES-"
+	repartitionName   = "KSTREAM-REPARTITION-"
+	aggregateName     = "KSTREAM-AGGREGATE-"
+	toStreamName      = "KTABLE-TOSTREAM-"
+)
+
+// generate takes the next index. Kafka takes one also where a given name makes it unnecessary.
+func (b *StreamsBuilder) generate(prefix string) string {
+	name := fmt.Sprintf("%s%010d", prefix, b.index)
+	b.index++
+	return name
+}
+
+// nodeName is the given name or a generated one; either way an index is gone.
+func (b *StreamsBuilder) nodeName(given Named, prefix string) string {
+	name := b.generate(prefix)
+	if given != "" {
+		name = string(given)
+		if err := checkName(name); err != nil {
+			b.fail(err)
+		}
+	}
+	b.names = append(b.names, name)
+	return name
+}
+
+func (b *StreamsBuilder) storeName(prefix string) string {
+	return b.generate(prefix + "STATE-STORE-")
+}
+
+func (b *StreamsBuilder) addGraphNode(n *graphNode, parents ...*graphNode) {
+	for _, p := range parents {
+		p.addChild(n)
+	}
+	b.priority++
+	n.priority = b.priority
+}
+
+// addProcessor adds an operator that becomes one processor node.
+func (b *StreamsBuilder) addProcessor(name string, s topology.ProcessorSupplier, parents ...*graphNode) *graphNode {
+	n := &graphNode{name: name, lower: func(t *topology.Topology, up []string) error {
+		return t.AddProcessor(name, s, up...)
+	}}
+	b.addGraphNode(n, parents...)
+	return n
+}

@@ -1,0 +1,67 @@
+package dsl
+
+import "github.com/wasmstream/wasmstream/topology"
+
+// KGroupedStream is a stream that waits for an aggregation.
+type KGroupedStream struct {
+	b       *StreamsBuilder
+	node    *graphNode
+	grouped Grouped
+	rekeyed bool
+	// shared is the repartition of a named grouping, used by all its aggregations.
+	shared *graphNode
+}
+
+// Count counts the records of each key, in a table of longs. Records with a null key or value do not count.
+func (g *KGroupedStream) Count(o ...Materialized) *KTable {
+	m := first(o)
+	if err := checkName(m.Name); err != nil {
+		g.b.fail(err)
+	}
+	store := m.Name
+	if store == "" {
+		store = g.b.storeName(aggregateName)
+	}
+	name := g.b.nodeName(m.StoreNamed, aggregateName)
+	spec := m.spec(store, or(m.Key, g.grouped.Key), or(m.Value, topology.Long))
+	parent := g.repartitioned(store)
+	n := &graphNode{name: name, lower: func(t *topology.Topology, up []string) error {
+		if err := t.AddProcessor(name, Count{Store: store}, up...); err != nil {
+			return err
+		}
+		return t.AddStateStore(&spec, name)
+	}}
+	g.b.addGraphNode(n, parent)
+	return &KTable{b: g.b, node: n, key: spec.KeySerde, value: spec.ValueSerde, store: m.Name}
+}
+
+// repartitioned returns the node to aggregate below: the grouping itself, or the source of its repartition topic.
+func (g *KGroupedStream) repartitioned(store string) *graphNode {
+	if !g.rekeyed {
+		return g.node
+	}
+	name := g.grouped.Name
+	if name == "" {
+		name = store
+	}
+	names := len(g.b.names)
+	p := g.b.newRepartition(name, Repartitioned{Key: g.grouped.Key, Value: g.grouped.Value})
+	n := g.shared
+	if n == nil {
+		n = p.graphNode()
+	} else {
+		g.b.names = g.b.names[:names]
+	}
+	if g.grouped.Name != "" {
+		g.shared = n
+	}
+	g.b.addGraphNode(n, g.node)
+	return n
+}
+
+func (m Materialized) spec(name string, key, value topology.Serde) topology.StoreSpec {
+	return topology.StoreSpec{
+		Name: name, Kind: topology.TimestampedKeyValue, InMemory: m.InMemory, KeySerde: key, ValueSerde: value,
+		CachingEnabled: !m.CachingDisabled, LoggingDisabled: m.LoggingDisabled, ChangelogConfigs: m.ChangelogConfigs,
+	}
+}

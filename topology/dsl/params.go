@@ -1,0 +1,89 @@
+package dsl
+
+import (
+	"fmt"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/topology"
+)
+
+// Named is the name of an operator's node, as Kafka's Named.as. "" has one generated.
+type Named string
+
+// Consumed says how a source reads. The zero value takes the application's defaults.
+type Consumed struct {
+	Name       string
+	Key, Value topology.Serde
+	// OffsetReset is where to begin without a committed offset: "earliest", "latest", "none" or "".
+	OffsetReset string
+	// TimestampExtractor is Kafka's class name without the package, e.g. WallclockTimestampExtractor, or "".
+	TimestampExtractor string
+}
+
+// Produced says how a sink writes. nil serdes are those of the stream, then the application's defaults.
+type Produced struct {
+	Name       string
+	Key, Value topology.Serde
+}
+
+// Grouped says how records are regrouped: Name gives the repartition topic (and the node that selects the key).
+type Grouped struct {
+	Name       string
+	Key, Value topology.Serde
+}
+
+// Repartitioned says how records go through a repartition topic. Partitions 0 follows the sources.
+type Repartitioned struct {
+	Name       string
+	Key, Value topology.Serde
+	Partitions int
+}
+
+// Materialized describes the store of an aggregation. The zero value is Kafka's default: persistent, cached, logged,
+// under a generated name.
+type Materialized struct {
+	Name             string
+	Key, Value       topology.Serde
+	InMemory         bool
+	CachingDisabled  bool
+	LoggingDisabled  bool
+	ChangelogConfigs map[string]string
+	// StoreNamed names the node, as the Named argument of Kafka's count.
+	StoreNamed Named
+}
+
+// Branched says what becomes of a branch: its name is that of the split followed by Name (or by its number). Chain, if
+// not nil, receives the branch and returns the stream that stands for it in the result, or nil to leave it out.
+type Branched struct {
+	Name  string
+	Chain func(*KStream) *KStream
+}
+
+// first returns the optional parameter object of a method.
+func first[T any](options []T) T {
+	if len(options) == 0 {
+		var zero T
+		return zero
+	}
+	return options[0]
+}
+
+const maxNameLength = 249
+
+// checkName holds a given name to Kafka's rule for topic names.
+func checkName(name string) error {
+	switch {
+	case name == "." || name == "..":
+		return errs.TopologyInvalid.New(name, `Name cannot be "." or ".."`, "")
+	case len(name) > maxNameLength:
+		return errs.TopologyInvalid.New(name, fmt.Sprintf("Name is illegal, it can't be longer than %d characters", maxNameLength), "")
+	}
+	for _, c := range []byte(name) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && c != '.' && c != '_' && c != '-' {
+			return errs.TopologyInvalid.New(name, fmt.Sprintf(
+				"Name %q is illegal, it contains a character other than ASCII alphanumerics, '.', '_' and '-'", name), "")
+		}
+	}
+	return nil
+}
