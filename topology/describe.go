@@ -88,7 +88,6 @@ func (d *description) write(b *strings.Builder) {
 		fmt.Fprintf(b, "Processor: %s (stores: %s)\n      --> %s\n      <-- %s",
 			n.Name, javaSet(n.Stores), nodeNames(&d.successors), nodeNames(&d.predecessors))
 	}
-	b.WriteByte('\n')
 }
 
 func sourceTopics(n *Node) string {
