@@ -189,7 +189,7 @@ type MapFunc interface {
 	func(rec *Record) | func(rec *Record) error
 }
 
-// Map registers a function that changes each record.
+// Map registers a function that changes key and value of each record. Headers and timestamp stay what they are.
 func Map[F MapFunc](name string, fn F, opts ...Option) {
 	change := fallible(fn)
 	register(name, KindMap, wantAll, func(ctx *Context) error {
@@ -198,6 +198,7 @@ func Map[F MapFunc](name string, fn F, opts ...Option) {
 			if err := change(rec); err != nil {
 				return err
 			}
+			rec.Headers, rec.Timestamp = ctx.in.Headers, ctx.in.Timestamp
 			out.record(rec, &ctx.in, 0)
 			return nil
 		}
@@ -318,7 +319,8 @@ func Process(name string, newProcessor func() Processor, opts ...Option) {
 	registerProcessor(name, KindProcess, newProcessor, opts)
 }
 
-// ProcessValues registers a processor that does not change keys, so that no repartitioning follows it.
+// ProcessValues registers a processor that does not change keys, so that no repartitioning follows it: whatever it
+// forwards while it processes a record has that record's key.
 func ProcessValues(name string, newProcessor func() Processor, opts ...Option) {
 	registerProcessor(name, KindProcessValues, newProcessor, opts)
 }

@@ -118,11 +118,16 @@ func (c *Context) ForwardTo(name string, rec *Record) error {
 }
 
 func (c *Context) forward(rec *Record, dest uint32) {
-	if c.busy {
+	switch {
+	case !c.busy:
+		out.record(rec, nil, dest)
+	case c.component.kind == KindProcessValues && !same(rec.Key, c.in.Key):
+		withKey := *rec
+		withKey.Key = c.in.Key
+		out.record(&withKey, &c.in, dest)
+	default:
 		out.record(rec, &c.in, dest)
-		return
 	}
-	out.record(rec, nil, dest)
 }
 
 // index is the number of the current record in its frame.

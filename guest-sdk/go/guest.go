@@ -63,7 +63,9 @@ func processFrame(handle int32, frame []byte) ([]byte, int32) {
 	out.reset()
 	ctx.frame, ctx.busy = frame, true
 	for r.left > 0 {
-		r.read(&ctx.in)
+		if !r.read(&ctx.in) {
+			continue
+		}
 		if err := ctx.apply(ctx); err != nil {
 			out.fail(ctx.in.index, classOf(err), err.Error())
 		}

@@ -60,6 +60,7 @@ func (o *output) finish() []byte {
 	for off := uintptr(frameFlagsAt); off < frameHdrSize; off += 8 {
 		store64(p, off, 0)
 	}
+	store32(p, framePartAt, null) // no partition
 	return o.buf[:o.n]
 }
 

@@ -105,8 +105,9 @@ func (f *frameReader) open(frame []byte) bool {
 	return true
 }
 
-// read decodes the next record into rec. The caller knows that left > 0.
-func (f *frameReader) read(rec *Record) {
+// read decodes the next record into rec; false if it is of a kind that this version does not know. The caller knows
+// that left > 0.
+func (f *frameReader) read(rec *Record) bool {
 	p := f.next
 	lens := load64(p, 0)
 	klen := uint32(lens >> 32)
@@ -130,6 +131,7 @@ func (f *frameReader) read(rec *Record) {
 	if f.left != 0 {
 		f.next = unsafe.Add(p, uintptr(uint32(lens)))
 	}
+	return load16(p, recKindAt)&0xFF == kindRecord
 }
 
 // topic is the topic that the frame's records were read from, or "" if the host does not say.

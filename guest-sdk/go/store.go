@@ -116,9 +116,9 @@ func (s *KeyValueStore) WriteMany(b *Batch) error {
 	return nil
 }
 
-// GetMany gets all keys of the batch and calls visit with each of them and its value, nil if there is none, in order.
-// visit must not use the store.
-func (s *KeyValueStore) GetMany(b *Batch, visit func(key, value []byte)) error {
+// GetMany gets all keys of the batch and calls visit with the number of each, counted from 0, and its value, nil if
+// there is none, in order. visit must not use the store.
+func (s *KeyValueStore) GetMany(b *Batch, visit func(i int, value []byte)) error {
 	if b.count == 0 {
 		return nil
 	}
@@ -130,10 +130,11 @@ func (s *KeyValueStore) GetMany(b *Batch, visit func(key, value []byte)) error {
 	if n < 0 {
 		return s.fail(n)
 	}
-	for block := s.buf[:n]; len(block) > 0; {
-		var k, v []byte
-		k, v, block = nextPair(block)
-		visit(k, v)
+	block := s.buf[:n]
+	for i := 0; len(block) > 0; i++ {
+		var v []byte
+		_, v, block = nextPair(block)
+		visit(i, v)
 	}
 	return nil
 }
@@ -159,7 +160,7 @@ type Iterator struct {
 	next       *Iterator // in the store's list of closed iterators
 }
 
-// Range iterates over the keys from from to to, both included, as Kafka's range does; nil is an open end.
+// Range iterates over the keys from from up to, but without, to; nil is an open end.
 func (s *KeyValueStore) Range(from, to []byte) (*Iterator, error) { return s.iterate(from, to, 0) }
 
 // ReverseRange is Range in descending order.

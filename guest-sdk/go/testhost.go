@@ -353,7 +353,9 @@ func (n *TestNode) output(rec Record, index, dest uint32, kind, flags uint8) Tes
 
 func (h *TestHost) emit(frame []byte) int32 {
 	if !h.discard {
-		h.emitted = append(h.emitted, bytes.Clone(frame))
+		kept := aligned(len(frame))
+		copy(kept, frame)
+		h.emitted = append(h.emitted, kept)
 	}
 	return 0
 }

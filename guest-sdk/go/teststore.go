@@ -80,7 +80,7 @@ func (s *TestStore) getMany(block, buf []byte) int32 {
 	for len(block) > 0 {
 		var k []byte
 		k, _, block = nextPair(block)
-		answer = appendPair(answer, k, s.entries[string(k)])
+		answer = appendPair(answer, nil, s.entries[string(k)])
 	}
 	return fit(buf, answer)
 }
@@ -102,7 +102,7 @@ type testIterator struct {
 
 func (s *TestStore) iterate(from, to []byte, flags, limit int32) *testIterator {
 	keys := slices.DeleteFunc(s.Keys(), func(k string) bool {
-		return from != nil && strings.Compare(k, string(from)) < 0 || to != nil && strings.Compare(k, string(to)) > 0
+		return from != nil && strings.Compare(k, string(from)) < 0 || to != nil && strings.Compare(k, string(to)) >= 0
 	})
 	if flags&1 != 0 {
 		slices.Reverse(keys)
