@@ -1,0 +1,126 @@
+package wasm
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/tetratelabs/wazero/api"
+)
+
+// Slices. The guest's fuel is handed out in slices; between two of them the goroutine is in Go code, where a garbage
+// collection can stop it. A slice aims at sliceTime: fuel is about a nanosecond, but a guest that misses the cache with
+// every load needs twenty times as long, so slices follow the clock. Their size does not change where a call is killed:
+// the last slice ends exactly where the budget does.
+const (
+	minSlice   = 1 << 15
+	maxSlice   = 1 << 20
+	firstSlice = 1 << 18
+	sliceTime  = time.Millisecond
+)
+
+// hostFuelStep is how much fuel of host calls is gathered before it is taken from the guest's slice.
+const hostFuelStep = 1 << 18
+
+// budget is what the running call may use.
+type budget struct {
+	fuel  api.MutableGlobal // nil without metering
+	depth api.MutableGlobal
+
+	total   uint64 // of the call
+	granted uint64 // of total, so far
+	slice   uint64
+	// hostFuel is used by host calls and not yet taken from fuel.
+	hostFuel uint64
+	wall     time.Duration
+	begun    time.Time
+	refueled time.Time
+	// timed: the clock was read in this call. Most calls end within their first slice and never ask for the time.
+	timed       bool
+	interrupted atomic.Bool
+}
+
+// begin starts a call with total fuel.
+func (b *budget) begin(total uint64) {
+	if b.slice == 0 {
+		b.slice = firstSlice
+	}
+	b.total, b.hostFuel, b.timed = total, 0, false
+	b.granted = min(b.slice, total)
+	if b.fuel != nil {
+		b.fuel.Set(b.granted)
+	} else {
+		b.granted = 0 // a start function runs before the globals can be reached: it begins with no fuel and asks
+	}
+}
+
+// used is what the call has used so far.
+func (b *budget) used() uint64 {
+	if b.fuel == nil {
+		return b.granted + b.hostFuel
+	}
+	return uint64(int64(b.granted)-int64(b.fuel.Get())) + b.hostFuel
+}
+
+// refuel is called by the guest when fuel is below 0 (or depth is), and answers the fuel to go on with.
+func (b *budget) refuel(depth, fuel int64) int64 {
+	switch {
+	case depth < 0:
+		panic(stopDepth)
+	case b.interrupted.Load():
+		panic(stopInterrupted)
+	}
+	b.pace()
+	return b.grant(fuel)
+}
+
+// grant takes what host calls used and hands out as much as brings fuel to a slice.
+func (b *budget) grant(fuel int64) int64 {
+	fuel -= int64(b.hostFuel)
+	b.hostFuel = 0
+	left := b.total - b.granted
+	more := min(left, b.slice+uint64(max(0, -fuel)))
+	b.granted += more
+	if fuel += int64(more); fuel < 0 || left == 0 {
+		panic(stopFuel)
+	}
+	return fuel
+}
+
+// pace reads the clock: it ends a call that takes too long and fits the slice to the guest's speed.
+func (b *budget) pace() {
+	now := time.Now()
+	if !b.timed {
+		b.timed, b.begun, b.refueled = true, now, now
+		return
+	}
+	if now.Sub(b.begun) > b.wall {
+		panic(stopWall)
+	}
+	switch took := now.Sub(b.refueled); {
+	case took > sliceTime:
+		b.slice = max(b.slice/2, minSlice)
+	case took < sliceTime/4:
+		b.slice = min(b.slice*2, maxSlice)
+	}
+	b.refueled = now
+}
+
+// charge counts fuel that a host call used. It may end the guest's call.
+func (b *budget) charge(n uint64) {
+	b.hostFuel += n
+	if b.hostFuel < hostFuelStep || b.fuel == nil {
+		return
+	}
+	fuel := int64(b.fuel.Get())
+	if fuel -= int64(b.hostFuel); fuel >= 0 {
+		b.hostFuel = 0
+	} else {
+		fuel = b.refuel(0, int64(b.fuel.Get()))
+	}
+	b.fuel.Set(uint64(fuel))
+}
+
+// forCall is the fuel of one ws_process.
+func (l *Limits) forCall(records, bytes int) uint64 {
+	return min(l.FuelMax, l.FuelPerFrame+l.FuelPerRecord*uint64(records)+l.FuelPerByte*uint64(bytes))
+}

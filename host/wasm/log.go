@@ -1,0 +1,100 @@
+package wasm
+
+import (
+	"bytes"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/wasmstream/wasmstream/abi"
+)
+
+// logLines bounds and cleans what a guest writes: by import, on standard output and on standard error.
+type logLines struct {
+	clean        []byte
+	window       time.Time // the second that lines are counted in
+	inWindow     int
+	dropped, cut uint64
+	// out and err hold lines of stdout and stderr that have not ended yet.
+	out, err []byte
+}
+
+// add hands one line to the host, if the rate allows.
+func (l *logLines) add(in *Instance, level int32, line []byte) (kept bool) {
+	if !in.host.LogEnabled(level) {
+		return true
+	}
+	now := time.Now()
+	if now.Sub(l.window) >= time.Second {
+		l.window, l.inWindow = now, 0
+	}
+	if l.inWindow >= in.limits.LogLinesPerSecond {
+		l.dropped++
+		return false
+	}
+	l.inWindow++
+	whole := len(line) <= in.limits.LogLineBytes
+	if !whole {
+		line = line[:in.limits.LogLineBytes]
+		l.cut++
+	}
+	l.clean = appendClean(l.clean[:0], line)
+	in.host.Log(level, l.clean)
+	return whole
+}
+
+// appendClean makes a line fit for a terminal and for one line of a log: what is not printable stands as an escape, so
+// that a guest can neither forge lines nor control the terminal.
+func appendClean(dst, line []byte) []byte {
+	const hex = "0123456789abcdef"
+	for len(line) > 0 {
+		r, n := utf8.DecodeRune(line)
+		switch {
+		case r == '\t' || r >= ' ' && r < utf8.RuneSelf && r != 0x7f:
+			dst = append(dst, byte(r))
+		case r == utf8.RuneError && n == 1, r < ' ', r == 0x7f:
+			dst = append(dst, '\\', 'x', hex[line[0]>>4], hex[line[0]&15])
+		case unicode.IsPrint(r):
+			dst = append(dst, line[:n]...)
+		default:
+			dst = append(dst, '\\', 'u', '{')
+			for shift := 20; shift >= 0; shift -= 4 {
+				dst = append(dst, hex[r>>shift&15])
+			}
+			dst = append(dst, '}')
+		}
+		line = line[n:]
+	}
+	return dst
+}
+
+// write takes bytes of stdout (1) or stderr (2) and hands on whole lines.
+func (l *logLines) write(in *Instance, fd uint32, b []byte) {
+	level, part := abi.LogInfo, &l.out
+	if fd == 2 {
+		level, part = abi.LogWarn, &l.err
+	}
+	for len(b) > 0 {
+		line, rest, ended := bytes.Cut(b, []byte{'\n'})
+		room := max(in.limits.LogLineBytes+1-len(*part), 0) // one more than is kept, so that the cut is noticed
+		*part = append(*part, line[:min(len(line), room)]...)
+		if ended {
+			l.add(in, level, bytes.TrimSuffix(*part, []byte{'\r'}))
+			*part = (*part)[:0]
+		}
+		b = rest
+	}
+}
+
+// flush hands on lines that never ended.
+func (l *logLines) flush(in *Instance) {
+	for _, part := range []struct {
+		level int32
+		line  *[]byte
+	}{{abi.LogInfo, &l.out}, {abi.LogWarn, &l.err}} {
+		if len(*part.line) > 0 {
+			l.add(in, part.level, *part.line)
+			*part.line = nil
+		}
+	}
+}
