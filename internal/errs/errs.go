@@ -162,3 +162,23 @@ func Lookup(id string) (Code, bool) {
 	}
 	return all[i], true
 }
+
+// Text is the page of a code for a terminal.
+func (c Code) Text() string {
+	return fmt.Sprintf("%s: %s\n\n%s\n\nWhat helps: %s\n\nExit status %d (%s).\n", c.ID, c.Title, c.Explanation, c.Remedy, c.Exit, exitName(c.Exit))
+}
+
+func exitName(status int) string {
+	return [...]string{"no error", "it failed while running", "the input is wrong", "the environment lacks something", "a check said no"}[status]
+}
+
+// Markdown is docs/errors.md: the pages of all codes.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString("# Errors\n\nEvery error has a code. `wasmstream explain CODE` prints the same text offline. This page is generated from\n`internal/errs`.\n\n" +
+		"Exit status: 0 no error (also after Ctrl-C), 1 it failed while running, 2 the input is wrong, 3 the environment lacks\nsomething, 4 a check said no, 130 or 143 ended by a second signal.\n")
+	for _, c := range All() {
+		fmt.Fprintf(&b, "\n## %s\n\n%s (exit status %d).\n\n%s\n\n**What helps:** %s\n", c.ID, c.Title, c.Exit, c.Explanation, c.Remedy)
+	}
+	return b.String()
+}

@@ -21,6 +21,8 @@ type TopicSpec struct {
 	Partitions  int32
 	Replication int16
 	Configs     map[string]string
+	// DryRun has the broker check and create nothing.
+	DryRun bool
 }
 
 // Topic is a topic as the cluster describes it. The names of the fields in JSON are a contract.
@@ -42,25 +44,44 @@ type Partition struct {
 }
 
 // CreateTopic creates a topic. Unknown settings of a topic are an error with the nearest name, before the broker is
-// asked, since some brokers take them without a word.
-func CreateTopic(ctx context.Context, adm *kadm.Client, t TopicSpec) error {
+// asked, since some brokers take them without a word. What it returns has the broker's defaults filled in.
+func CreateTopic(ctx context.Context, adm *kadm.Client, t TopicSpec) (TopicSpec, error) {
 	if err := CheckTopicConfigs(t.Name, t.Configs); err != nil {
-		return err
+		return t, err
 	}
 	configs := map[string]*string{}
 	for k, v := range t.Configs {
 		configs[k] = kmsg.StringPtr(v)
 	}
-	resp, err := adm.CreateTopic(ctx, t.Partitions, t.Replication, configs, t.Name)
+	create := adm.CreateTopics
+	if t.DryRun {
+		create = adm.ValidateCreateTopics
+	}
+	responses, err := create(ctx, t.Partitions, t.Replication, configs, t.Name)
+	resp := responses[t.Name]
 	if err == nil {
-		return nil
+		err = resp.Err
+	}
+	if err == nil {
+		return t.filled(resp), nil
 	}
 	explained := Explain(err, t.Name, "creating the topic with "+strconv.Itoa(int(t.Partitions))+" partitions and "+strconv.Itoa(int(t.Replication))+" replicas")
 	var coded *errs.Error
 	if resp.ErrMessage != "" && errors.As(explained, &coded) {
-		return coded.WithCause(errors.New(resp.ErrMessage))
+		return t, coded.WithCause(errors.New(resp.ErrMessage))
 	}
-	return explained
+	return t, explained
+}
+
+// filled has the broker's answer where t left it to the broker.
+func (t TopicSpec) filled(resp kadm.CreateTopicResponse) TopicSpec {
+	if resp.NumPartitions > 0 {
+		t.Partitions = resp.NumPartitions
+	}
+	if resp.ReplicationFactor > 0 {
+		t.Replication = resp.ReplicationFactor
+	}
+	return t
 }
 
 // CheckTopicConfigs tells of settings that Kafka's topics do not have.

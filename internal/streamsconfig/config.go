@@ -35,7 +35,8 @@ type Config struct {
 	CommitInterval           time.Duration
 	PollTimeout              time.Duration
 	TaskTimeout              time.Duration
-	BufferedRecords          int // per partition
+	MaxTaskIdle              time.Duration // -1 ms: never wait
+	BufferedRecords          int           // per partition
 	CacheBytes               int64
 	InMemoryStores           bool // stores of the DSL are in memory
 	ReplicationFactor        int16

@@ -24,6 +24,7 @@ func (c *Config) fill() error {
 	c.CommitInterval = c.duration("commit.interval.ms")
 	c.PollTimeout = c.duration("poll.ms")
 	c.TaskTimeout = c.duration("task.timeout.ms")
+	c.MaxTaskIdle = c.duration("max.task.idle.ms")
 	c.BufferedRecords = int(c.number("buffered.records.per.partition"))
 	c.CacheBytes = c.number("statestore.cache.max.bytes")
 	c.InMemoryStores = c.inMemory()

@@ -111,7 +111,7 @@ func runtimeKeys() []kafka.Key {
 		number(kafka.Long, "commit.interval.ms", "30000", 0, "how often results are committed; 100 under exactly_once_v2 when unset"),
 		refused(oneOf(text("group.protocol", "classic", "our own assignor runs in the group's leader, which is the classic protocol"), "classic", "streams")),
 		refused(number(kafka.Long, "log.summary.interval.ms", "120000", -1, "what it would log is served as metrics")),
-		refused(number(kafka.Long, "max.task.idle.ms", "0", -1, "tasks wait as with 0: while the broker has records of an empty partition, not longer")),
+		number(kafka.Long, "max.task.idle.ms", "0", -1, "how long a task waits for records of a partition that has none, so that partitions are merged by time"),
 		refused(typed(kafka.List, "metric.reporters", "org.apache.kafka.common.metrics.JmxReporter", noJava+"; metrics are served as Prometheus reads them")),
 		refused(number(kafka.Int, "metrics.num.samples", "2", 1, "metrics are counters and histograms; the reader computes rates")),
 		refused(number(kafka.Long, "metrics.sample.window.ms", "30000", 0, "metrics are counters and histograms; the reader computes rates")),

@@ -1,0 +1,72 @@
+// Command wasmstream runs stream processing applications whose functions are WebAssembly modules, and what goes with
+// it: topics, records, a broker for development, resets. This package holds flags and printing only.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+)
+
+func main() { os.Exit(run()) }
+
+// run is the program: it returns the exit status.
+func run() int {
+	ctx, sig := untilSignal()
+	app := newApp(os.Stdin, os.Stdout, os.Stderr)
+	err := app.RunContext(ctx, intersperse(app.Commands, os.Args))
+	if err == nil {
+		return errs.ExitOK
+	}
+	if errors.Is(err, context.Canceled) && sig() != nil {
+		return exitBySignal(sig())
+	}
+	var silent silentError
+	if errors.As(err, &silent) {
+		return int(silent)
+	}
+	errs.Render(os.Stderr, err, errs.Colour(os.Stderr, os.Getenv))
+	return errs.Exit(err)
+}
+
+// untilSignal returns a context that the first SIGINT or SIGTERM cancels, and a function that tells which one it was.
+// The second signal ends the process at once.
+func untilSignal() (context.Context, func() os.Signal) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	first := make(chan os.Signal, 1)
+	go func() {
+		s := <-signals
+		first <- s
+		cancel()
+		s = <-signals
+		fmt.Fprintln(os.Stderr, "ended by a second signal; what was not committed is done again at the next start")
+		os.Exit(exitBySignal(s))
+	}()
+	var got os.Signal
+	return ctx, func() os.Signal {
+		select {
+		case got = <-first:
+		default:
+		}
+		return got
+	}
+}
+
+func exitBySignal(s os.Signal) int {
+	if s == syscall.SIGTERM {
+		return 128 + int(syscall.SIGTERM)
+	}
+	return 128 + int(syscall.SIGINT)
+}
+
+// silentError is an exit status for which everything has been said already.
+type silentError int
+
+func (e silentError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
