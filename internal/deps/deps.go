@@ -7,7 +7,6 @@ import (
 	_ "github.com/fsnotify/fsnotify"
 	_ "github.com/goccy/go-yaml"
 	_ "github.com/gofrs/flock"
-	_ "github.com/google/cel-go/cel"
 	_ "github.com/google/go-cmp/cmp"
 	_ "github.com/prometheus/client_golang/prometheus"
 	_ "github.com/rogpeppe/go-internal/testscript"
