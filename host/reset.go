@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -134,8 +136,13 @@ func (r *resetter) planTopics(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	own, kept, err := r.ownTopics(ctx, names)
+	listed, err := r.adm.ListGroups(ctx)
 	if err != nil {
+		return kafka.Explain(err, "", "listing groups")
+	}
+	groups := listed.Groups()
+	own, kept := r.ownTopics(names, groups)
+	if err := r.checkKnown(groups, own); err != nil {
 		return err
 	}
 	r.plan.InternalTopics, r.plan.Kept = own, kept
@@ -177,22 +184,32 @@ func (r *resetter) planInputs(existing, own []string) error {
 
 // ownTopics are the internal topics of the application. A topic of app-two also begins with "app-": where another group
 // with a longer id claims a topic, that one keeps it.
-func (r *resetter) ownTopics(ctx context.Context, names []string) (own, kept []string, err error) {
-	groups, err := r.adm.ListGroups(ctx)
-	if err != nil {
-		return nil, nil, kafka.Explain(err, "", "listing groups")
-	}
+func (r *resetter) ownTopics(names, groups []string) (own, kept []string) {
 	own = []string{}
 	for _, topic := range names {
 		switch {
 		case !isInternal(r.cfg.ApplicationID, topic):
-		case claimed(topic, r.cfg.ApplicationID, groups.Groups()):
+		case claimed(topic, r.cfg.ApplicationID, groups):
 			kept = append(kept, topic)
 		default:
 			own = append(own, topic)
 		}
 	}
-	return own, kept, nil
+	return own, kept
+}
+
+// checkKnown refuses an id that nothing is known of, since it is more likely misspelt than to be reset.
+func (r *resetter) checkKnown(groups, own []string) error {
+	id := r.cfg.ApplicationID
+	if slices.Contains(groups, id) || len(own) > 0 || len(r.cfg.InputTopics) > 0 {
+		return nil
+	}
+	if r.cfg.StateDir != "" {
+		if _, err := os.Stat(filepath.Join(r.cfg.StateDir, id)); err == nil {
+			return nil
+		}
+	}
+	return errs.KafkaNoApplication.New(id, "no group, no internal topic and no local state has this name", errs.DidYouMean(id, groups))
 }
 
 func claimed(topic, id string, groups []string) bool {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -257,6 +258,10 @@ func at(where string, err error) error {
 	if errors.As(err, &coded) {
 		moved := *coded
 		moved.Where, moved.What = where, coded.Where+": "+coded.What
+		var number *strconv.NumError
+		if errors.As(coded.Cause, &number) {
+			moved.Cause = number.Err
+		}
 		return &moved
 	}
 	return err

@@ -32,6 +32,11 @@ var (
 		Explanation: "A reset moves the offsets of a group, which its running members would overwrite.",
 		Remedy:      "Stop the application first. After a crash wait for the session timeout, or remove the members with --force.",
 	}
+	KafkaNoApplication = Code{
+		ID: "E-KAFKA-NO-APPLICATION", Exit: ExitInput, Title: "The cluster knows no such application",
+		Explanation: "There is no group of this id, no internal topic whose name begins with it, and no local state of it. Nothing was changed.",
+		Remedy:      "Check the application.id and the cluster.",
+	}
 	KafkaFenced = Code{
 		ID: "E-KAFKA-FENCED", Exit: ExitRuntime, Title: "Another process took over",
 		Explanation: "A process with the same identity (the process id in state.dir and the thread's number) started and fenced this one.",
@@ -40,5 +45,5 @@ var (
 )
 
 func kafkaCodes() []Code {
-	return []Code{KafkaUnreachable, KafkaAuthentication, KafkaAuthorization, KafkaUnsupported, KafkaRequest, KafkaGroupActive, KafkaFenced}
+	return []Code{KafkaUnreachable, KafkaAuthentication, KafkaAuthorization, KafkaUnsupported, KafkaRequest, KafkaGroupActive, KafkaNoApplication, KafkaFenced}
 }

@@ -30,7 +30,7 @@ var (
 	RecordFormat = Code{
 		ID: "E-RECORD-FORMAT", Exit: ExitInput, Title: "A line or a value does not fit the type asked for",
 		Explanation: "--key and --value give the type of the bytes: a long is 8 bytes, big-endian.",
-		Remedy:      "Give the type that was written, e.g. --value long.",
+		Remedy:      "Give the type that was written, such as --value long.",
 	}
 )
 

@@ -65,6 +65,9 @@ func CreateTopic(ctx context.Context, adm *kadm.Client, t TopicSpec) (TopicSpec,
 	if err == nil {
 		return t.filled(resp), nil
 	}
+	if errors.Is(err, kerr.TopicAlreadyExists) {
+		return t, errs.TopicExists.New(t.Name, "a topic of this name is there already", "")
+	}
 	explained := Explain(err, t.Name, "creating the topic with "+strconv.Itoa(int(t.Partitions))+" partitions and "+strconv.Itoa(int(t.Replication))+" replicas")
 	var coded *errs.Error
 	if resp.ErrMessage != "" && errors.As(explained, &coded) {
