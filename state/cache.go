@@ -306,8 +306,8 @@ func (n *namedCache) flush(evicted *cacheEntry) error {
 	for e := n.dirty.dirtyNext; e != &n.dirty; {
 		next := e.dirtyNext
 		f.items = append(f.items, flushItem{e.key, e.stored(), e.context})
+		// The headers are not needed any more. They count until the next write, as in Kafka, so that evictions agree.
 		e.isDirty, e.dirtyNext, e.dirtyPrev, e.context.Headers = false, nil, nil, nil
-		n.resize(e)
 		e = next
 	}
 	n.dirty.dirtyNext, n.dirty.dirtyPrev = &n.dirty, &n.dirty

@@ -62,6 +62,6 @@ func (l *pebbleLogger) Fatalf(format string, args ...any) {
 	if strings.HasPrefix(message, "mergingIter") {
 		panic(message)
 	}
-	(*DB)(l).fail(message)
+	(*DB)(l).fail(errors.New(message))
 	runtime.Goexit()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -359,47 +360,49 @@ func (db *DB) failure() error {
 	return nil
 }
 
-// guard runs f, a call into Pebble that may find the database beyond repair, and returns the failure then. Pebble
-// reports such a thing to Logger.Fatalf and counts on never coming back. So f runs on a goroutine of its own, which
-// Fatalf ends; Pebble's background goroutines end the same way, and none takes the process down.
+// guard runs f, a call into Pebble that may find the database beyond repair, and returns the failure then. Pebble says
+// so in two ways, a panic with the error or Logger.Fatalf, and counts on neither coming back. So f runs on a goroutine
+// of its own, where the panic is caught and which Fatalf ends; Pebble's background goroutines end the same way, and none
+// takes the process down. What Pebble has locked stays locked: nothing calls it again.
 func (db *DB) guard(f func() error) error {
 	if err := db.failure(); err != nil {
 		return err
 	}
-	type outcome struct {
-		err   error
-		panic any
-		stack []byte
-	}
-	done := make(chan outcome, 1)
+	var bug any
+	var stack []byte
+	done := make(chan error, 1)
 	go func() {
-		var out outcome
-		ended := false
+		err := errEnded
 		defer func() {
-			if !ended {
-				if r := recover(); r != nil {
-					out.panic, out.stack = r, debug.Stack()
+			if r := recover(); r != nil {
+				if failed, ok := r.(error); ok && !errors.As(failed, new(runtime.Error)) {
+					db.fail(failed)
 				} else {
-					out.err = db.failure()
+					bug, stack = r, debug.Stack()
 				}
 			}
-			done <- out
+			done <- err
 		}()
-		out.err = f()
-		ended = true
+		err = f()
 	}()
-	out := <-done
-	if out.panic != nil {
-		panic(fmt.Sprintf("pebble: %v\n%s", out.panic, out.stack))
+	err := <-done
+	if bug != nil {
+		panic(fmt.Sprintf("pebble: %v\n%s", bug, stack))
 	}
-	return out.err
+	if errors.Is(err, errEnded) {
+		return db.failure()
+	}
+	return err
 }
 
+// errEnded is the result of a call that did not return.
+var errEnded = errors.New("the call ended its goroutine")
+
 // fail records that nothing can be written any more.
-func (db *DB) fail(what string) {
-	var err error = errs.StateUnusable.New(db.dir, "the state database cannot be written any more: "+what, "")
+func (db *DB) fail(cause error) {
+	var err error = errs.StateUnusable.New(db.dir, "the state database cannot be written any more", "").WithCause(cause)
 	if db.failed.CompareAndSwap(nil, &err) {
-		db.opts.Logger.Error("state database failed", "code", errs.StateUnusable.ID, "dir", db.dir, "error", what)
+		db.opts.Logger.Error("state database failed", "code", errs.StateUnusable.ID, "dir", db.dir, "error", cause)
 		if db.opts.OnFailure != nil {
 			db.opts.OnFailure(err)
 		}
