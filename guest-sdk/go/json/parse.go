@@ -1,0 +1,363 @@
+package json
+
+import (
+	"math/bits"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// Parse checks data and finds the fields in it. data is borrowed, and must not change, until the next Parse. The error
+// is a SyntaxError; the Doc is then empty: all fields are missing.
+func (d *Doc) Parse(data []byte) error {
+	d.data, d.edited = data, false
+	d.reset()
+	if at := d.scan(data); at >= 0 {
+		d.data = nil
+		d.reset()
+		return SyntaxError(at)
+	}
+	return nil
+}
+
+func (d *Doc) reset() {
+	for i := range d.spans {
+		d.spans[i] = span{parent: none}
+	}
+	d.depth, d.mask = 0, 1<<len(d.paths)-1
+}
+
+// scan goes over the document once and returns none, or where it is not JSON.
+func (d *Doc) scan(b []byte) int {
+	i := skipSpace(b, 0)
+	for {
+		if i == len(b) {
+			return i
+		}
+		if c := b[i]; c == '{' || c == '[' {
+			if d.depth == MaxNesting {
+				return i
+			}
+			d.open(c, i)
+			if i = skipSpace(b, i+1); i == len(b) {
+				return i
+			}
+			if b[i] != c+2 { // the closing brackets lie two behind the opening ones
+				at := i
+				if i = d.enter(b, i); i < 0 {
+					return at
+				}
+				continue
+			}
+			d.close(i)
+			i++
+		} else {
+			at := i
+			if i = skipScalar(b, i); i < 0 {
+				return at
+			}
+		}
+		next, more := d.leave(b, i)
+		if !more {
+			if next == len(b) {
+				return none
+			}
+			return next
+		}
+		if i = d.enter(b, next); i < 0 {
+			return next
+		}
+	}
+}
+
+func (d *Doc) inObject() bool { return d.object[d.depth>>6]>>(d.depth&63)&1 != 0 }
+
+// top is the level of the innermost container, nil if no path leads there.
+func (d *Doc) top() *level {
+	if d.depth < len(d.levels) {
+		if l := &d.levels[d.depth]; l.mask != 0 {
+			return l
+		}
+	}
+	return nil
+}
+
+// open enters the container that begins at i.
+func (d *Doc) open(bracket byte, i int) {
+	d.depth++
+	kind := Array
+	d.object[d.depth>>6] &^= 1 << (d.depth & 63)
+	if bracket == '{' {
+		kind = Object
+		d.object[d.depth>>6] |= 1 << (d.depth & 63)
+	}
+	if d.depth >= len(d.levels) {
+		return
+	}
+	d.levels[d.depth] = level{mask: d.mask, comma: none}
+	for m := d.mask; m != 0; m &= m - 1 {
+		f := bits.TrailingZeros64(m)
+		if len(d.paths[f]) == d.depth {
+			d.spans[f].parent, d.spans[f].parentKind = i, kind
+		}
+	}
+}
+
+// close leaves the container whose closing bracket is at i.
+func (d *Doc) close(i int) {
+	if l := d.top(); l != nil {
+		for m := l.mask; m != 0; m &= m - 1 {
+			f := bits.TrailingZeros64(m)
+			if len(d.paths[f]) == d.depth {
+				d.spans[f].parentEnd, d.spans[f].siblings = i, l.members
+			}
+		}
+	}
+	d.depth--
+}
+
+// enter goes from the start of a member to its value; negative if it is not one.
+func (d *Doc) enter(b []byte, start int) int {
+	i := start
+	var key []byte
+	if d.inObject() {
+		if i = skipString(b, i); i < 0 {
+			return none
+		}
+		key = b[start+1 : i-1]
+		if i == len(b) || b[i] != ':' {
+			if i = skipSpace(b, i); i == len(b) || b[i] != ':' {
+				return none
+			}
+		}
+		i = skipSpace(b, i+1)
+	}
+	d.mask = 0
+	if i == len(b) {
+		return none
+	}
+	if l := d.top(); l != nil {
+		d.member(l, key, start, i, b[i])
+	}
+	return i
+}
+
+// member notes which fields the member at start is, or leads to. key is nil in arrays; first is the value's first byte.
+func (d *Doc) member(l *level, key []byte, start, value int, first byte) {
+	n := l.members
+	l.members++
+	l.leaves = 0
+	for m := l.mask &^ l.matched; m != 0; m &= m - 1 {
+		f := bits.TrailingZeros64(m)
+		path := d.paths[f]
+		want := path[d.depth-1]
+		if key == nil && !isIndex(want, n) || key != nil && !sameText(key, want) {
+			continue
+		}
+		bit := uint64(1) << f
+		l.matched |= bit
+		if len(path) > d.depth {
+			d.mask |= bit
+			continue
+		}
+		l.leaves |= bit
+		s := &d.spans[f]
+		s.kind, s.start, s.value, s.comma = kindOf(first), start, value, l.comma
+	}
+}
+
+// leave goes on behind a value, over a comma or closing brackets, to the next member (more) or behind the last one.
+func (d *Doc) leave(b []byte, i int) (next int, more bool) {
+	for d.depth > 0 {
+		l := d.top()
+		if l != nil {
+			for m := l.leaves; m != 0; m &= m - 1 {
+				d.spans[bits.TrailingZeros64(m)].end = i
+			}
+			l.leaves = 0
+		}
+		if i = skipSpace(b, i); i == len(b) {
+			return cutOff(i), false
+		}
+		if b[i] == ',' {
+			if l != nil {
+				l.comma = i
+			}
+			return skipSpace(b, i+1), true
+		}
+		if d.inObject() && b[i] != '}' || !d.inObject() && b[i] != ']' {
+			return i, false
+		}
+		d.close(i)
+		i++
+	}
+	return skipSpace(b, i), false
+}
+
+// cutOff is the fault of a document that ends at i too early. It must differ from the end of a whole one.
+func cutOff(i int) int { return i - 1 }
+
+// isIndex tells whether key is n in decimal.
+func isIndex(key string, n int) bool {
+	i := len(key)
+	for {
+		i--
+		if i < 0 || key[i] != byte('0'+n%10) {
+			return false
+		}
+		if n /= 10; n == 0 {
+			return i == 0
+		}
+	}
+}
+
+func kindOf(first byte) Kind {
+	switch first {
+	case '{':
+		return Object
+	case '[':
+		return Array
+	case '"':
+		return String
+	case 't', 'f':
+		return Bool
+	case 'n':
+		return Null
+	}
+	return Number
+}
+
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// skipScalar returns the end of the string, number or word at b[i], or none.
+func skipScalar(b []byte, i int) int {
+	switch b[i] {
+	case '"':
+		return skipString(b, i)
+	case 't':
+		return skipWord(b, i, "true")
+	case 'f':
+		return skipWord(b, i, "false")
+	case 'n':
+		return skipWord(b, i, "null")
+	}
+	return skipNumber(b, i)
+}
+
+func skipWord(b []byte, i int, word string) int {
+	if len(b)-i < len(word) || string(b[i:i+len(word)]) != word {
+		return none
+	}
+	return i + len(word)
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// special has a high bit set if one of the 8 bytes of v is a quote, a backslash, below 0x20 or above 0x7F. The lowest
+// set bit is that of the first such byte; those above it may be set without need.
+func special(v uint64) uint64 {
+	quote, slash := v^ones*'"', v^ones*'\\'
+	return (v | (v - ones*0x20) | (quote - ones) | (slash - ones)) & highs
+}
+
+// load8 reads the 8 bytes from b[i] on, the first one lowest. They lie within b.
+func load8(b []byte, i int) uint64 {
+	return *(*uint64)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), i))
+}
+
+// skipString returns the end of the string whose quote should be at b[i], or none.
+func skipString(b []byte, i int) int {
+	if i >= len(b) || b[i] != '"' {
+		return none
+	}
+	for i++; ; {
+		for len(b)-i >= 8 {
+			if s := special(load8(b, i)); s != 0 {
+				i += bits.TrailingZeros64(s) >> 3
+				break
+			}
+			i += 8
+		}
+		if i >= len(b) {
+			return none
+		}
+		switch c := b[i]; {
+		case c == '"':
+			return i + 1
+		case c == '\\':
+			if i = skipEscape(b, i); i < 0 {
+				return none
+			}
+		case c >= utf8.RuneSelf:
+			r, n := utf8.DecodeRune(b[i:])
+			if r == utf8.RuneError && n == 1 {
+				return none
+			}
+			i += n
+		case c < 0x20:
+			return none
+		default:
+			i++
+		}
+	}
+}
+
+// skipEscape returns the end of the escape at b[i], or none.
+func skipEscape(b []byte, i int) int {
+	if len(b)-i < 2 {
+		return none
+	}
+	switch b[i+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 2
+	case 'u':
+		if len(b)-i >= 6 && isHex(b[i+2]) && isHex(b[i+3]) && isHex(b[i+4]) && isHex(b[i+5]) {
+			return i + 6
+		}
+	}
+	return none
+}
+
+func isHex(c byte) bool { return c-'0' < 10 || c|0x20-'a' < 6 }
+
+// skipNumber returns the end of the number at b[i], or none.
+func skipNumber(b []byte, i int) int {
+	if b[i] == '-' {
+		i++
+	}
+	start := i
+	if i = skipDigits(b, i); i == start || b[start] == '0' && i > start+1 {
+		return none
+	}
+	if i < len(b) && b[i] == '.' {
+		start = i + 1
+		if i = skipDigits(b, start); i == start {
+			return none
+		}
+	}
+	if i < len(b) && b[i]|0x20 == 'e' {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		start = i
+		if i = skipDigits(b, i); i == start {
+			return none
+		}
+	}
+	return i
+}
+
+func skipDigits(b []byte, i int) int {
+	for i < len(b) && b[i]-'0' < 10 {
+		i++
+	}
+	return i
+}
