@@ -1,0 +1,239 @@
+package tck
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/fnv"
+	"maps"
+	"slices"
+
+	"github.com/wasmstream/wasmstream/abi"
+)
+
+// Names that the kit gives to a node's surroundings, and the settings of its own.
+var (
+	childNames = []string{"first", "second"}
+	wallTime   = int64(1_700_000_000_000)
+)
+
+// host is the surroundings of one instance: stores in memory, and notes of everything that the guest does. It
+// implements wasm.Host and, like it, belongs to one goroutine.
+type host struct {
+	granted []string // stores of the component
+	stores  []map[string][]byte
+
+	emitted  [][]byte
+	lastErr  string
+	timers   []timer
+	metrics  []string
+	asked    map[int32]uint32 // how often random was asked for an index
+	input    []streamTime     // of the records of the running call
+	iters    map[int32]*iterator
+	nextIter int32
+}
+
+type timer struct {
+	typ       int32
+	cancelled bool
+}
+
+// streamTime is what the host knows of an input record.
+type streamTime struct {
+	offset, time int64
+}
+
+type iterator struct {
+	store   map[string][]byte
+	keys    []string
+	current []byte
+}
+
+func newHost(granted []string) *host {
+	h := &host{granted: granted, iters: map[int32]*iterator{}}
+	for range granted {
+		h.stores = append(h.stores, map[string][]byte{})
+	}
+	return h
+}
+
+// beginCall forgets what belongs to the call before.
+func (h *host) beginCall(input []streamTime) {
+	h.emitted, h.lastErr, h.input, h.asked = nil, "", input, map[int32]uint32{}
+}
+
+func (h *host) Features() int64 { return abi.FeatureState }
+
+func (h *host) Emit(frame []byte) int32 {
+	h.emitted = append(h.emitted, bytes.Clone(frame))
+	return 0
+}
+
+func (h *host) SetError(_, _ int32, message []byte) int32 {
+	h.lastErr = string(message)
+	return 0
+}
+
+func (h *host) LogEnabled(level int32) bool { return level >= abi.LogInfo }
+func (h *host) Log(int32, []byte)           {}
+
+func (h *host) Metric(kind int32, name []byte) int32 {
+	if kind != abi.MetricCounter && kind != abi.MetricGauge {
+		return int32(abi.InvalidArg)
+	}
+	if i := slices.Index(h.metrics, string(name)); i >= 0 {
+		return int32(i)
+	}
+	h.metrics = append(h.metrics, string(name))
+	return int32(len(h.metrics) - 1)
+}
+
+func (h *host) MetricAdd(handle int32, _ int64) int32 {
+	if uint32(handle) >= uint32(len(h.metrics)) {
+		return int32(abi.InvalidArg)
+	}
+	return 0
+}
+
+func (h *host) record(index int32) streamTime {
+	if index >= 0 && int(index) < len(h.input) {
+		return h.input[index]
+	}
+	return streamTime{-1, wallTime}
+}
+
+func (h *host) Time(clock, index int32) int64 {
+	if clock == abi.TimeStream {
+		return h.record(index).time
+	}
+	return wallTime
+}
+
+// Random is a function of the record's offset and of how often it was asked for it, as IMP of SPEC.md wants it.
+func (h *host) Random(index int32, dst []byte) int32 {
+	n := h.asked[index]
+	h.asked[index]++
+	for i := range dst {
+		f := fnv.New64a()
+		var seed [20]byte
+		binary.LittleEndian.PutUint64(seed[:], uint64(h.record(index).offset))
+		binary.LittleEndian.PutUint32(seed[8:], n)
+		binary.LittleEndian.PutUint64(seed[12:], uint64(i))
+		_, _ = f.Write(seed[:])
+		dst[i] = byte(f.Sum64() >> 32)
+	}
+	return 0
+}
+
+func (h *host) ConfigGet([]byte) ([]byte, bool) { return nil, false }
+
+func (h *host) Child(name []byte) int32 {
+	if i := slices.Index(childNames, string(name)); i >= 0 {
+		return int32(i + 1)
+	}
+	return int32(abi.NotFound)
+}
+
+func (h *host) Schedule(interval int64, typ int32, _ int64) int32 {
+	if interval <= 0 || typ != abi.PunctuateStream && typ != abi.PunctuateWall {
+		return int32(abi.InvalidArg)
+	}
+	h.timers = append(h.timers, timer{typ: typ})
+	return int32(len(h.timers) - 1)
+}
+
+func (h *host) Cancel(t int32) int32 {
+	if uint32(t) >= uint32(len(h.timers)) || h.timers[t].cancelled {
+		return int32(abi.NotFound)
+	}
+	h.timers[t].cancelled = true
+	return 0
+}
+
+func (h *host) RequestCommit() int32 { return 0 }
+
+func (h *host) StateOpen(name []byte) int32 {
+	if i := slices.Index(h.granted, string(name)); i >= 0 {
+		return int32(i)
+	}
+	return int32(abi.Denied)
+}
+
+func (h *host) store(id int32) map[string][]byte {
+	if uint32(id) >= uint32(len(h.stores)) {
+		return nil
+	}
+	return h.stores[id]
+}
+
+func (h *host) StateGet(store int32, key []byte) ([]byte, int32) {
+	s := h.store(store)
+	if s == nil {
+		return nil, int32(abi.InvalidArg)
+	}
+	if v, ok := s[string(key)]; ok {
+		return v, 0
+	}
+	return nil, int32(abi.NotFound)
+}
+
+func (h *host) StatePut(store int32, key, value []byte) int32 {
+	s := h.store(store)
+	if s == nil {
+		return int32(abi.InvalidArg)
+	}
+	if value == nil {
+		delete(s, string(key))
+	} else {
+		s[string(key)] = append([]byte{}, value...)
+	}
+	return 0
+}
+
+func (h *host) StatePutIfAbsent(store int32, key, value []byte) ([]byte, int32) {
+	old, code := h.StateGet(store, key)
+	if code == int32(abi.NotFound) {
+		if put := h.StatePut(store, key, value); put < 0 {
+			return nil, put
+		}
+	}
+	return old, code
+}
+
+func (h *host) IterOpen(store int32, from, to []byte, flags, limit int32) int32 {
+	s := h.store(store)
+	if s == nil {
+		return int32(abi.InvalidArg)
+	}
+	keys := slices.Sorted(maps.Keys(s))
+	keys = slices.DeleteFunc(keys, func(k string) bool { return from != nil && k < string(from) || to != nil && k >= string(to) })
+	if flags&abi.IterReverse != 0 {
+		slices.Reverse(keys)
+	}
+	if limit > 0 && int(limit) < len(keys) {
+		keys = keys[:limit]
+	}
+	h.nextIter++
+	h.iters[h.nextIter] = &iterator{store: s, keys: keys}
+	return h.nextIter
+}
+
+func (h *host) IterNext(iter int32) (key, value []byte, code int32) {
+	it := h.iters[iter]
+	if it == nil {
+		return nil, nil, int32(abi.InvalidArg)
+	}
+	for len(it.keys) > 0 {
+		k := it.keys[0]
+		it.keys = it.keys[1:]
+		if v, ok := it.store[k]; ok {
+			it.current = append(it.current[:0], k...)
+			return it.current, v, 0
+		}
+	}
+	return nil, nil, int32(abi.NotFound)
+}
+
+func (h *host) IterClose(iter int32) int32 {
+	delete(h.iters, iter)
+	return 0
+}

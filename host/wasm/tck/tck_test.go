@@ -1,0 +1,113 @@
+package tck
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/wasmstream/wasmstream/host/wasm"
+)
+
+func newEngine(tb testing.TB) *wasm.Engine {
+	tb.Helper()
+	engine, err := wasm.NewEngine(tb.Context(), wasm.DefaultConfig())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := engine.Close(tb.Context()); err != nil {
+			tb.Error(err)
+		}
+	})
+	return engine
+}
+
+func readModule(tb testing.TB, path ...string) []byte {
+	tb.Helper()
+	module, err := os.ReadFile(filepath.Join(path...))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return module
+}
+
+var examples = filepath.Join("..", "..", "..", "examples")
+
+// TestGuests holds the committed modules to the whole contract.
+func TestGuests(t *testing.T) {
+	engine := newEngine(t)
+	for _, path := range []string{"wordcount/wordcount.wasm", "mapvalues/mapvalues.wasm"} {
+		t.Run(path, func(t *testing.T) {
+			report, err := Run(t.Context(), engine, path, readModule(t, examples, filepath.FromSlash(path)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var text strings.Builder
+			if _, err := report.WriteTo(&text); err != nil {
+				t.Fatal(err)
+			}
+			if !report.Passed() {
+				t.Error(text.String())
+			}
+			t.Log(text.String())
+		})
+	}
+}
+
+// TestBadModules runs guests that break one rule each and wants that one found, and no other.
+func TestBadModules(t *testing.T) {
+	engine := newEngine(t)
+	paths, err := filepath.Glob(filepath.Join("testdata", "bad", "*.wasm"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%d modules, %v", len(paths), err)
+	}
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".wasm")
+		t.Run(name, func(t *testing.T) {
+			report, err := Run(t.Context(), engine, name, readModule(t, path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := ""
+			if name != "base" {
+				parts := strings.Split(name, "-")
+				want = parts[0] + "-" + parts[1]
+			}
+			failed := report.Failed()
+			if want == "" && len(failed) > 0 || want != "" && (len(failed) != 1 || failed[0].Clause != want) {
+				t.Errorf("failed %v, want %q", failed, want)
+			}
+		})
+	}
+}
+
+// TestNoModule gives bytes that are no module.
+func TestNoModule(t *testing.T) {
+	engine := newEngine(t)
+	sound := readModule(t, "testdata", "bad", "base.wasm")
+	for name, module := range map[string][]byte{"empty": nil, "text": []byte("hello"), "cut": sound[:len(sound)/2]} {
+		report, err := Run(t.Context(), engine, name, module)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if failed := report.Failed(); len(failed) != 1 || failed[0].Clause != "MOD-1" {
+			t.Errorf("%s: %v", name, failed)
+		}
+	}
+}
+
+// TestSpecNames wants every clause that the kit may report to stand in SPEC.md.
+func TestSpecNames(t *testing.T) {
+	spec := string(readModule(t, "..", "..", "..", "abi", "SPEC.md"))
+	engine := newEngine(t)
+	report, err := Run(t.Context(), engine, "base", readModule(t, "testdata", "bad", "base.wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, res := range report.Results {
+		if !strings.Contains(spec, "`"+res.Clause+"`") {
+			t.Errorf("clause %s is not in SPEC.md", res.Clause)
+		}
+	}
+}
