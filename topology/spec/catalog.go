@@ -1,0 +1,412 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/topology/dsl"
+)
+
+// operator is one of Kafka's operators as it is written in a document. The catalogue is also what the schema is made
+// of.
+type operator struct {
+	name, doc string
+	fields    []field
+	// takes is what it reads: "a stream", "a grouped stream", "a table".
+	takes string
+	// source operators read topics; terminal ones give nothing; pure ones do nothing unless somebody reads them.
+	source, terminal, pure bool
+	lower                  func(d *document, op *operation, in output)
+}
+
+// field is a key below an operator.
+type field struct {
+	name, doc string
+	form      form
+	required  bool
+}
+
+// form is what a field's value looks like.
+type form string
+
+const (
+	aText     form = "text"
+	texts     form = "texts"
+	aSerde    form = "serde"
+	aNumber   form = "number"
+	aBool     form = "bool"
+	aMap      form = "map"
+	anExpr    form = "expr"
+	aPair     form = "pair" // of expressions
+	aStore    form = "materialized"
+	aReset    form = "reset"
+	anExtract form = "extractor"
+	aBranch   form = "branch"
+	branches  form = "branches"
+)
+
+var (
+	keySerde   = field{name: "key", form: aSerde, doc: "Serde of the keys."}
+	valueSerde = field{name: "value", form: aSerde, doc: "Serde of the values."}
+	guestField = field{name: "guest", form: aText, doc: "The function, as MODULE/COMPONENT."}
+	confField  = field{name: "config", form: aMap, doc: "Settings for the guest."}
+	exprField  = field{name: "expr", form: anExpr, doc: "The function as a CEL expression over key, value, timestamp and headers."}
+)
+
+// function are the fields of an operator that calls a user function; results say whether its serdes can be given.
+func function(results ...field) []field {
+	return append([]field{guestField, confField, exprField}, results...)
+}
+
+// operators by name. Read only.
+var operators = catalogue()
+
+func operatorNames() []string { return slices.Sorted(maps.Keys(operators)) }
+
+func catalogue() map[string]*operator {
+	all := map[string]*operator{}
+	for _, op := range slices.Concat(statelessOperators(), groupingOperators(), endOperators()) {
+		all[op.name] = op
+	}
+	return all
+}
+
+func statelessOperators() []*operator {
+	type with = func(s *dsl.KStream, fn dsl.Fn, name dsl.Named) *dsl.KStream
+	simple := func(name, doc string, fields []field, call with) *operator {
+		return &operator{name: name, doc: doc, fields: fields, takes: "a stream", pure: true, lower: func(d *document, op *operation, in output) {
+			if fn, ok := d.fn(op, op.body); ok {
+				op.out.stream = call(in.stream, fn, dsl.Named(op.name))
+			}
+		}}
+	}
+	ops := []*operator{
+		simple("filter", "Keeps the records for which the function says yes.", function(),
+			func(s *dsl.KStream, fn dsl.Fn, n dsl.Named) *dsl.KStream { return s.Filter(fn, n) }),
+		simple("filterNot", "Drops the records for which the function says yes.", function(),
+			func(s *dsl.KStream, fn dsl.Fn, n dsl.Named) *dsl.KStream { return s.FilterNot(fn, n) }),
+		simple("mapValues", "Replaces each value by one value.", function(valueSerde),
+			func(s *dsl.KStream, fn dsl.Fn, n dsl.Named) *dsl.KStream { return s.MapValues(fn, n) }),
+		simple("flatMapValues", "Replaces each value by any number of values.", function(valueSerde),
+			func(s *dsl.KStream, fn dsl.Fn, n dsl.Named) *dsl.KStream { return s.FlatMapValues(fn, n) }),
+		simple("map", "Replaces each record by one record.", []field{guestField, confField, {
+			name: "expr", form: aPair, doc: "Two CEL expressions: {key: ..., value: ...}.",
+		}, keySerde, valueSerde},
+			func(s *dsl.KStream, fn dsl.Fn, n dsl.Named) *dsl.KStream { return s.Map(fn, n) }),
+		simple("flatMap", `Replaces each record by any number of records; an expression gives a list of {"key": ..., "value": ...}.`, function(keySerde, valueSerde),
+			func(s *dsl.KStream, fn dsl.Fn, n dsl.Named) *dsl.KStream { return s.FlatMap(fn, n) }),
+		simple("selectKey", "Gives each record a new key.", function(keySerde),
+			func(s *dsl.KStream, fn dsl.Fn, n dsl.Named) *dsl.KStream { return s.SelectKey(fn, n) }),
+		simple("peek", "Shows each record to the function and passes it on.", []field{guestField, confField},
+			func(s *dsl.KStream, fn dsl.Fn, n dsl.Named) *dsl.KStream { return s.Peek(fn, n) }),
+	}
+	ops[len(ops)-1].pure = false
+	return append(ops,
+		&operator{name: "merge", doc: "The records of all streams in from, without an order between them.", takes: "a stream", pure: true, lower: lowerMerge},
+		&operator{name: "split", doc: "Sends each record to the first branch that wants it. Branches are read by their ids.", takes: "a stream", pure: true, fields: []field{
+			{name: "branches", form: branches, required: true, doc: "The branches, in the order in which they are asked."},
+			{name: "default", form: aBranch, doc: "The branch of the records that no other wants; without it they are dropped."},
+		}, lower: lowerSplit},
+		&operator{name: "repartition", doc: "Writes the stream to a topic of its own, by key, and reads it from there.", takes: "a stream", pure: true, fields: []field{
+			{name: "partitions", form: aNumber, doc: "Partitions of the topic; without it as many as the sources have."}, keySerde, valueSerde,
+		}, lower: func(d *document, op *operation, in output) {
+			op.out.stream = in.stream.Repartition(dsl.Repartitioned{
+				Name: op.name, Partitions: d.count(op.body, "partitions"), Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value")),
+			})
+		}},
+	)
+}
+
+func groupingOperators() []*operator {
+	return []*operator{
+		{name: "groupBy", doc: "Groups by the key that the function gives. The name is that of the repartition topic.", takes: "a stream", pure: true, fields: function(keySerde, valueSerde), lower: func(d *document, op *operation, in output) {
+			fn, ok := d.fn(op, op.body)
+			if !ok {
+				return
+			}
+			op.out.grouped = in.stream.GroupBy(fn, dsl.Grouped{Name: op.name, Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value"))})
+		}},
+		{name: "groupByKey", doc: "Groups by the key as it is. The name is that of the repartition topic, if there is one.", takes: "a stream", pure: true, fields: []field{keySerde, valueSerde}, lower: func(d *document, op *operation, in output) {
+			op.out.grouped = in.stream.GroupByKey(dsl.Grouped{Name: op.name, Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value"))})
+		}},
+		{name: "count", doc: "Counts the records of each key, in a table of longs.", takes: "a grouped stream", fields: []field{
+			{name: "materialized", form: aStore, doc: "The table's store: its name, or a mapping."},
+		}, lower: func(d *document, op *operation, in output) {
+			m := d.materialized(op.body.get("materialized"))
+			m.StoreNamed = dsl.Named(op.name)
+			op.out.table = in.grouped.Count(m)
+		}},
+		{name: "toStream", doc: "The changes of a table as a stream.", takes: "a table", pure: true, lower: func(_ *document, op *operation, in output) {
+			op.out.stream = in.table.ToStream(dsl.Named(op.name))
+		}},
+	}
+}
+
+func endOperators() []*operator {
+	processFields := []field{
+		{name: "guest", form: aText, required: true, doc: "The processor, as MODULE/COMPONENT."}, confField,
+		{name: "stores", form: texts, doc: "The stores that it may use."},
+	}
+	return []*operator{
+		{name: "stream", doc: "Reads topics.", source: true, pure: true, fields: []field{
+			{name: "topic", form: aText, doc: "The topic to read."},
+			{name: "topics", form: texts, doc: "The topics to read as one stream."},
+			{name: "pattern", form: aText, doc: "A regular expression; every topic whose whole name matches is read."},
+			keySerde, valueSerde,
+			{name: "offsetReset", form: aReset, doc: "Where to begin without a committed offset."},
+			{name: "timestampExtractor", form: anExtract, doc: "Which time a record has."},
+		}, lower: lowerStream},
+		{name: "to", doc: "Writes the stream to a topic that exists.", takes: "a stream", terminal: true, fields: []field{
+			{name: "topic", form: aText, required: true, doc: "The topic to write."}, keySerde, valueSerde,
+		}, lower: func(d *document, op *operation, in output) {
+			in.stream.To(d.required(op.body, "topic", "to"), dsl.Produced{Name: op.name, Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value"))})
+		}},
+		{name: "foreach", doc: "Shows each record to the function; nothing comes after it.", takes: "a stream", terminal: true, fields: []field{guestField, confField}, lower: func(d *document, op *operation, in output) {
+			if fn, ok := d.fn(op, op.body); ok {
+				in.stream.Foreach(fn, dsl.Named(op.name))
+			}
+		}},
+		{name: "process", doc: "Hands the records to a guest processor with stores and punctuators. The key counts as changed.", takes: "a stream", fields: processFields, lower: func(d *document, op *operation, in output) {
+			lowerProcess(d, op, in, false)
+		}},
+		{name: "processValues", doc: "As process, for a processor that leaves keys alone.", takes: "a stream", fields: processFields, lower: func(d *document, op *operation, in output) {
+			lowerProcess(d, op, in, true)
+		}},
+	}
+}
+
+// Values of offsetReset and timestampExtractor.
+var (
+	offsetResets = []string{"earliest", "latest", "none"}
+	extractors   = []string{
+		"FailOnInvalidTimestamp", "LogAndSkipOnInvalidTimestamp", "UsePartitionTimeOnInvalidTimestamp", "WallclockTimestampExtractor",
+	}
+)
+
+func lowerStream(d *document, op *operation, _ output) {
+	c := dsl.Consumed{
+		Name: op.name, Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value")),
+		OffsetReset:        d.oneOf(op.body.get("offsetReset"), "offset reset", offsetResets),
+		TimestampExtractor: d.oneOf(op.body.get("timestampExtractor"), "timestamp extractor", extractors),
+	}
+	topics := d.texts(op.body.get("topics"), "topics")
+	if topic := op.body.get("topic"); topic != nil {
+		topics = append(topics, nonEmpty(d.text(topic, "topic"))...)
+	}
+	pattern := d.text(op.body.get("pattern"), "pattern")
+	switch {
+	case pattern != "" && len(topics) > 0:
+		d.faultAt(errs.YAMLInvalid, op.body, "stream has topics or a pattern, not both", "remove one")
+	case pattern != "":
+		op.out.stream = d.builder.StreamPattern(pattern, c)
+	case len(topics) > 0:
+		op.out.stream = d.builder.StreamTopics(topics, c)
+	default:
+		d.faultAt(errs.YAMLInvalid, op.body, "stream needs topics", "add topics: [...]")
+	}
+}
+
+func lowerMerge(d *document, op *operation, in output) {
+	if len(op.from) < 2 {
+		d.faultAt(errs.YAMLInvalid, op.at, "merge needs two streams or more", "add from: [ID, ID]")
+		return
+	}
+	s := in.stream
+	for i, r := range op.from[1:] {
+		other := r.output()
+		if other.stream == nil {
+			d.faultAt(errs.TopologyInvalid, r.at, fmt.Sprintf("merge takes streams, but %s gives %s", r.op.title(), other.what()), "put toStream before it")
+			return
+		}
+		name := op.name
+		if i < len(op.from)-2 {
+			name = "" // the name is for the whole
+		}
+		s = s.Merge(other.stream, dsl.Named(name))
+	}
+	op.out.stream = s
+}
+
+var branchFields = []string{"id", "name", "guest", "config", "expr"}
+
+func lowerSplit(d *document, op *operation, in output) {
+	list := op.body.get("branches")
+	if list.kind != sequence || len(list.items) == 0 {
+		d.faultAt(errs.YAMLInvalid, list, "branches is a list of at least one branch", "")
+		return
+	}
+	op.branches = map[string]output{}
+	split := in.stream.Split(dsl.Named(op.name))
+	for _, b := range list.items {
+		if !d.isMapping(b, "a branch") {
+			continue
+		}
+		d.unknown(b, branchFields, "a branch")
+		if fn, ok := d.fn(op, b); ok {
+			split.Branch(fn, d.branched(op, b))
+		}
+	}
+	if def := op.body.get("default"); def != nil {
+		if def.kind == null {
+			split.DefaultBranch(d.branched(op, def))
+		} else if d.isMapping(def, "the default branch") {
+			d.unknown(def, []string{"id", "name"}, "the default branch")
+			split.DefaultBranch(d.branched(op, def))
+		}
+	}
+}
+
+// branched catches the branch's stream under its id.
+func (d *document) branched(op *operation, b *value) dsl.Branched {
+	id := d.text(b.get("id"), "id")
+	return dsl.Branched{Name: d.text(b.get("name"), "name"), Chain: func(s *dsl.KStream) *dsl.KStream {
+		if id != "" {
+			op.branches[id] = output{stream: s}
+		}
+		return s
+	}}
+}
+
+func lowerProcess(d *document, op *operation, in output, values bool) {
+	fn, ok := d.fn(op, op.body)
+	if !ok {
+		return
+	}
+	stores := d.texts(op.body.get("stores"), "stores")
+	for i, name := range stores {
+		d.useStore(op.body.get("stores"), i, name)
+	}
+	supplier := dsl.GuestProcessor(fn.Guest.Module, fn.Guest.Component)
+	process := in.stream.Process
+	if values {
+		supplier = dsl.GuestValuesProcessor(fn.Guest.Module, fn.Guest.Component)
+		process = in.stream.ProcessValues
+	}
+	op.out.stream = process(supplier.WithConfig(fn.Config), dsl.Named(op.name), stores...)
+}
+
+func (d *document) useStore(list *value, i int, name string) {
+	if s := d.store(name); s != nil {
+		s.used = true
+		return
+	}
+	known := d.materializedNames()
+	if slices.Contains(known, name) {
+		return
+	}
+	at := list
+	if i < len(list.items) {
+		at = list.items[i]
+	}
+	for _, s := range d.stores {
+		known = append(known, s.spec.Name)
+	}
+	fix := "describe it under stores:"
+	if near := errs.Nearest(name, known); near != "" {
+		fix = fmt.Sprintf("did you mean %q?", near)
+	}
+	d.faultAt(errs.TopologyUnknownNode, at, fmt.Sprintf("there is no store %q", name), fix)
+}
+
+// materializedNames are the stores that aggregations name.
+func (d *document) materializedNames() []string {
+	var names []string
+	for _, op := range d.ops {
+		if op.op == nil || op.body.kind != mapping {
+			continue
+		}
+		switch m := op.body.get("materialized"); {
+		case m == nil:
+		case m.kind == scalar:
+			names = append(names, m.text)
+		case m.get("name") != nil:
+			names = append(names, m.get("name").text)
+		}
+	}
+	return names
+}
+
+var materializedFields = []string{"name", "key", "value", "inMemory", "caching", "logging", "changelog"}
+
+// materialized is a store's name, or a mapping.
+func (d *document) materialized(v *value) dsl.Materialized {
+	switch {
+	case v == nil:
+		return dsl.Materialized{}
+	case v.kind == scalar:
+		return dsl.Materialized{Name: d.text(v, "materialized")}
+	case !d.isMapping(v, "materialized"):
+		return dsl.Materialized{}
+	}
+	d.unknown(v, materializedFields, "materialized")
+	return dsl.Materialized{
+		Name: d.text(v.get("name"), "name"), Key: d.serde(v.get("key")), Value: d.serde(v.get("value")),
+		InMemory: d.boolean(v, "inMemory", false), CachingDisabled: !d.boolean(v, "caching", true),
+		LoggingDisabled:  !d.boolean(v, "logging", true),
+		ChangelogConfigs: d.stringMap(v.get("changelog"), "changelog"),
+	}
+}
+
+// fn is the user function that v describes: a guest or an expression, one of the two.
+func (d *document) fn(op *operation, v *value) (dsl.Fn, bool) {
+	guest, expression := v.get("guest"), v.get("expr")
+	ways := "a guest or an expr"
+	if !slices.ContainsFunc(op.op.fields, func(f field) bool { return f.name == "expr" }) && op.op.name != "split" {
+		ways = "a guest"
+	}
+	switch {
+	case guest == nil && expression == nil:
+		d.faultAt(errs.YAMLInvalid, v, op.op.name+" needs "+ways, "add guest: MODULE/COMPONENT")
+		return dsl.Fn{}, false
+	case guest != nil && expression != nil:
+		d.faultAt(errs.YAMLInvalid, expression, "a function is a guest or an expr, not both", "remove one")
+		return dsl.Fn{}, false
+	case expression != nil:
+		return d.expression(op, v, expression)
+	}
+	return d.guest(v, guest)
+}
+
+func (d *document) expression(op *operation, v, expression *value) (dsl.Fn, bool) {
+	if c := v.get("config"); c != nil {
+		d.faultAt(errs.YAMLInvalid, c, "config is for guests", "remove it")
+	}
+	var fn dsl.Fn
+	if op.op.name == "map" {
+		if !d.isMapping(expression, "the expr of a map") {
+			return fn, false
+		}
+		d.unknown(expression, []string{"key", "value"}, "the expr of a map")
+		fn = dsl.MapExpr(d.required(expression, "key", "the expr of a map"), d.required(expression, "value", "the expr of a map"))
+		if fn.KeyExpr == "" || fn.ValueExpr == "" {
+			return fn, false
+		}
+	} else if fn = dsl.Expr(d.text(expression, "expr")); fn.ValueExpr == "" {
+		return fn, false
+	}
+	return fn.Out(d.serde(v.get("key")), d.serde(v.get("value"))), true
+}
+
+func (d *document) guest(v, guest *value) (dsl.Fn, bool) {
+	text := d.text(guest, "guest")
+	module, component, ok := strings.Cut(text, "/")
+	if !ok || module == "" || component == "" {
+		if text != "" {
+			d.faultAt(errs.YAMLInvalid, guest, fmt.Sprintf("a guest is MODULE/COMPONENT (got %q)", text), "")
+		}
+		return dsl.Fn{}, false
+	}
+	if _, known := d.app.Modules[module]; !known {
+		fix := fmt.Sprintf("add it: modules: {%s: {path: %s.wasm}}", module, module)
+		if near := errs.Nearest(module, slices.Collect(maps.Keys(d.app.Modules))); near != "" {
+			fix = fmt.Sprintf("did you mean %q?", near)
+		}
+		d.faultAt(errs.TopologyUnknownNode, guest, fmt.Sprintf("there is no module %q", module), fix)
+		return dsl.Fn{}, false
+	}
+	fn := dsl.Guest(module, component).WithConfig(d.stringMap(v.get("config"), "config"))
+	return fn.Out(d.serde(v.get("key")), d.serde(v.get("value"))), true
+}

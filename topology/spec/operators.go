@@ -1,0 +1,385 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/topology/dsl"
+)
+
+// operation is an entry of `operators`.
+type operation struct {
+	at   *value // the entry
+	op   *operator
+	body *value // below the operator's key
+	id   string
+	name string
+	from []ref
+	// state of lowering
+	lowered, failed bool
+	out             output
+	branches        map[string]output
+	consumed        bool
+}
+
+// ref is a `from`.
+type ref struct {
+	name string
+	at   *value
+	op   *operation
+}
+
+// output is what an operation hands on: one of the three, or nothing.
+type output struct {
+	stream  *dsl.KStream
+	grouped *dsl.KGroupedStream
+	table   *dsl.KTable
+}
+
+func (o output) what() string {
+	switch {
+	case o.stream != nil:
+		return "a stream"
+	case o.grouped != nil:
+		return "a grouped stream"
+	case o.table != nil:
+		return "a table"
+	}
+	return "nothing"
+}
+
+// entryFields are the keys of an entry beside that of its operator.
+var entryFields = []string{"id", "from", "name"}
+
+func (d *document) operators(root, v *value) {
+	switch {
+	case v == nil || v.kind == null:
+		d.faultAt(errs.TopologyNoSource, root, "the application has no operators", "add operators: with a stream to begin with")
+		return
+	case v.kind != sequence:
+		d.faultAt(errs.YAMLInvalid, v, "operators is a list (got "+v.kindName()+")", "begin each operator with a dash")
+		return
+	}
+	for _, item := range v.items {
+		if op := d.operation(item); op != nil {
+			d.ops = append(d.ops, op)
+		}
+	}
+	d.connect()
+	if d.cycles() {
+		return
+	}
+	for _, op := range d.ops {
+		d.lower(op)
+	}
+	d.orphans()
+	d.build()
+}
+
+// operation reads the frame of an entry; what stands below the operator's key is read when it is lowered.
+func (d *document) operation(item *value) *operation {
+	op := &operation{at: item, failed: true}
+	if !d.isMapping(item, "an operator") {
+		return op
+	}
+	op.id = d.text(item.get("id"), "id")
+	op.name = d.text(item.get("name"), "name")
+	if from := item.get("from"); from != nil {
+		for _, v := range slices.Concat([]*value{from}, from.items) {
+			if v.kind == scalar {
+				op.from = append(op.from, ref{name: v.text, at: v})
+			}
+		}
+		d.texts(from, "from")
+	}
+	for _, e := range item.entries {
+		switch spec := operators[e.key]; {
+		case slices.Contains(entryFields, e.key):
+		case spec == nil:
+			d.fault(errs.YAMLUnknownField, e.line, e.col, fmt.Sprintf("there is no operator %q", e.key),
+				errs.DidYouMean(e.key, slices.Concat(entryFields, slices.Collect(maps.Keys(operators)))))
+			return op
+		case op.op != nil:
+			d.fault(errs.YAMLInvalid, e.line, e.col, fmt.Sprintf("an entry has one operator (got %s and %s)", op.op.name, e.key), "begin a new entry with a dash")
+		default:
+			op.op, op.body = spec, e.value
+		}
+	}
+	if op.op == nil {
+		d.faultAt(errs.YAMLInvalid, item, "the entry has no operator", "name one: "+strings.Join(operatorNames(), ", "))
+		return op
+	}
+	op.failed = false
+	return op
+}
+
+// connect finds what each `from` means and gives the entries without one the entry before.
+func (d *document) connect() {
+	named := d.named()
+	for i, op := range d.ops {
+		if op.op == nil {
+			continue
+		}
+		switch {
+		case op.op.source && len(op.from) > 0:
+			d.faultAt(errs.YAMLInvalid, op.from[0].at, op.op.name+" reads topics and has no from", "remove it")
+		case op.op.source:
+		case len(op.from) == 0:
+			d.fromBefore(op, i)
+		default:
+			d.resolveFrom(op, named)
+		}
+	}
+}
+
+// named are the operations by id; a branch is the split that it belongs to.
+func (d *document) named() map[string]*operation {
+	named := map[string]*operation{}
+	add := func(id string, at *value, op *operation) {
+		if id == "" {
+			return
+		}
+		if named[id] != nil {
+			d.faultAt(errs.TopologyDuplicateName, at, fmt.Sprintf("the id %q is given twice", id), "")
+			return
+		}
+		named[id] = op
+	}
+	for _, op := range d.ops {
+		add(op.id, op.at.get("id"), op)
+		for _, b := range branchesOf(op) {
+			if id := b.get("id"); id != nil && id.kind == scalar {
+				add(id.text, id, op)
+			}
+		}
+	}
+	return named
+}
+
+func branchesOf(op *operation) []*value {
+	if op.op == nil || op.op.name != "split" || op.body.kind != mapping {
+		return nil
+	}
+	var all []*value
+	if b := op.body.get("branches"); b != nil {
+		all = append(all, b.items...)
+	}
+	if def := op.body.get("default"); def != nil {
+		all = append(all, def)
+	}
+	return all
+}
+
+func (d *document) fromBefore(op *operation, i int) {
+	if i == 0 {
+		d.faultAt(errs.TopologyNotConnected, op.at, op.op.name+" has nothing to read from", "put a stream before it, or say from: ID")
+		op.failed = true
+		return
+	}
+	before := d.ops[i-1]
+	switch {
+	case before.op == nil:
+		op.failed = true
+	case before.op.terminal:
+		d.faultAt(errs.TopologyNotConnected, op.at, "nothing comes out of the "+before.op.name+" before this "+op.op.name, "say from: ID with the operator to go on from")
+		op.failed = true
+	case before.op.name == "split":
+		d.faultAt(errs.TopologyNotConnected, op.at, "the split before has several branches", "say from: ID with the id of one")
+		op.failed = true
+	default:
+		op.from = []ref{{op: before, at: op.at}}
+	}
+}
+
+func (d *document) resolveFrom(op *operation, named map[string]*operation) {
+	for i := range op.from {
+		r := &op.from[i]
+		if r.op = named[r.name]; r.op == nil {
+			d.faultAt(errs.TopologyUnknownNode, r.at, fmt.Sprintf("there is no operator with the id %q", r.name), errs.DidYouMean(r.name, slices.Sorted(maps.Keys(named))))
+			op.failed = true
+		}
+	}
+	if len(op.from) > 1 && op.op.name != "merge" {
+		d.faultAt(errs.YAMLInvalid, op.from[1].at, op.op.name+" reads one stream", "merge the streams before")
+		op.failed = true
+	}
+}
+
+// cycles reports each cycle once, along its ids.
+func (d *document) cycles() bool {
+	const visiting, done = 1, 2
+	state := map[*operation]int{}
+	found := false
+	var path []*operation
+	var visit func(op *operation)
+	visit = func(op *operation) {
+		state[op] = visiting
+		path = append(path, op)
+		for _, r := range op.from {
+			switch {
+			case r.op == nil:
+			case state[r.op] == visiting:
+				found = true
+				d.cycle(r, path[slices.Index(path, r.op):])
+			case state[r.op] == 0:
+				visit(r.op)
+			}
+		}
+		path = path[:len(path)-1]
+		state[op] = done
+	}
+	for _, op := range d.ops {
+		if state[op] == 0 {
+			visit(op)
+		}
+	}
+	return found
+}
+
+// cycle prints the way of a record: path goes against the stream.
+func (d *document) cycle(r ref, path []*operation) {
+	names := []string{path[0].title()}
+	for i := len(path) - 1; i >= 0; i-- {
+		names = append(names, path[i].title())
+	}
+	d.faultAt(errs.TopologyCycle, r.at, "the operators form a cycle: "+strings.Join(names, " -> "), "")
+}
+
+func (op *operation) title() string {
+	switch {
+	case op.id != "":
+		return op.id
+	case op.op != nil:
+		return op.op.name
+	}
+	return "?"
+}
+
+// lower makes the DSL call of op, those of what it reads first.
+func (d *document) lower(op *operation) {
+	if op.lowered {
+		return
+	}
+	op.lowered = true
+	for _, r := range op.from {
+		if r.op == nil {
+			continue
+		}
+		d.lower(r.op)
+		r.op.consumed = true
+		op.failed = op.failed || r.op.failed
+	}
+	if op.op == nil {
+		return
+	}
+	faults := len(d.faults)
+	if d.checkBody(op); len(d.faults) > faults || op.failed {
+		op.failed = true
+		return
+	}
+	in, ok := d.input(op)
+	if !ok {
+		op.failed = true
+		return
+	}
+	before, names := len(d.builder.Faults()), len(d.builder.NodeNames())
+	op.op.lower(d, op, in)
+	d.adopt(before, op.at, op.body.get("expr"))
+	for _, name := range d.builder.NodeNames()[names:] {
+		if _, taken := d.app.NodeWhere[name]; !taken {
+			d.app.NodeWhere[name] = d.where(op.at.line, op.at.col)
+		}
+	}
+	op.failed = op.failed || len(d.faults) > faults
+}
+
+// checkBody holds what stands below an operator to its fields.
+func (d *document) checkBody(op *operation) {
+	if op.body.kind == null {
+		empty := *op.body
+		empty.kind = mapping
+		op.body = &empty
+	}
+	if !d.isMapping(op.body, op.op.name) {
+		return
+	}
+	var known []string
+	for _, f := range op.op.fields {
+		known = append(known, f.name)
+		if f.required && op.body.get(f.name) == nil {
+			d.faultAt(errs.YAMLInvalid, op.body, op.op.name+" needs "+f.name, "add "+f.name+": ...")
+		}
+	}
+	d.unknown(op.body, known, op.op.name)
+}
+
+// input is what op reads, of the kind that it takes.
+func (d *document) input(op *operation) (output, bool) {
+	if op.op.source {
+		return output{}, true
+	}
+	in := op.from[0].output()
+	want := op.op.takes
+	got := in.what()
+	if got == want {
+		return in, true
+	}
+	fix := map[string]string{
+		"a grouped stream": "put groupBy or groupByKey before it",
+		"a table":          "make a table by count before it",
+		"a stream":         "put toStream before it",
+	}[want]
+	switch got {
+	case "a grouped stream":
+		fix = "put count before it"
+	case "nothing":
+		fix = "say from: ID with the operator to go on from"
+	}
+	d.faultAt(errs.TopologyInvalid, op.at, fmt.Sprintf("%s takes %s, but %s gives %s", op.op.name, want, op.from[0].op.title(), got), fix)
+	return output{}, false
+}
+
+// output is what the reference stands for: the operation's, or that of one branch.
+func (r ref) output() output {
+	if out, ok := r.op.branches[r.name]; ok {
+		return out
+	}
+	return r.op.out
+}
+
+// adopt gives the faults that the builder found since before their place: that of the expression, if it is one.
+func (d *document) adopt(before int, at, expression *value) {
+	for _, err := range d.builder.Faults()[before:] {
+		d.faults = append(d.faults, d.relocate(err, at, expression))
+	}
+}
+
+// orphans reports operators that nothing reads although they do nothing by themselves, and stores without a user.
+func (d *document) orphans() {
+	for _, op := range d.ops {
+		if op.failed || op.consumed || op.op == nil || !op.op.pure {
+			continue
+		}
+		d.faultAt(errs.TopologyNotConnected, op.at, "nothing reads what "+op.title()+" gives", "end it with to, foreach or process, or remove it")
+	}
+	for _, s := range d.stores {
+		if !s.used && !slices.ContainsFunc(d.ops, func(op *operation) bool { return op.failed }) {
+			d.fault(errs.TopologyNotConnected, s.at.line, s.at.col, fmt.Sprintf("no operator uses the store %q", s.spec.Name), "name it in the stores of a process, or remove it")
+		}
+	}
+}
+
+// build lowers everything if there are no faults so far, and places those that only the whole shows.
+func (d *document) build() {
+	if len(d.faults) > 0 {
+		return
+	}
+	t, err := d.builder.Build()
+	for _, e := range errs.Flatten(err) {
+		d.faults = append(d.faults, d.relocateNode(e))
+	}
+	d.app.Topology = t
+}

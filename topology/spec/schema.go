@@ -1,0 +1,170 @@
+package spec
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/wasmstream/wasmstream/topology"
+)
+
+// object is a JSON object of the schema. Its keys are written sorted.
+type object = map[string]any
+
+// Schema is the JSON Schema (draft 2020-12) of a document, made of the same catalogue that reads one. What a schema
+// cannot say (a reference that leads nowhere, a cycle, an expression's types) Parse finds.
+func Schema() []byte {
+	b, err := json.MarshalIndent(schema(), "", "  ")
+	if err != nil {
+		panic("spec: the schema is not JSON: " + err.Error())
+	}
+	return append(b, '\n')
+}
+
+func schema() object {
+	return object{
+		"$schema":     "https://json-schema.org/draft/2020-12/schema",
+		"$id":         "https://wasmstream.dev/schema/application.json",
+		"title":       "wasmstream application",
+		"description": "A stream application: settings, wasm modules and operators by the names of Kafka Streams.",
+		"type":        "object", "additionalProperties": false,
+		"required": []string{"apiVersion", "kind", "operators"},
+		"properties": object{
+			"apiVersion": object{"const": APIVersion},
+			"kind":       object{"const": Kind},
+			"metadata": closed(object{
+				"name": text("The name of the application; application.id if that is not set."), "description": text(""), "labels": stringsByName(""),
+			}),
+			"config":    object{"type": "object", "additionalProperties": setting, "description": "Settings of Kafka Streams and of Kafka's clients, spelled as Kafka spells them."},
+			"modules":   object{"type": "object", "additionalProperties": moduleSchema(), "description": "The wasm modules by the names that guests are called by."},
+			"operators": object{"type": "array", "items": object{"$ref": "#/$defs/operator"}, "minItems": 1, "description": "The operators. Each reads the one before it, or what from names."},
+			"stores":    object{"type": "array", "items": storeSchema(), "description": "The stores of process operators."},
+		},
+		"$defs": object{
+			"operator": operatorSchema(),
+			"serde":    object{"type": "string", "description": "A short name, or one of Kafka's class names.", "examples": topology.SerdeNames()},
+		},
+	}
+}
+
+var setting = object{"type": []string{"string", "number", "boolean"}}
+
+func text(doc string) object { return described(object{"type": "string", "minLength": 1}, doc) }
+
+func described(o object, doc string) object {
+	if doc != "" {
+		o["description"] = doc
+	}
+	return o
+}
+
+func stringsByName(doc string) object {
+	return described(object{"type": "object", "additionalProperties": setting}, doc)
+}
+
+func closed(properties object, required ...string) object {
+	o := object{"type": "object", "additionalProperties": false, "properties": properties}
+	if len(required) > 0 {
+		o["required"] = required
+	}
+	return o
+}
+
+func moduleSchema() object {
+	return closed(object{
+		"path":   text("The file, from the folder of this document on."),
+		"digest": object{"type": "string", "pattern": "^sha256:[0-9a-f]{64}$", "description": "What the file must be; any if it is not given."},
+	}, "path")
+}
+
+func storeSchema() object {
+	return closed(object{
+		"name": text("The store's name, that of its changelog too."), "type": object{"enum": []string{"keyValue", "timestampedKeyValue"}},
+		"inMemory": object{"type": "boolean"}, "caching": object{"type": "boolean"}, "logging": object{"type": "boolean"},
+		"key": serdeRef(""), "value": serdeRef(""), "changelog": stringsByName("Settings of the changelog topic."),
+	}, "name")
+}
+
+func serdeRef(doc string) object { return described(object{"$ref": "#/$defs/serde"}, doc) }
+
+// operatorSchema is an entry of operators: id, from, name, and exactly one operator.
+func operatorSchema() object {
+	properties := object{
+		"id":   text("A handle for from."),
+		"from": described(object{"oneOf": []object{{"type": "string", "minLength": 1}, {"type": "array", "items": object{"type": "string"}, "minItems": 1}}}, "The ids of what this operator reads; the operator before it if not given."),
+		"name": text("The name of the node, as Kafka's Named."),
+	}
+	var one []object
+	for _, name := range operatorNames() {
+		properties[name] = operatorBody(operators[name])
+		one = append(one, object{"required": []string{name}})
+	}
+	return object{"type": "object", "additionalProperties": false, "properties": properties, "oneOf": one}
+}
+
+func operatorBody(op *operator) object {
+	properties, required := object{}, []string{}
+	for _, f := range op.fields {
+		properties[f.name] = fieldSchema(f)
+		if f.required {
+			required = append(required, f.name)
+		}
+	}
+	body := closed(properties, required...)
+	body["description"] = op.doc
+	if len(required) == 0 {
+		body["type"] = []string{"object", "null"}
+	}
+	if slices.ContainsFunc(op.fields, func(f field) bool { return f.name == "guest" && !f.required }) {
+		body["oneOf"] = oneFunction(op.fields)
+	}
+	return body
+}
+
+// oneFunction demands a guest or an expression where both can be.
+func oneFunction(fields []field) []object {
+	one := []object{{"required": []string{"guest"}}}
+	if slices.ContainsFunc(fields, func(f field) bool { return f.name == "expr" }) {
+		one = append(one, object{"required": []string{"expr"}})
+	}
+	return one
+}
+
+func fieldSchema(f field) object {
+	switch f.form {
+	case texts:
+		return described(object{"oneOf": []object{{"type": "string", "minLength": 1}, {"type": "array", "items": object{"type": "string", "minLength": 1}}}}, f.doc)
+	case aSerde:
+		return serdeRef(f.doc)
+	case aNumber:
+		return described(object{"type": "integer", "minimum": 1}, f.doc)
+	case aBool:
+		return described(object{"type": "boolean"}, f.doc)
+	case aMap:
+		return stringsByName(f.doc)
+	case anExpr:
+		// A constant like 1 or true is an expression too.
+		return described(object{"type": []string{"string", "number", "boolean"}}, f.doc)
+	case aPair:
+		return described(closed(object{"key": fieldSchema(exprField), "value": fieldSchema(exprField)}, "key", "value"), f.doc)
+	case aReset:
+		return described(object{"enum": offsetResets}, f.doc)
+	case anExtract:
+		return described(object{"enum": extractors}, f.doc)
+	case aStore:
+		m := storeSchema()
+		delete(m["properties"].(object), "type")
+		delete(m, "required")
+		return described(object{"oneOf": []object{{"type": "string", "minLength": 1}, m}}, f.doc)
+	case aBranch:
+		return described(object{"type": []string{"object", "null"}, "additionalProperties": false, "properties": object{"id": text(""), "name": text("")}}, f.doc)
+	case branches:
+		fields := function()
+		b := closed(object{"id": text("A handle for from."), "name": text("What follows the split's name in the branch's.")})
+		for _, f := range fields {
+			b["properties"].(object)[f.name] = fieldSchema(f)
+		}
+		b["oneOf"] = oneFunction(fields)
+		return described(object{"type": "array", "items": b, "minItems": 1}, f.doc)
+	}
+	return text(f.doc)
+}

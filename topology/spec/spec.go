@@ -1,0 +1,314 @@
+// Package spec is an application as a document, in YAML or JSON: its settings, its modules, and its operators by
+// Kafka's names, turned into a topology by the calls that a Go program would make on topology/dsl.
+//
+// It finds as many faults as it can at once, each with code, file:line:col and a caret. It knows the form of a document
+// and nothing of what settings mean: `config` is handed on as strings with their places.
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/topology"
+	"github.com/wasmstream/wasmstream/topology/dsl"
+)
+
+// The head of a document.
+const (
+	APIVersion = "wasmstream/v1"
+	Kind       = "Application"
+)
+
+// Application is a document that was read.
+type Application struct {
+	// Path is the file, as given.
+	Path string
+	// Name is metadata.name, or application.id without it.
+	Name string
+	// Config are the settings as written, references replaced. A dollar sign stands as "$$", so that whoever reads
+	// settings with references of their own finds none in them.
+	Config map[string]string
+	// ConfigWhere gives the place of each setting, "file:line:col".
+	ConfigWhere map[string]string
+	// Modules by the names that operators call them.
+	Modules map[string]Module
+	// Topology is what the operators make.
+	Topology *topology.Topology
+	// NodeWhere gives the place of the operator behind each node.
+	NodeWhere map[string]string
+}
+
+// Module is a wasm module of an application.
+type Module struct {
+	// Path starts at the current directory or the root; in the document it starts at the document's folder.
+	Path string
+	// Digest is "sha256:..." or "" if any will do.
+	Digest string
+	// Where is the place in the document.
+	Where string
+}
+
+// Options are what a document may look at around it.
+type Options struct {
+	LookupEnv func(name string) (string, bool)
+	ReadFile  func(path string) ([]byte, error)
+	// Set are settings that win over those of the document (--set), where they matter for reading it.
+	Set map[string]string
+}
+
+// Load reads the document at path, with the environment and the files of the process.
+func Load(path string) (*Application, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, errs.ConfigFile.New(path, "the file cannot be read ("+reason(err)+")", "")
+	}
+	return Parse(path, data, Options{})
+}
+
+// Parse reads a document. path names it in messages and is where relative paths start. The error joins all faults.
+func Parse(path string, data []byte, o Options) (*Application, error) {
+	if o.LookupEnv == nil {
+		o.LookupEnv = os.LookupEnv
+	}
+	if o.ReadFile == nil {
+		o.ReadFile = os.ReadFile
+	}
+	d := &document{source: source{name: path}, options: o, app: &Application{
+		Path: path, Config: map[string]string{}, ConfigWhere: map[string]string{},
+		Modules: map[string]Module{}, NodeWhere: map[string]string{},
+	}}
+	d.read(data)
+	if err := errors.Join(d.faults...); err != nil {
+		return nil, err
+	}
+	return d.app, nil
+}
+
+// document is an application while it is read.
+type document struct {
+	source
+	options Options
+	app     *Application
+	builder *dsl.StreamsBuilder
+	ops     []*operation
+	stores  []*storeEntry
+}
+
+// topFields are the keys of a document.
+var topFields = []string{"apiVersion", "kind", "metadata", "config", "modules", "operators", "stores"}
+
+func (d *document) read(data []byte) {
+	root := d.parse(data)
+	if root == nil {
+		return
+	}
+	if root.kind != mapping {
+		d.faultAt(errs.YAMLInvalid, root, "an application is a mapping (got "+root.kindName()+")", "begin with apiVersion: "+APIVersion)
+		return
+	}
+	d.expandAll(root, map[*value]bool{})
+	d.unknown(root, topFields, "an application")
+	d.head(root)
+	d.config(root.get("config"))
+	d.modules(root.get("modules"))
+	d.builder = dsl.NewStreamsBuilder(dsl.Defaults{Key: d.defaultSerde("default.key.serde"), Value: d.defaultSerde("default.value.serde")})
+	d.readStores(root.get("stores"))
+	d.operators(root, root.get("operators"))
+	d.name(root)
+}
+
+func (d *document) head(root *value) {
+	d.exactly(root, "apiVersion", APIVersion)
+	d.exactly(root, "kind", Kind)
+	meta := root.get("metadata")
+	if meta == nil {
+		return
+	}
+	if d.isMapping(meta, "metadata") {
+		d.unknown(meta, []string{"name", "description", "labels"}, "metadata")
+		d.app.Name = d.text(meta.get("name"), "name")
+		d.text(meta.get("description"), "description")
+		d.stringMap(meta.get("labels"), "labels")
+	}
+}
+
+func (d *document) exactly(root *value, key, want string) {
+	v := root.get(key)
+	if v == nil {
+		d.faultAt(errs.YAMLInvalid, root, key+" is missing", "write "+key+": "+want)
+		return
+	}
+	if got := d.text(v, key); got != want && got != "" {
+		d.faultAt(errs.YAMLInvalid, v, fmt.Sprintf("%s %q is not known", key, got), "write "+key+": "+want)
+	}
+}
+
+// config keeps the settings with their places.
+func (d *document) config(v *value) {
+	if v == nil || !d.isMapping(v, "config") {
+		return
+	}
+	for _, e := range v.entries {
+		d.app.ConfigWhere[e.key] = d.where(e.line, e.col)
+		if e.value.kind != scalar {
+			d.fault(errs.YAMLInvalid, e.line, e.col, fmt.Sprintf("the setting %q needs a single value (got %s)", e.key, e.value.kindName()),
+				`write the key as Kafka spells it, with dots, and "" for an empty value`)
+			continue
+		}
+		d.app.Config[e.key] = strings.ReplaceAll(e.value.text, "$", "$$")
+	}
+}
+
+// name completes what metadata and config say of each other.
+func (d *document) name(root *value) {
+	id, given := d.app.Config["application.id"]
+	switch {
+	case d.app.Name == "":
+		d.app.Name = strings.ReplaceAll(id, "$$", "$")
+	case !given:
+		d.app.Config["application.id"] = strings.ReplaceAll(d.app.Name, "$", "$$")
+		v := root.get("metadata").get("name")
+		d.app.ConfigWhere["application.id"] = d.where(v.line, v.col)
+	}
+}
+
+func (d *document) defaultSerde(key string) topology.Serde {
+	name, ok := d.options.Set[key]
+	if !ok {
+		name = d.app.Config[key]
+	}
+	if name == "" {
+		return topology.Bytes
+	}
+	s, err := topology.SerdeByName(name)
+	if err != nil {
+		var coded *errs.Error
+		if where, ok := d.app.ConfigWhere[key]; ok && errors.As(err, &coded) {
+			located := *coded
+			located.Where = where
+			located.Detail = d.excerptAt(where)
+			err = &located
+		}
+		d.faults = append(d.faults, err)
+		return topology.Bytes
+	}
+	return s
+}
+
+// excerptAt is the excerpt of a place that where made.
+func (d *document) excerptAt(where string) string {
+	var line, col int
+	if _, err := fmt.Sscanf(strings.TrimPrefix(where, d.source.name), ":%d:%d", &line, &col); err != nil {
+		return ""
+	}
+	return d.excerpt(line, col)
+}
+
+func (d *document) modules(v *value) {
+	if v == nil || !d.isMapping(v, "modules") {
+		return
+	}
+	for _, e := range v.entries {
+		if strings.Contains(e.key, "/") || e.key == "" {
+			d.fault(errs.YAMLInvalid, e.line, e.col, fmt.Sprintf("%q cannot name a module", e.key), "use letters, digits and dashes")
+		}
+		if !d.isMapping(e.value, "a module") {
+			continue
+		}
+		d.unknown(e.value, []string{"path", "digest"}, "a module")
+		m := Module{Where: d.where(e.line, e.col), Digest: d.text(e.value.get("digest"), "digest")}
+		if m.Digest != "" && !isDigest(m.Digest) {
+			d.faultAt(errs.YAMLInvalid, e.value.get("digest"), "a digest is sha256: and 64 hexadecimal digits", "wasmstream module inspect F.wasm prints it")
+		}
+		if path := d.required(e.value, "path", "a module"); path != "" {
+			m.Path = d.resolve(path)
+		}
+		d.app.Modules[e.key] = m
+	}
+}
+
+func isDigest(s string) bool {
+	hex, ok := strings.CutPrefix(s, "sha256:")
+	return ok && len(hex) == 64 && strings.Trim(hex, "0123456789abcdef") == ""
+}
+
+// resolve makes a path of the document one of the process.
+func (d *document) resolve(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(d.source.name), filepath.FromSlash(path))
+}
+
+// storeEntry is a store of the document.
+type storeEntry struct {
+	spec topology.StoreSpec
+	at   entry
+	used bool
+}
+
+var storeFields = []string{"name", "type", "inMemory", "caching", "logging", "key", "value", "changelog"}
+
+var storeKinds = map[string]topology.StoreKind{
+	"keyValue": topology.KeyValue, "timestampedKeyValue": topology.TimestampedKeyValue,
+}
+
+func (d *document) readStores(v *value) {
+	if v == nil || v.kind == null {
+		return
+	}
+	if v.kind != sequence {
+		d.faultAt(errs.YAMLInvalid, v, "stores is a list (got "+v.kindName()+")", "begin each store with a dash")
+		return
+	}
+	for _, item := range v.items {
+		if !d.isMapping(item, "a store") {
+			continue
+		}
+		d.unknown(item, storeFields, "a store")
+		s := &storeEntry{at: entry{line: item.line, col: item.col}, spec: topology.StoreSpec{
+			Name: d.required(item, "name", "a store"), Kind: topology.KeyValue,
+			InMemory: d.boolean(item, "inMemory", false), CachingEnabled: d.boolean(item, "caching", false),
+			LoggingDisabled: !d.boolean(item, "logging", true),
+			KeySerde:        d.serde(item.get("key")), ValueSerde: d.serde(item.get("value")),
+			ChangelogConfigs: d.stringMap(item.get("changelog"), "changelog"),
+		}}
+		if t := item.get("type"); t != nil {
+			name := d.text(t, "type")
+			k, ok := storeKinds[name]
+			if !ok && name != "" {
+				d.faultAt(errs.YAMLInvalid, t, fmt.Sprintf("unknown type of store %q", name), errs.DidYouMean(name, slices.Collect(maps.Keys(storeKinds))))
+			}
+			s.spec.Kind = k
+		}
+		d.addStore(item, s)
+	}
+}
+
+func (d *document) addStore(item *value, s *storeEntry) {
+	if s.spec.Name == "" {
+		return
+	}
+	if d.store(s.spec.Name) != nil {
+		d.faultAt(errs.TopologyStoreClash, item.get("name"), fmt.Sprintf("the store %q is described twice", s.spec.Name), "")
+		return
+	}
+	d.stores = append(d.stores, s)
+	before := len(d.builder.Faults())
+	d.builder.AddStateStore(s.spec)
+	d.adopt(before, item, nil)
+}
+
+func (d *document) store(name string) *storeEntry {
+	i := slices.IndexFunc(d.stores, func(s *storeEntry) bool { return s.spec.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return d.stores[i]
+}

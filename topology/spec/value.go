@@ -1,0 +1,282 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+)
+
+// Bounds on what a document may unfold to through its aliases.
+const (
+	maxValues = 100_000
+	maxDepth  = 64
+)
+
+type kind int
+
+const (
+	null kind = iota
+	scalar
+	mapping
+	sequence
+)
+
+// value is a node of the document with its place. Aliases are followed already.
+type value struct {
+	kind    kind
+	line    int
+	col     int    // in characters, from 1
+	text    string // of a scalar
+	quote   int    // characters before the text of a quoted scalar
+	block   bool   // the text begins on the next line (| and >)
+	plain   bool   // not quoted: true is a bool, 1 a number
+	entries []entry
+	items   []*value
+}
+
+// entry is a pair of a mapping.
+type entry struct {
+	key       string
+	line, col int
+	value     *value
+}
+
+// get returns the value of key, or nil.
+func (v *value) get(key string) *value {
+	if v == nil {
+		return nil
+	}
+	for _, e := range v.entries {
+		if e.key == key {
+			return e.value
+		}
+	}
+	return nil
+}
+
+func (v *value) kindName() string {
+	switch v.kind {
+	case scalar:
+		return "a single value"
+	case mapping:
+		return "a mapping"
+	case sequence:
+		return "a list"
+	}
+	return "nothing"
+}
+
+// source is the text of a document and the faults found in it.
+type source struct {
+	name   string
+	lines  []string
+	faults []error
+	// while the tree is made:
+	anchors map[string]ast.Node
+	values  int
+}
+
+// parse reads YAML or JSON. Faults of the syntax end it; doubled keys do not.
+func (s *source) parse(data []byte) *value {
+	s.lines = strings.Split(string(data), "\n")
+	if !utf8.Valid(data) {
+		s.fault(errs.YAMLSyntax, 1, 1, "the file is not UTF-8 text", "")
+		return nil
+	}
+	file, err := parseSafely(untab(data))
+	if err != nil {
+		s.syntax(err)
+		return nil
+	}
+	var docs []ast.Node
+	for _, d := range file.Docs {
+		if d.Body != nil {
+			docs = append(docs, d.Body)
+		}
+	}
+	switch len(docs) {
+	case 0:
+		s.fault(errs.YAMLInvalid, 1, 1, "the document is empty", "begin with apiVersion: "+APIVersion)
+		return nil
+	case 1:
+	default:
+		t := docs[1].GetToken()
+		s.fault(errs.YAMLInvalid, t.Position.Line, t.Position.Column, "a second document begins here", "give each application a file of its own")
+	}
+	s.anchors = map[string]ast.Node{}
+	return s.convert(docs[0], 0)
+}
+
+// parseSafely makes an error of a panic of the parser: a library's fault on odd input must not end a process.
+func parseSafely(data []byte) (file *ast.File, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the parser gave up: %v", r)
+		}
+	}()
+	return parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+}
+
+// untab makes blanks of the tabs that indent JSON; YAML forbids them.
+func untab(data []byte) []byte {
+	if trimmed := strings.TrimLeft(string(data), " \t\r\n"); !strings.HasPrefix(trimmed, "{") {
+		return data
+	}
+	out := append([]byte{}, data...)
+	indent := true
+	for i, c := range out {
+		switch {
+		case c == '\n':
+			indent = true
+		case c == '\t' && indent:
+			out[i] = ' '
+		case c != ' ':
+			indent = false
+		}
+	}
+	return out
+}
+
+func (s *source) syntax(err error) {
+	var syntax yaml.Error
+	if errors.As(err, &syntax) && syntax.GetToken() != nil {
+		p := syntax.GetToken().Position
+		s.fault(errs.YAMLSyntax, p.Line, p.Column, syntax.GetMessage(), "")
+		return
+	}
+	s.fault(errs.YAMLSyntax, 1, 1, strings.SplitN(err.Error(), "\n", 2)[0], "")
+}
+
+func (s *source) convert(n ast.Node, depth int) *value {
+	s.values++
+	v := at(n)
+	if depth > maxDepth || s.values > maxValues {
+		if s.values <= maxValues || s.values == maxValues+1 {
+			s.fault(errs.YAMLInvalid, v.line, v.col, "the document is nested too deeply or too large", "")
+		}
+		return v
+	}
+	switch n := n.(type) {
+	case *ast.AnchorNode:
+		s.anchors[n.Name.GetToken().Value] = n.Value
+		return s.convert(n.Value, depth+1)
+	case *ast.AliasNode:
+		target := s.anchors[n.Value.GetToken().Value]
+		if target == nil {
+			s.fault(errs.YAMLInvalid, v.line, v.col, "the alias *"+n.Value.GetToken().Value+" has no anchor before it", "")
+			return v
+		}
+		return s.convert(target, depth+1)
+	case *ast.TagNode:
+		return s.convert(n.Value, depth+1)
+	case *ast.MappingNode:
+		v.kind = mapping
+		for _, pair := range n.Values {
+			s.pair(v, pair, depth)
+		}
+	case *ast.MappingValueNode:
+		v.kind = mapping
+		s.pair(v, n, depth)
+	case *ast.SequenceNode:
+		v.kind = sequence
+		for _, item := range n.Values {
+			v.items = append(v.items, s.convert(item, depth+1))
+		}
+	case *ast.LiteralNode:
+		v.kind, v.text, v.block = scalar, n.Value.Value, true
+	case *ast.NullNode, nil:
+	case ast.ScalarNode:
+		scalarOf(v, n.GetToken())
+	}
+	return v
+}
+
+func scalarOf(v *value, t *token.Token) {
+	v.kind, v.text = scalar, t.Value
+	switch t.Type {
+	case token.SingleQuoteType, token.DoubleQuoteType:
+		v.quote = 1
+	default:
+		v.plain = true
+	}
+}
+
+func at(n ast.Node) *value {
+	if n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
+		return &value{line: 1, col: 1}
+	}
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		if !m.IsFlowStyle && len(m.Values) > 0 {
+			n = m.Values[0].Key
+		}
+	case *ast.MappingValueNode:
+		n = m.Key
+	}
+	p := n.GetToken().Position
+	return &value{line: p.Line, col: p.Column}
+}
+
+// pair adds an entry to v. A merge key (<<) adds those of a mapping that are not there yet.
+func (s *source) pair(v *value, n *ast.MappingValueNode, depth int) {
+	p := n.Key.GetToken().Position
+	val := s.convert(n.Value, depth+1)
+	if n.Key.IsMergeKey() {
+		for _, e := range val.entries {
+			if v.get(e.key) == nil {
+				v.entries = append(v.entries, e)
+			}
+		}
+		return
+	}
+	key := n.Key.GetToken().Value
+	if v.get(key) != nil {
+		s.fault(errs.YAMLDuplicateKey, p.Line, p.Column, fmt.Sprintf("the key %q occurs twice", key), "")
+		return
+	}
+	v.entries = append(v.entries, entry{key: key, line: p.Line, col: p.Column, value: val})
+}
+
+// where is "file:line:col".
+func (s *source) where(line, col int) string { return fmt.Sprintf("%s:%d:%d", s.name, line, col) }
+
+// excerpt is the line with a caret below the column.
+func (s *source) excerpt(line, col int) string {
+	if line < 1 || line > len(s.lines) {
+		return ""
+	}
+	text := strings.TrimRight(s.lines[line-1], "\r")
+	const width = 160
+	chars := []rune(text)
+	start := 0
+	if len(chars) > width && col > width/2 {
+		start = min(col-width/2, len(chars)-width)
+	}
+	chars = chars[start:min(len(chars), start+width)]
+	var under strings.Builder
+	for i := range max(0, col-1-start) {
+		if i < len(chars) && chars[i] == '\t' {
+			under.WriteByte('\t')
+		} else {
+			under.WriteByte(' ')
+		}
+	}
+	number := fmt.Sprintf("%4d | ", line)
+	return number + string(chars) + "\n" + strings.Repeat(" ", len(number)-2) + "| " + under.String() + "^"
+}
+
+func (s *source) fault(code errs.Code, line, col int, what, fix string) {
+	s.faults = append(s.faults, code.New(s.where(line, col), what, fix).WithDetail(s.excerpt(line, col)))
+}
+
+func (s *source) faultAt(code errs.Code, v *value, what, fix string) {
+	s.fault(code, v.line, v.col, what, fix)
+}
