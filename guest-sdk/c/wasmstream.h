@@ -376,7 +376,7 @@ WS__MAYBE ws_bytes ws_open_value(ws_ctx *c, const char *key) {
 /* n bytes at a multiple of 8 that live until the function returns. Not cleared. Ask once for all: a larger request
  * may move what was given before in the same function, so earlier pointers are void then. */
 WS__INLINE uint8_t *ws_scratch(uint32_t n) {
-    if (n > ws__rt.scratch.cap) ws__grow(&ws__rt.scratch, 0, n);
+    if (n >= ws__rt.scratch.cap) ws__grow(&ws__rt.scratch, 0, n + 1); /* never NULL, also for n 0 */
     return ws__rt.scratch.ptr;
 }
 
