@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/internal/kafka"
 	"github.com/wasmstream/wasmstream/topology"
 )
 
@@ -81,28 +80,12 @@ func fencedError(err error) error {
 	return errs.KafkaFenced.New("", "another process with the identity of this one joined the group", "").WithCause(err)
 }
 
-// kafkaError gives an error of a request its code. what names the request.
-func kafkaError(what string, err error) error {
-	var coded *errs.Error
-	switch {
-	case err == nil, errors.As(err, &coded), errors.Is(err, context.Canceled):
+// kafkaError gives an error of the cluster its code. doing is what was tried, as a gerund.
+func kafkaError(doing string, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
 		return err
-	case isAny(err, kerr.SaslAuthenticationFailed, kerr.IllegalSaslState, kerr.UnsupportedSaslMechanism):
-		return errs.KafkaAuthentication.New("", what, "").WithCause(err)
-	case isAny(err, kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed,
-		kerr.TransactionalIDAuthorizationFailed):
-		return errs.KafkaAuthorization.New("", what, "").WithCause(err)
-	case isAny(err, kerr.UnsupportedVersion):
-		return errs.KafkaUnsupported.New("", what, "").WithCause(err)
-	case isUnreachable(err):
-		return errs.KafkaUnreachable.New("", what, "").WithCause(err)
 	}
-	return errs.KafkaRequest.New("", what, "").WithCause(err)
-}
-
-func isUnreachable(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) || errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "unable to dial")
+	return kafka.Explain(err, "", doing)
 }
 
 // produceError gives the failure to write a record its place and code. Those that depend on the record itself would

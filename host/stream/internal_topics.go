@@ -33,7 +33,7 @@ type InternalTopicManager struct {
 func (m *InternalTopicManager) partitions(ctx context.Context) (map[string]int32, error) {
 	topics, err := m.admin.ListTopics(ctx)
 	if err != nil {
-		return nil, kafkaError("metadata", err)
+		return nil, kafkaError("listing topics", err)
 	}
 	counts := make(map[string]int32, len(topics))
 	for name, t := range topics {
@@ -132,7 +132,7 @@ func (m *InternalTopicManager) await(ctx context.Context, plan *topicPlan) error
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		topics, err := m.admin.ListTopics(ctx, names...)
 		if err != nil {
-			return kafkaError("metadata of the internal topics", err)
+			return kafkaError("looking for the internal topics", err)
 		}
 		waiting, err := notReady(plan, topics)
 		if err != nil || waiting == "" {

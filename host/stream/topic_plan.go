@@ -135,3 +135,10 @@ func regexSubscription(topics, patterns []string) []string {
 	}
 	return all
 }
+
+// persistent tells whether any store of the topology outlives the process.
+func (p *topicPlan) persistent() bool {
+	return slices.ContainsFunc(p.subtopologies, func(sub *topology.Subtopology) bool {
+		return slices.ContainsFunc(sub.Stores, func(s *topology.StoreSpec) bool { return !s.InMemory })
+	})
+}

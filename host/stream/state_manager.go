@@ -1,0 +1,245 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/wasmstream/wasmstream/state"
+	"github.com/wasmstream/wasmstream/topology"
+)
+
+// deleteRetention is Kafka's default of delete.retention.ms, after which a changelog may have forgotten a deletion.
+const deleteRetention = 24 * time.Hour
+
+// StateManager owns the stores of one task: it opens them with their layers, says where to restore them from, and
+// puts what they wrote into the thread's batch together with the changelog offsets it corresponds to. It belongs to
+// the thread's goroutine.
+type StateManager struct {
+	task      topology.TaskID
+	sub       *topology.Subtopology
+	db        *state.DB
+	cache     *state.ThreadCache // nil: no caching on this thread
+	collector *RecordCollector
+	metrics   func(store string) *state.StoreMetrics
+	log       *slog.Logger
+	exactly   bool
+
+	context *state.RecordContext
+	stores  []*managedStore // in the order of the topology
+}
+
+// managedStore is a store with its changelog.
+type managedStore struct {
+	spec      *topology.StoreSpec
+	id        state.StoreID
+	store     *state.MeteredKeyValueStore
+	changelog *storeChangelog // nil: not logged
+}
+
+// storeChangelog logs the changes of a store to its partition of the changelog topic.
+type storeChangelog struct {
+	tp        topology.TopicPartition
+	collector *RecordCollector
+	arena     topology.Arena
+}
+
+// Log implements state.Changelog. The bytes are copied, since the producer keeps them until they are acknowledged.
+func (c *storeChangelog) Log(key, value []byte, timestamp int64) error {
+	rec := topology.Record{Key: c.arena.Copy(key), Timestamp: max(timestamp, 0)}
+	if value != nil {
+		rec.Value = c.arena.Copy(value)
+	}
+	return c.collector.Send(c.tp.Topic, c.tp.Partition, &rec)
+}
+
+// open opens all stores of the task. Local state that is too old for its changelog, or that belongs to other input
+// than the group has committed, is dropped before.
+func (m *StateManager) open(now time.Time, committed map[topology.TopicPartition]committedOffset) error {
+	m.context = &state.RecordContext{Timestamp: state.TimestampUnknown}
+	if err := m.dropUnusable(now, committed); err != nil {
+		return err
+	}
+	changelogs := make(map[string]string)
+	for topic, store := range m.sub.ChangelogStores {
+		changelogs[store] = topic
+	}
+	for _, spec := range m.sub.Stores {
+		s := &managedStore{spec: spec, id: m.storeID(spec.Name)}
+		if topic, ok := changelogs[spec.Name]; ok {
+			s.changelog = &storeChangelog{tp: topology.TopicPartition{Topic: topic, Partition: m.task.Partition}, collector: m.collector}
+		}
+		if err := m.openStore(s); err != nil {
+			m.close()
+			return err
+		}
+		m.stores = append(m.stores, s)
+	}
+	return nil
+}
+
+func (m *StateManager) storeID(store string) state.StoreID {
+	return state.StoreID{Task: m.task.String(), Store: store}
+}
+
+func (m *StateManager) openStore(s *managedStore) (err error) {
+	c := state.KeyValueConfig{ID: s.id, InMemory: s.spec.InMemory, Context: m.context, Metrics: m.metrics(s.spec.Name)}
+	if s.spec.Kind == topology.TimestampedKeyValue {
+		c.Format = state.Timestamped
+	}
+	if s.changelog != nil {
+		c.Changelog = s.changelog
+	}
+	if s.spec.CachingEnabled {
+		c.Cache = m.cache
+	}
+	if s.store, err = m.db.NewKeyValueStore(c); err != nil {
+		return fmt.Errorf("opening store %q of task %s: %w", s.spec.Name, m.task, err)
+	}
+	return nil
+}
+
+// dropUnusable removes local state that replaying cannot make right.
+//
+// A changelog forgets a deletion after delete.retention.ms, so state that was away for longer might keep what was
+// deleted. And a store without changelog is only right together with the input it was made of: under exactly_once_v2
+// the offsets of its last commit must be those of the group.
+func (m *StateManager) dropUnusable(now time.Time, committed map[topology.TopicPartition]committedOffset) error {
+	task := m.task.String()
+	if at, ok := m.db.CommitTime(task); ok {
+		for topic, store := range m.sub.ChangelogStores {
+			if now.UnixMilli()-at <= m.retention(topic).Milliseconds() {
+				continue
+			}
+			m.log.Warn("local state is older than its changelog keeps deletions and is built again", "store", store, "task", task)
+			if err := m.db.RemoveStore(m.storeID(store)); err != nil {
+				return fmt.Errorf("dropping store %q of task %s: %w", store, task, err)
+			}
+		}
+	}
+	if !m.exactly || m.inputsMatch(committed) {
+		return nil
+	}
+	for _, spec := range m.sub.Stores {
+		if !spec.LoggingDisabled || spec.InMemory || !slices.Contains(m.db.Stores(task), m.storeID(spec.Name)) {
+			continue
+		}
+		m.log.Warn("a store without changelog does not belong to the committed input and starts empty", "store", spec.Name, "task", task)
+		if err := m.db.RemoveStore(m.storeID(spec.Name)); err != nil {
+			return fmt.Errorf("dropping store %q of task %s: %w", spec.Name, task, err)
+		}
+	}
+	return nil
+}
+
+func (m *StateManager) retention(changelog string) time.Duration {
+	ms, err := strconv.ParseInt(m.sub.Changelogs[changelog].Configs["delete.retention.ms"], 10, 64)
+	if err != nil {
+		return deleteRetention
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
+func (m *StateManager) inputsMatch(committed map[topology.TopicPartition]committedOffset) bool {
+	stored := m.db.InputOffsets(m.task.String())
+	for tp, o := range committed {
+		at, ok := stored[state.TopicPartition(tp)]
+		if ok != (o.offset >= 0) || ok && at != o.offset {
+			return false
+		}
+	}
+	return true
+}
+
+// restorations lists what must be replayed before the task may run.
+func (m *StateManager) restorations() (list []*restoration) {
+	for _, s := range m.stores {
+		if s.changelog == nil {
+			continue
+		}
+		next, ok := s.store.Offset()
+		if !ok {
+			next = -1
+		}
+		list = append(list, &restoration{
+			tp: s.changelog.tp, task: m.task, store: s.spec.Name, next: next,
+			apply: func(records []state.KV, next int64) error { return s.store.Restore(records, next) },
+			wipe:  func() error { return m.wipe(s) },
+		})
+	}
+	return list
+}
+
+// wipe empties a store that is being restored.
+func (m *StateManager) wipe(s *managedStore) error {
+	if err := s.store.Close(); err != nil {
+		return err
+	}
+	if !s.spec.InMemory {
+		if err := m.db.RemoveStore(s.id); err != nil {
+			return err
+		}
+	}
+	return m.openStore(s)
+}
+
+// byName are the stores for the task's processors.
+func (m *StateManager) byName() map[string]state.Store {
+	stores := make(map[string]state.Store, len(m.stores))
+	for _, s := range m.stores {
+		stores[s.spec.Name] = s.store
+	}
+	return stores
+}
+
+// stage adds to batch what the stores wrote since the last commit. The producer must have been flushed, so that the
+// offsets of the changelogs are known, and the commit acknowledged.
+func (m *StateManager) stage(batch *state.Batch, inputs map[topology.TopicPartition]committedOffset, now time.Time) error {
+	unlogged := false
+	for _, s := range m.stores {
+		if err := s.store.Stage(batch); err != nil {
+			return fmt.Errorf("staging store %q of task %s: %w", s.spec.Name, m.task, err)
+		}
+		if s.changelog == nil {
+			unlogged = unlogged || !s.spec.InMemory
+			continue
+		}
+		if offset := m.collector.offset(s.changelog.tp); offset >= 0 {
+			batch.SetOffset(s.id, offset+1)
+		}
+	}
+	if len(m.stores) == 0 {
+		return nil
+	}
+	if unlogged && len(inputs) > 0 {
+		offsets := make(map[state.TopicPartition]int64, len(inputs))
+		for tp, o := range inputs {
+			offsets[state.TopicPartition(tp)] = o.offset
+		}
+		batch.SetInputOffsets(m.task.String(), offsets)
+	}
+	batch.SetCommitTime(m.task.String(), now.UnixMilli())
+	return nil
+}
+
+// uncommittedBytes is the memory that waits for the next commit.
+func (m *StateManager) uncommittedBytes() (n int64) {
+	for _, s := range m.stores {
+		n += s.store.UncommittedBytes()
+	}
+	return n
+}
+
+// close closes the stores without writing; what was not committed is gone.
+func (m *StateManager) close() error {
+	var faults []error
+	for _, s := range m.stores {
+		s.store.Discard()
+		faults = append(faults, s.store.Close())
+	}
+	m.stores = nil
+	return errors.Join(faults...)
+}

@@ -1,0 +1,498 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/state"
+	"github.com/wasmstream/wasmstream/topology"
+)
+
+// managedTask is a task with what its thread keeps for it.
+//
+//	created -> restoring -> running -> closed
+type managedTask struct {
+	id      topology.TaskID
+	sub     *topology.Subtopology
+	inputs  []topology.TopicPartition
+	state   *StateManager
+	task    *Task // nil while restoring
+	metrics *taskMetrics
+	// committed is what the group holds for the inputs, as of the last commit.
+	committed map[topology.TopicPartition]committedOffset
+}
+
+// TaskManager keeps the tasks of a thread through assignment, restoring, running, commit and closing. It belongs to
+// the thread's goroutine.
+type TaskManager struct {
+	cfg       *threadConfig
+	db        *state.DB
+	cache     *state.ThreadCache
+	consumer  *Consumer
+	collector *RecordCollector
+	reader    *ChangelogReader
+	metrics   *threadMetrics
+	log       *slog.Logger
+	ctx       context.Context
+
+	tasks       []*managedTask // in TaskID order
+	byPartition map[topology.TopicPartition]*inputPartition
+}
+
+// inputPartition is a partition that a task reads.
+type inputPartition struct {
+	tp     topology.TopicPartition
+	owner  *managedTask
+	paused bool
+}
+
+func newTaskManager(s *session) *TaskManager {
+	return &TaskManager{
+		cfg: s.cfg, db: s.db, cache: s.cache, consumer: s.consumer, collector: s.records, reader: s.reader,
+		metrics: s.cfg.metrics, log: s.log, ctx: s.hard, byPartition: make(map[topology.TopicPartition]*inputPartition),
+	}
+}
+
+// assign starts the tasks of newly assigned partitions: their stores are opened and restored, their inputs paused
+// until that is done.
+func (m *TaskManager) assign(parts map[string][]int32) error {
+	added := make(map[topology.TaskID][]topology.TopicPartition)
+	for topic, ps := range parts {
+		sub, ok := m.cfg.plan.subtopology(topic)
+		if !ok {
+			continue
+		}
+		for _, p := range ps {
+			id := topology.TaskID{Subtopology: sub, Partition: p}
+			added[id] = append(added[id], topology.TopicPartition{Topic: topic, Partition: p})
+		}
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	committed, err := m.consumer.committed(m.ctx, slices.Concat(slices.Collect(maps.Values(added))...))
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(added), compareTasks) {
+		if err := m.create(id, added[id], committed); err != nil {
+			return err
+		}
+	}
+	return m.startRestored()
+}
+
+func (m *TaskManager) create(id topology.TaskID, inputs []topology.TopicPartition, committed map[topology.TopicPartition]committedOffset) error {
+	if old := m.find(id); old != nil { // a topic that a pattern matches came into being: the task starts again with it
+		inputs = append(slices.Clone(old.inputs), inputs...)
+		maps.Copy(committed, old.committed)
+		if err := m.closeTasks([]*managedTask{old}, CloseDirty); err != nil {
+			return err
+		}
+	}
+	t := &managedTask{id: id, sub: m.cfg.plan.subtopologies[id.Subtopology], inputs: inputs, committed: make(map[topology.TopicPartition]committedOffset)}
+	for _, tp := range inputs {
+		t.committed[tp] = committed[tp]
+		m.byPartition[tp] = &inputPartition{tp: tp, owner: t, paused: true}
+		m.consumer.pause(tp)
+	}
+	t.metrics = m.metrics.add(id)
+	t.state = &StateManager{
+		task: id, sub: t.sub, db: m.db, cache: m.cache, collector: m.collector, exactly: m.cfg.exactlyOnce,
+		metrics: m.metrics.store(id), log: m.log,
+	}
+	if err := t.state.open(m.cfg.clock(), t.committed); err != nil {
+		return err
+	}
+	m.tasks = append(m.tasks, t)
+	slices.SortFunc(m.tasks, func(a, b *managedTask) int { return compareTasks(a.id, b.id) })
+	m.reader.start(t.state.restorations())
+	m.log.Info("task assigned", "task", id.String(), "restoring", len(t.state.restorations()))
+	return nil
+}
+
+func (m *TaskManager) find(id topology.TaskID) *managedTask {
+	for _, t := range m.tasks {
+		if t.id == id {
+			return t
+		}
+	}
+	return nil
+}
+
+// restore applies what the changelog reader has fetched and starts the tasks that are complete.
+func (m *TaskManager) restore() error {
+	if m.reader.idle() {
+		return nil
+	}
+	done, err := m.reader.poll()
+	if err != nil {
+		return err
+	}
+	for _, r := range done {
+		m.log.Info("store restored", "store", r.store, "task", r.task.String(), "records", r.restored)
+	}
+	if len(done) == 0 {
+		return nil
+	}
+	return m.startRestored()
+}
+
+func (m *TaskManager) startRestored() error {
+	for _, t := range m.tasks {
+		if t.task != nil || m.reader.restoring(t.id) {
+			continue
+		}
+		if err := m.run(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run makes the task of restored stores and lets its records come.
+func (m *TaskManager) run(t *managedTask) error {
+	task, err := m.cfg.newTask(TaskConfig{
+		ID: t.id, Subtopology: t.sub, Inputs: t.inputs, Collector: m.collector, Stores: t.state.byName(),
+		Metrics: t.metrics.task, Logger: m.log.With("task", t.id.String()),
+	})
+	if err != nil {
+		return err
+	}
+	for tp, o := range t.committed {
+		if o.offset >= 0 {
+			task.RestoreTime(tp, o.metadata)
+		}
+	}
+	if err := m.tellPositions(t, task); err != nil {
+		return errors.Join(err, task.Close(CloseDirty))
+	}
+	if err := task.Init(m.cfg.clock().UnixMilli()); err != nil {
+		return errors.Join(err, task.Close(CloseDirty))
+	}
+	t.task = task
+	for _, tp := range t.inputs {
+		m.byPartition[tp].paused = false
+		m.consumer.resume(tp)
+	}
+	return nil
+}
+
+// tellPositions tells a task of several partitions where each of them stands and ends, because an empty partition
+// brings no fetch that would, and the task waits for partitions of which nothing is known.
+func (m *TaskManager) tellPositions(t *managedTask, task *Task) error {
+	if len(t.inputs) < 2 {
+		return nil
+	}
+	var topics []string
+	for _, tp := range t.inputs {
+		topics = append(topics, tp.Topic)
+	}
+	starts, err := m.consumer.admin.ListStartOffsets(m.ctx, topics...)
+	if err != nil {
+		return kafkaError("listing the offsets of the input", err)
+	}
+	ends, err := m.consumer.admin.ListEndOffsets(m.ctx, topics...)
+	if err != nil {
+		return kafkaError("listing the offsets of the input", err)
+	}
+	for _, tp := range t.inputs {
+		start, ok1 := starts.Lookup(tp.Topic, tp.Partition)
+		end, ok2 := ends.Lookup(tp.Topic, tp.Partition)
+		if !ok1 || !ok2 || start.Err != nil || end.Err != nil {
+			continue // the task learns it from a fetch
+		}
+		at := t.committed[tp].offset
+		if policy, err := m.cfg.reset(tp.Topic); at < 0 && err == nil {
+			at = start.Offset
+			if policy == kgo.NewOffset().AtEnd() {
+				at = end.Offset
+			}
+		}
+		task.SetPosition(tp, at, end.Offset)
+	}
+	return nil
+}
+
+// add hands fetched records to the tasks.
+func (m *TaskManager) add(fetches kgo.Fetches) error {
+	var failure error
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if failure != nil {
+			return
+		}
+		if p.Err != nil {
+			failure = m.fetchError(p)
+		}
+		in := m.byPartition[topology.TopicPartition{Topic: p.Topic, Partition: p.Partition}]
+		if in == nil || in.owner.task == nil || failure != nil {
+			return // revoked meanwhile; whoever owns it now fetches it again
+		}
+		failure = in.owner.task.AddRecords(in.tp, p.Records, m.endOf(p))
+	})
+	return failure
+}
+
+// endOf is where a partition ends for this consumer.
+func (m *TaskManager) endOf(p kgo.FetchTopicPartition) int64 {
+	if m.cfg.exactlyOnce {
+		return p.LastStableOffset
+	}
+	return p.HighWatermark
+}
+
+// fetchError sorts the errors that a poll may bring: nil where the client goes on by itself.
+func (m *TaskManager) fetchError(p kgo.FetchTopicPartition) error {
+	var coded *errs.Error
+	var loss *kgo.ErrDataLoss
+	var group *kgo.ErrGroupSession
+	err, tp := p.Err, topology.TopicPartition{Topic: p.Topic, Partition: p.Partition}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, kgo.ErrClientClosed):
+		return nil
+	case errors.As(err, &coded):
+		return coded
+	case errors.Is(err, kerr.FencedInstanceID):
+		return fencedError(err)
+	case isFatal(err):
+		return kafkaError("fetching records", err)
+	case errors.As(err, &loss):
+		m.log.Warn("the topic lost records that were read already", "topic", p.Topic, "partition", p.Partition, "err", err)
+		return nil
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		return m.resetPosition(tp)
+	case errors.As(err, &group):
+		m.log.Warn("the group session ended; joining again", "err", err)
+		return nil
+	case isAny(err, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID):
+		return errs.TopicMissing.New(p.Topic, "the topic that is read does not exist any more", "create it again, and reset the application if its records must be processed anew").WithCause(err)
+	}
+	return kafkaError("fetching records of "+p.Topic, err)
+}
+
+// resetPosition moves a partition whose position is not in the log any more to where its policy says.
+func (m *TaskManager) resetPosition(tp topology.TopicPartition) error {
+	policy, err := m.cfg.reset(tp.Topic)
+	if err != nil {
+		return err
+	}
+	list := m.consumer.admin.ListStartOffsets
+	if policy == kgo.NewOffset().AtEnd() {
+		list = m.consumer.admin.ListEndOffsets
+	}
+	listed, err := list(m.ctx, tp.Topic)
+	if err != nil {
+		return kafkaError("listing the offsets of "+tp.Topic, err)
+	}
+	to, ok := listed.Lookup(tp.Topic, tp.Partition)
+	if !ok || to.Err != nil {
+		return kafkaError("listing the offsets of "+tp.Topic, errors.Join(to.Err, missingUnless(ok)))
+	}
+	m.log.Warn("the position is not in the topic any more and was reset", "topic", tp.Topic, "partition", tp.Partition, "to", to.Offset)
+	m.consumer.seek(map[topology.TopicPartition]committedOffset{tp: {offset: to.Offset, epoch: -1}})
+	return nil
+}
+
+// pausePartitions stops fetching for partitions that hold more than their bound and go on with those that have
+// drained. What kgo has fetched ahead of a paused partition is fetched a second time, so a partition is paused only
+// when it also holds more bytes than one fetch brings: one that drains as fast as it fills is never paused.
+func (m *TaskManager) pausePartitions() {
+	for _, in := range m.byPartition {
+		if in.owner.task == nil {
+			continue
+		}
+		records, bytes := in.owner.task.Buffered(in.tp)
+		full := records > m.cfg.bufferedRecords && bytes > int64(m.cfg.bufferedBytes)
+		switch {
+		case full && !in.paused:
+			m.consumer.pause(in.tp)
+			in.paused = true
+		case in.paused && !full:
+			m.consumer.resume(in.tp)
+			in.paused = false
+		}
+	}
+}
+
+// process lets every task handle up to limit records, in TaskID order, and returns how many were.
+func (m *TaskManager) process(now int64, limit int) (n int, err error) {
+	for _, t := range m.tasks {
+		if t.task == nil {
+			continue
+		}
+		k, err := t.task.Process(now, limit)
+		n += k
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// punctuate calls what is due, stream time before wall-clock time, and returns how many were called.
+func (m *TaskManager) punctuate(now int64) (n int, err error) {
+	for _, t := range m.tasks {
+		if t.task == nil {
+			continue
+		}
+		for _, punctuate := range []func(int64) (int, error){t.task.PunctuateStreamTime, t.task.PunctuateSystemTime} {
+			k, err := punctuate(now)
+			n += k
+			if err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, nil
+}
+
+// commitNeeded tells whether any task did something since the last commit.
+func (m *TaskManager) commitNeeded() bool {
+	return slices.ContainsFunc(m.tasks, func(t *managedTask) bool { return t.task != nil && t.task.CommitNeeded() })
+}
+
+// commitRequested tells whether a processor asked for a commit.
+func (m *TaskManager) commitRequested() bool {
+	return slices.ContainsFunc(m.tasks, func(t *managedTask) bool { return t.task != nil && t.task.CommitRequested() })
+}
+
+func (m *TaskManager) uncommittedBytes() (n int64) {
+	for _, t := range m.tasks {
+		n += t.state.uncommittedBytes()
+	}
+	return n
+}
+
+// prepareCommit has every task send what it still holds.
+func (m *TaskManager) prepareCommit() error {
+	for _, t := range m.tasks {
+		if t.task == nil {
+			continue
+		}
+		if err := t.task.PrepareCommit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// offsets are the positions that have moved since the last commit.
+func (m *TaskManager) offsets() map[topology.TopicPartition]committedOffset {
+	moved := make(map[topology.TopicPartition]committedOffset)
+	for _, t := range m.tasks {
+		if t.task == nil {
+			continue
+		}
+		for tp, o := range t.task.Offsets() {
+			now := committedOffset{offset: o.Offset, epoch: o.LeaderEpoch, metadata: o.Metadata}
+			if t.committed[tp] != now {
+				moved[tp] = now
+			}
+		}
+	}
+	return moved
+}
+
+// anyCommitted is one offset that is committed already, to be committed again, or nothing.
+func (m *TaskManager) anyCommitted() map[topology.TopicPartition]committedOffset {
+	for _, t := range m.tasks {
+		for tp, o := range t.committed {
+			if o.offset >= 0 {
+				return map[topology.TopicPartition]committedOffset{tp: o}
+			}
+		}
+	}
+	return nil
+}
+
+// stage puts the state of all tasks into batch. offsets are those just committed.
+func (m *TaskManager) stage(batch *state.Batch, offsets map[topology.TopicPartition]committedOffset, now time.Time) error {
+	for tp, o := range offsets {
+		if in := m.byPartition[tp]; in != nil {
+			in.owner.committed[tp] = o
+		}
+	}
+	for _, t := range m.tasks {
+		if t.task == nil {
+			continue
+		}
+		if err := t.state.stage(batch, t.committed, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// postCommit tells the tasks, and which records of repartition topics may be deleted.
+func (m *TaskManager) postCommit(offsets map[topology.TopicPartition]committedOffset) {
+	for tp, o := range offsets {
+		if m.cfg.plan.isRepartition(tp.Topic) {
+			m.cfg.purge(tp, o.offset)
+		}
+	}
+	for _, t := range m.tasks {
+		if t.task != nil {
+			t.task.PostCommit()
+		}
+	}
+}
+
+// revoke closes the tasks of partitions that the member gives up. They were committed before.
+func (m *TaskManager) revoke(parts map[string][]int32) error {
+	var gone []*managedTask
+	for topic, ps := range parts {
+		for _, p := range ps {
+			if in := m.byPartition[topology.TopicPartition{Topic: topic, Partition: p}]; in != nil && !slices.Contains(gone, in.owner) {
+				gone = append(gone, in.owner)
+			}
+		}
+	}
+	return m.closeTasks(gone, CloseMigrated)
+}
+
+// closeTasks closes tasks without writing anything; what they did and was not committed is gone.
+func (m *TaskManager) closeTasks(list []*managedTask, reason CloseReason) error {
+	var faults []error
+	for _, t := range list {
+		m.reader.stop(func(id topology.TaskID) bool { return id == t.id })
+		if t.task != nil {
+			faults = append(faults, t.task.Close(reason))
+		}
+		faults = append(faults, t.state.close())
+		for _, tp := range t.inputs {
+			if in := m.byPartition[tp]; in.paused {
+				m.consumer.resume(tp)
+			}
+			delete(m.byPartition, tp)
+		}
+		m.tasks = slices.DeleteFunc(m.tasks, func(o *managedTask) bool { return o == t })
+		m.metrics.remove(t.id)
+		m.log.Info("task closed", "task", t.id.String())
+	}
+	return errors.Join(faults...)
+}
+
+// close closes all tasks.
+func (m *TaskManager) close(reason CloseReason) error {
+	return m.closeTasks(slices.Clone(m.tasks), reason)
+}
+
+// nextPunctuation is the wall-clock time in ms of the next punctuator of any task.
+func (m *TaskManager) nextPunctuation() int64 {
+	next := int64(math.MaxInt64)
+	for _, t := range m.tasks {
+		if t.task != nil {
+			next = min(next, t.task.NextSystemPunctuation())
+		}
+	}
+	return next
+}

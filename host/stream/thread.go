@@ -1,0 +1,471 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wasmstream/wasmstream/state"
+	"github.com/wasmstream/wasmstream/topology"
+)
+
+// Bounds of a thread's loop.
+const (
+	// roundRecords is how many records a task handles before the next task has its turn and time is looked at: enough
+	// for a few whole frames, and milliseconds of work.
+	roundRecords = 2000
+	// uncommittedBytes is what the stores of a thread may hold before a commit comes early. Kafka's default of
+	// statestore.uncommitted.max.bytes.
+	uncommittedBytes = 64 << 20
+	// sessionBackoff is the first pause before a thread that lost its place or its transaction starts anew; it doubles
+	// up to sessionBackoffMax and begins again after a commit.
+	sessionBackoff    = 50 * time.Millisecond
+	sessionBackoffMax = 5 * time.Second
+)
+
+// ThreadState is Kafka's StreamThread.State.
+type ThreadState int32
+
+// The states of a thread.
+const (
+	ThreadCreated ThreadState = iota
+	ThreadStarting
+	ThreadPartitionsRevoked
+	ThreadPartitionsAssigned
+	ThreadRunning
+	ThreadPendingShutdown
+	ThreadDead
+)
+
+// String is Kafka's name.
+func (s ThreadState) String() string {
+	return [...]string{"CREATED", "STARTING", "PARTITIONS_REVOKED", "PARTITIONS_ASSIGNED", "RUNNING", "PENDING_SHUTDOWN", "DEAD"}[s]
+}
+
+// threadConfig is what a thread is made of; all but index and name is shared by the threads of an App.
+type threadConfig struct {
+	index           int // from 1
+	name            string
+	applicationID   string
+	processID       string
+	instanceID      string // group.instance.id
+	transactionalID string // "" for at_least_once
+	exactlyOnce     bool
+	transactionV2   bool
+
+	plan       *topicPlan
+	partitions func(topic string) int32
+	reset      func(topic string) (kgo.Offset, error)
+	local      func() []topology.TaskID
+
+	consumerOptions, producerOptions, restoreOptions []kgo.Opt
+	sessionTimeout, rebalanceTimeout                 time.Duration
+	transactionTimeout                               time.Duration
+
+	commitInterval, pollTimeout, taskTimeout time.Duration
+	pollRecords                              int // -1: all that is there
+	bufferedRecords                          int
+	bufferedBytes                            int
+	cacheBytes                               int64
+	shutdownGrace                            time.Duration
+
+	newTask func(TaskConfig) (*Task, error)
+	clock   func() time.Time
+	// purge notes the committed offset of a repartition topic.
+	purge   func(tp topology.TopicPartition, offset int64)
+	log     *slog.Logger
+	metrics *threadMetrics
+	// changed is told of each new state, on the thread's goroutine.
+	changed func(t *Thread, s ThreadState)
+}
+
+// Thread runs tasks: one goroutine that owns a consumer, a producer, the tasks assigned to it, their stores and
+// instances.
+//
+// # Design
+//
+// A thread works in sessions. A session makes the producer, whose initialisation fences and settles what an earlier
+// one left open, then joins the group, restores and runs what it is assigned, and ends with everything closed. It
+// ends for one of four reasons: the application stops (commit, close, leave); a task or the cluster fails for good
+// (close, Run returns the error); its place may be another's (ErrTaskMigrated), or the outcome of a transaction is
+// open (*TaskCorruptedError): then nothing more is written, everything is closed, and the next session starts from
+// what is committed. There is no other way of recovering, so that the rare ways of failing go the same way as a
+// restart after a crash.
+//
+// The commit, in this order: caches and guests are flushed into the transaction; all records acknowledged; offsets of
+// what was processed added to the transaction under the group's generation; EndTxn acknowledged; then one batch of
+// the local state with the offsets of its changelogs. Dying in between leaves the state behind the changelog, never
+// ahead of it.
+type Thread struct {
+	cfg   *threadConfig
+	db    *state.DB
+	cache *state.ThreadCache
+	log   *slog.Logger
+	state atomic.Int32
+
+	session atomic.Pointer[session] // what other goroutines may call
+
+	backoff    time.Duration
+	failingAt  time.Time // since when no commit succeeded
+	everJoined bool
+}
+
+func newThread(cfg *threadConfig, db *state.DB) *Thread {
+	t := &Thread{cfg: cfg, db: db, log: cfg.log.With("thread", cfg.name), backoff: sessionBackoff}
+	if cfg.cacheBytes > 0 {
+		t.cache = state.NewThreadCache(cfg.cacheBytes)
+	}
+	return t
+}
+
+// Name is Kafka's, "<client id>-StreamThread-<n>".
+func (t *Thread) Name() string { return t.cfg.name }
+
+// State can be asked from any goroutine.
+func (t *Thread) State() ThreadState { return ThreadState(t.state.Load()) }
+
+func (t *Thread) setState(s ThreadState) {
+	if ThreadState(t.state.Swap(int32(s))) != s {
+		t.log.Info("thread state", "state", s.String())
+		t.cfg.changed(t, s)
+	}
+}
+
+// Run works until ctx is done, which is a clean stop and returns nil, or until it fails.
+func (t *Thread) Run(ctx context.Context) error {
+	defer t.setState(ThreadDead)
+	t.failingAt = t.cfg.clock()
+	for {
+		t.setState(ThreadStarting)
+		err := t.runSession(ctx)
+		if err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			return nil
+		}
+		if !t.startAnew(err) {
+			return err
+		}
+		if pause(ctx, t.backoff) != nil {
+			return nil
+		}
+		t.backoff = min(2*t.backoff, sessionBackoffMax)
+	}
+}
+
+// startAnew tells whether a session's error is answered by another session. Without a commit for task.timeout.ms it is
+// not: then something is wrong that does not pass.
+func (t *Thread) startAnew(err error) bool {
+	var corrupted *TaskCorruptedError
+	if !errors.Is(err, ErrTaskMigrated) && !errors.As(err, &corrupted) {
+		return false
+	}
+	if t.cfg.clock().Sub(t.failingAt) > t.cfg.taskTimeout {
+		t.log.Error("no commit succeeded for task.timeout.ms", "code", "E-KAFKA-REQUEST", "err", err)
+		return false
+	}
+	t.log.Warn("the thread starts again from what is committed", "err", err)
+	t.cfg.metrics.restarts.Add(1)
+	return true
+}
+
+// committedOnce notes that the thread makes progress.
+func (t *Thread) committedOnce(now time.Time) { t.backoff, t.failingAt = sessionBackoff, now }
+
+// call runs fn on the thread's goroutine in its current session, or reports false if there is none.
+func (t *Thread) call(ctx context.Context, fn func(*session)) bool {
+	s := t.session.Load()
+	return s != nil && s.consumer.mailbox.call(ctx, func() { fn(s) })
+}
+
+// session is one life of a thread between joining and leaving.
+type session struct {
+	*Thread
+	// hard ends waits for the cluster when a stop takes longer than the grace.
+	hard     context.Context
+	producer *Producer
+	consumer *Consumer
+	reader   *ChangelogReader
+	records  *RecordCollector
+	tasks    *TaskManager
+
+	failure    error // of a callback
+	lastCommit time.Time
+	batch      *state.Batch
+}
+
+func (t *Thread) runSession(ctx context.Context) (err error) {
+	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(t.cfg.shutdownGrace, cancel) })()
+	s := &session{Thread: t, hard: hard, batch: t.db.NewBatch()}
+	if err := s.open(ctx); err != nil {
+		return errors.Join(err, s.close(false))
+	}
+	t.session.Store(s)
+	err = s.loop(ctx)
+	t.session.Store(nil)
+	clean := err == nil
+	if clean {
+		t.setState(ThreadPendingShutdown)
+		err = s.commit(true)
+	}
+	return errors.Join(err, s.close(clean && err == nil))
+}
+
+// open makes the producer, then the rest, and joins the group.
+func (s *session) open(ctx context.Context) (err error) {
+	c := s.cfg
+	if s.producer, err = newProducer(producerConfig{
+		options: c.producerOptions, transactionalID: c.transactionalID,
+		transactionTimeout: c.transactionTimeout, transactionV2: c.transactionV2,
+	}); err != nil {
+		return err
+	}
+	if err := s.producer.init(ctx); err != nil {
+		return err
+	}
+	s.records = newRecordCollector(s.hard, s.producer.client, c.partitions)
+	topics, patterns := c.plan.subscription()
+	if s.consumer, err = newConsumer(consumerConfig{
+		options: c.consumerOptions, group: c.applicationID, instanceID: c.instanceID, topics: topics, patterns: patterns,
+		assignor: NewAssignor(c.plan.subtopology, processBytes(c.processID), c.local), readCommitted: c.exactlyOnce,
+		sessionTimeout: c.sessionTimeout, rebalanceTimeout: c.rebalanceTimeout, reset: c.reset, log: s.log,
+	}, s); err != nil {
+		return err
+	}
+	if s.reader, err = newChangelogReader(c.restoreOptions, c.exactlyOnce, s.consumer.interrupt, s.log); err != nil {
+		return err
+	}
+	s.tasks = newTaskManager(s)
+	s.lastCommit = c.clock()
+	return nil
+}
+
+// loop is the life of a session: poll, process, punctuate, commit.
+func (s *session) loop(ctx context.Context) error {
+	busy := false
+	for ctx.Err() == nil {
+		s.consumer.mailbox.serve()
+		if s.failure != nil {
+			return s.failure
+		}
+		var err error
+		if busy, err = s.once(ctx, busy); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// once is one round. busy says that records were waiting after the round before, so that the poll does not wait.
+func (s *session) once(ctx context.Context, busy bool) (bool, error) {
+	m := s.cfg.metrics
+	if err := s.tasks.restore(); err != nil {
+		return false, err
+	}
+	s.tasks.pausePartitions()
+	began := s.cfg.clock()
+	wait := time.Duration(0)
+	if !busy {
+		wait = s.idleWait(began)
+	}
+	fetches := s.consumer.poll(ctx, wait, s.cfg.pollRecords)
+	now := s.cfg.clock()
+	m.durations.Poll.Observe(now.Sub(began))
+	if err := s.tasks.add(fetches); err != nil {
+		return false, err
+	}
+	n, err := s.tasks.process(now.UnixMilli(), roundRecords)
+	if err != nil {
+		return false, err
+	}
+	if n > 0 {
+		began, now = now, s.cfg.clock()
+		m.durations.Process.Observe(now.Sub(began))
+		m.processed.Add(int64(n))
+	}
+	p, err := s.tasks.punctuate(now.UnixMilli())
+	if err != nil {
+		return false, err
+	}
+	if p > 0 {
+		m.durations.Punctuate.Observe(s.cfg.clock().Sub(now))
+		m.punctuated.Add(int64(p))
+	}
+	if s.commitDue(now) {
+		if err := s.commit(false); err != nil {
+			return false, err
+		}
+	}
+	return n > 0, nil
+}
+
+// idleWait is how long a poll may wait: poll.ms, or until the next commit.
+func (s *session) idleWait(now time.Time) time.Duration {
+	wait := s.cfg.pollTimeout
+	if s.tasks.commitNeeded() {
+		wait = min(wait, s.lastCommit.Add(s.cfg.commitInterval).Sub(now))
+	}
+	if next := s.tasks.nextPunctuation(); next < math.MaxInt64 {
+		wait = min(wait, time.UnixMilli(next).Sub(now))
+	}
+	return max(wait, time.Millisecond)
+}
+
+func (s *session) commitDue(now time.Time) bool {
+	return now.Sub(s.lastCommit) >= s.cfg.commitInterval || s.tasks.commitRequested() || s.tasks.uncommittedBytes() > uncommittedBytes
+}
+
+// commit makes final what all tasks of the thread did since the last one. force is for the end of a session, which
+// does not wait for anything to be worth it.
+func (s *session) commit(force bool) error {
+	began := s.cfg.clock()
+	s.lastCommit = began
+	if !s.tasks.commitNeeded() && s.records.sent == 0 {
+		return s.records.err()
+	}
+	if err := s.tasks.prepareCommit(); err != nil {
+		return err
+	}
+	if err := s.records.flush(s.hard); err != nil {
+		return err
+	}
+	offsets := s.tasks.offsets()
+	if err := s.commitOffsets(offsets); err != nil {
+		return err
+	}
+	if err := s.commitState(offsets); err != nil {
+		return err
+	}
+	s.records.committed()
+	s.tasks.postCommit(offsets)
+	now := s.cfg.clock()
+	s.cfg.metrics.durations.Commit.Observe(now.Sub(began))
+	s.committedOnce(now)
+	return nil
+}
+
+// commitOffsets tells the cluster. In a transaction that has records the offsets go with it; it always has some, so
+// that the broker checks our generation also when only a punctuator sent something. A transaction without records
+// does not exist for the broker, and the offsets are committed plainly then.
+func (s *session) commitOffsets(offsets map[topology.TopicPartition]committedOffset) error {
+	if !s.producer.transactional() || s.records.sent == 0 {
+		if err := s.consumer.commit(s.hard, offsets); err != nil {
+			return commitError("committing offsets", err)
+		}
+		return nil
+	}
+	if len(offsets) == 0 {
+		offsets = s.tasks.anyCommitted()
+	}
+	began := s.cfg.clock()
+	err := s.producer.commit(s.hard, s.consumer.groupMetadata, offsets)
+	s.cfg.metrics.transaction(s.cfg.clock().Sub(began), err)
+	return err
+}
+
+// commitState writes what the stores did, and the offsets of their changelogs, in one batch.
+func (s *session) commitState(offsets map[topology.TopicPartition]committedOffset) error {
+	if err := s.tasks.stage(s.batch, offsets, s.cfg.clock()); err != nil {
+		s.batch.Close()
+		return err
+	}
+	return s.batch.Commit()
+}
+
+// assigned, revoked and lost implement rebalanceListener.
+func (s *session) assigned(parts map[string][]int32) {
+	s.setState(ThreadPartitionsAssigned)
+	s.fail(s.tasks.assign(parts))
+	if s.failure == nil {
+		s.setState(ThreadRunning)
+	}
+	if !s.everJoined && s.cfg.instanceID != "" {
+		// A static member that died between giving partitions up and joining again got its old assignment back, without
+		// a rebalance, and nobody has what it gave up. Joining once more lets the leader look.
+		s.everJoined = true
+		s.consumer.client.ForceRebalance()
+	}
+}
+
+func (s *session) revoked(parts map[string][]int32) {
+	if len(parts) == 0 || s.failure != nil {
+		return
+	}
+	s.setState(ThreadPartitionsRevoked)
+	err := s.commit(true)
+	s.fail(errors.Join(err, s.tasks.revoke(parts)))
+	if s.failure == nil {
+		s.setState(ThreadRunning)
+	}
+}
+
+func (s *session) lost(parts map[string][]int32) {
+	if len(parts) > 0 {
+		s.fail(fmt.Errorf("%w: the group ended the membership", ErrTaskMigrated))
+	}
+}
+
+func (s *session) fail(err error) {
+	if s.failure == nil {
+		s.failure = err
+	}
+}
+
+// close ends everything of the session; clean after a commit that left nothing open. Then the group is told that the
+// member leaves for good.
+func (s *session) close(clean bool) error {
+	var faults []error
+	reason := CloseDirty
+	if clean {
+		reason = CloseShutdown
+	}
+	if s.tasks != nil {
+		faults = append(faults, s.tasks.close(reason))
+	}
+	s.failure = errSessionOver // callbacks from here on find nothing to do
+	if s.consumer != nil {
+		ctx, cancel := context.WithTimeout(s.hard, s.cfg.shutdownGrace)
+		s.consumer.close(ctx, clean)
+		cancel()
+	}
+	if s.reader != nil {
+		s.reader.close()
+	}
+	if s.producer != nil {
+		if clean {
+			faults = append(faults, s.producer.abort(s.hard))
+		}
+		s.producer.close()
+	}
+	s.batch.Close()
+	return errors.Join(faults...)
+}
+
+var errSessionOver = errors.New("the session is over")
+
+// processBytes reads a process id (a UUID) as bytes; anything else gives what its digits give.
+func processBytes(id string) (b [processIDLen]byte) {
+	n := 0
+	for _, c := range id {
+		var v byte
+		switch {
+		case c >= '0' && c <= '9':
+			v = byte(c - '0')
+		case c >= 'a' && c <= 'f':
+			v = byte(c-'a') + 10
+		default:
+			continue
+		}
+		if n < 2*processIDLen {
+			b[n/2] = b[n/2]<<4 | v
+			n++
+		}
+	}
+	return b
+}
