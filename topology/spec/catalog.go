@@ -1,12 +1,15 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/dsl"
 )
 
@@ -201,12 +204,25 @@ func lowerStream(d *document, op *operation, _ output) {
 	case pattern != "" && len(topics) > 0:
 		d.faultAt(errs.YAMLInvalid, op.body, "stream has topics or a pattern, not both", "remove one")
 	case pattern != "":
+		if _, err := topology.CompileTopicPattern(pattern); err != nil {
+			d.faultAt(errs.YAMLInvalid, op.body.get("pattern"), "the pattern is not a regular expression ("+regexpFault(err)+")", "use RE2 syntax: no look-around and no back references")
+			return
+		}
 		op.out.stream = d.builder.StreamPattern(pattern, c)
 	case len(topics) > 0:
 		op.out.stream = d.builder.StreamTopics(topics, c)
 	default:
 		d.faultAt(errs.YAMLInvalid, op.body, "stream needs topics", "add topics: [...]")
 	}
+}
+
+// regexpFault is the error of a regular expression without the text that was put around it.
+func regexpFault(err error) string {
+	var fault *syntax.Error
+	if errors.As(err, &fault) {
+		return string(fault.Code)
+	}
+	return err.Error()
 }
 
 func lowerMerge(d *document, op *operation, in output) {
@@ -216,6 +232,9 @@ func lowerMerge(d *document, op *operation, in output) {
 	}
 	s := in.stream
 	for i, r := range op.from[1:] {
+		if r.op == nil || r.op.failed {
+			continue
+		}
 		other := r.output()
 		if other.stream == nil {
 			d.faultAt(errs.TopologyInvalid, r.at, fmt.Sprintf("merge takes streams, but %s gives %s", r.op.title(), other.what()), "put toStream before it")

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/dsl"
 )
 
@@ -138,6 +139,7 @@ func (d *document) connect() {
 // named are the operations by id; a branch is the split that it belongs to.
 func (d *document) named() map[string]*operation {
 	named := map[string]*operation{}
+	names := map[string]bool{}
 	add := func(id string, at *value, op *operation) {
 		if id == "" {
 			return
@@ -150,6 +152,10 @@ func (d *document) named() map[string]*operation {
 	}
 	for _, op := range d.ops {
 		add(op.id, op.at.get("id"), op)
+		if names[op.name] && op.name != "" {
+			d.faultAt(errs.TopologyDuplicateName, op.at.get("name"), fmt.Sprintf("the name %q is given twice", op.name), "")
+		}
+		names[op.name] = true
 		for _, b := range branchesOf(op) {
 			if id := b.get("id"); id != nil && id.kind == scalar {
 				add(id.text, id, op)
@@ -276,13 +282,10 @@ func (d *document) lower(op *operation) {
 		return
 	}
 	faults := len(d.faults)
-	if d.checkBody(op); len(d.faults) > faults || op.failed {
-		op.failed = true
-		return
-	}
+	d.checkBody(op)
 	in, ok := d.input(op)
-	if !ok {
-		op.failed = true
+	if op.failed = op.failed || !ok || len(d.faults) > faults; op.failed {
+		d.lowerAside(op)
 		return
 	}
 	before, names := len(d.builder.Faults()), len(d.builder.NodeNames())
@@ -293,7 +296,38 @@ func (d *document) lower(op *operation) {
 			d.app.NodeWhere[name] = d.where(op.at.line, op.at.col)
 		}
 	}
-	op.failed = op.failed || len(d.faults) > faults
+	op.failed = len(d.faults) > faults
+}
+
+// lowerAside lowers an operation that has faults, or reads from one that has, into a builder that is thrown away, so
+// that the faults of its own fields come out all the same. Its input is of unknown types, so types are not judged.
+func (d *document) lowerAside(op *operation) {
+	if op.body.kind != mapping {
+		return
+	}
+	known := map[string]bool{}
+	for _, f := range d.faults {
+		known[f.Error()] = true
+	}
+	kept, faults := d.builder, d.faults
+	d.builder = dsl.NewStreamsBuilder(dsl.Defaults{Key: topology.JSON, Value: topology.JSON})
+	s := d.builder.Stream("aside")
+	in := output{stream: s}
+	switch op.op.takes {
+	case "a grouped stream":
+		in = output{grouped: s.GroupByKey()}
+	case "a table":
+		in = output{table: s.GroupByKey().Count()}
+	}
+	op.op.lower(d, op, in)
+	d.adopt(0, op.at, op.body.get("expr"))
+	fresh := d.faults[len(faults):]
+	d.builder, d.faults = kept, faults
+	for _, f := range fresh {
+		if !known[f.Error()] {
+			d.faults = append(d.faults, f)
+		}
+	}
 }
 
 // checkBody holds what stands below an operator to its fields.
@@ -318,7 +352,7 @@ func (d *document) checkBody(op *operation) {
 
 // input is what op reads, of the kind that it takes.
 func (d *document) input(op *operation) (output, bool) {
-	if op.op.source {
+	if op.op.source || op.failed {
 		return output{}, true
 	}
 	in := op.from[0].output()

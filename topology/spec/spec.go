@@ -84,7 +84,7 @@ func Parse(path string, data []byte, o Options) (*Application, error) {
 		Modules: map[string]Module{}, NodeWhere: map[string]string{},
 	}}
 	d.read(data)
-	if err := errors.Join(d.faults...); err != nil {
+	if err := errors.Join(d.sorted()...); err != nil {
 		return nil, err
 	}
 	return d.app, nil
@@ -202,13 +202,7 @@ func (d *document) defaultSerde(key string) topology.Serde {
 }
 
 // excerptAt is the excerpt of a place that where made.
-func (d *document) excerptAt(where string) string {
-	var line, col int
-	if _, err := fmt.Sscanf(strings.TrimPrefix(where, d.source.name), ":%d:%d", &line, &col); err != nil {
-		return ""
-	}
-	return d.excerpt(line, col)
-}
+func (d *document) excerptAt(where string) string { return d.excerpt(d.place(where)) }
 
 func (d *document) modules(v *value) {
 	if v == nil || !d.isMapping(v, "modules") {

@@ -1,8 +1,10 @@
 package spec
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -247,6 +249,31 @@ func (s *source) pair(v *value, n *ast.MappingValueNode, depth int) {
 
 // where is "file:line:col".
 func (s *source) where(line, col int) string { return fmt.Sprintf("%s:%d:%d", s.name, line, col) }
+
+// place is the line and column that where wrote, or 0 and 0.
+func (s *source) place(where string) (line, col int) {
+	if n, err := fmt.Sscanf(strings.TrimPrefix(where, s.name), ":%d:%d", &line, &col); n != 2 || err != nil {
+		return 0, 0
+	}
+	return line, col
+}
+
+// sorted are the faults from the top of the document to its end.
+func (s *source) sorted() []error {
+	at := func(err error) (line, col int) {
+		var coded *errs.Error
+		if errors.As(err, &coded) {
+			return s.place(coded.Where)
+		}
+		return 0, 0
+	}
+	slices.SortStableFunc(s.faults, func(a, b error) int {
+		la, ca := at(a)
+		lb, cb := at(b)
+		return cmp.Or(la-lb, ca-cb)
+	})
+	return s.faults
+}
 
 // excerpt is the line with a caret below the column.
 func (s *source) excerpt(line, col int) string {
