@@ -32,6 +32,11 @@ var (
 		Explanation: "A mapValues answers each record exactly once and leaves its key alone, a flatMapValues leaves the key alone, a foreach answers nothing. The guest's answer was well formed but broke such a rule; nothing of the frame was written.",
 		Remedy:      "Correct the function named in the message, or use the operator that allows what it does (map, flatMap, process).",
 	}
+	GuestUnsupported = Code{
+		ID: "E-GUEST-UNSUPPORTED", Exit: ExitRuntime, Title: "A guest asked for something that this version does not do",
+		Explanation: "A record was to go to a dead-letter topic or to be tried again, or a guest was to run inside its own call. The task stopped, nothing of the frame was written.",
+		Remedy:      "Use the classes skip and fail; do not cache a store that a guest writes to and whose changes flow into a guest of the same module.",
+	}
 	GuestOpen = Code{
 		ID: "E-GUEST-OPEN", Exit: ExitRuntime, Title: "A guest refused to start",
 		Explanation: "Instantiating the module or opening the component failed.",

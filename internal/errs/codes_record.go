@@ -17,6 +17,11 @@ var (
 		Explanation: "max.request.size of the producer or max.message.bytes of the topic.",
 		Remedy:      "Raise both limits, or make the record smaller.",
 	}
+	RecordProcessing = Code{
+		ID: "E-RECORD-PROCESSING", Exit: ExitRuntime, Title: "A record could not be processed",
+		Explanation: "A node of the topology failed on a record, and the processing handler did not say to go on. Nothing of the open transaction was written.",
+		Remedy:      "Correct the record or the operator that the message names; with processing.exception.handler log-and-continue such records are skipped and counted.",
+	}
 	RecordProduction = Code{
 		ID: "E-RECORD-PRODUCTION", Exit: ExitRuntime, Title: "A record could not be written",
 		Explanation: "The broker refused a record and the production handler did not say to go on.",
@@ -35,5 +40,5 @@ var (
 )
 
 func recordCodes() []Code {
-	return []Code{RecordDeserialization, RecordTimestamp, RecordTooLarge, RecordProduction, RecordExpression, RecordFormat}
+	return []Code{RecordDeserialization, RecordTimestamp, RecordTooLarge, RecordProcessing, RecordProduction, RecordExpression, RecordFormat}
 }

@@ -1,0 +1,515 @@
+package stream
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/wasmstream/wasmstream/abi"
+	"github.com/wasmstream/wasmstream/host/wasm"
+	"github.com/wasmstream/wasmstream/state"
+	"github.com/wasmstream/wasmstream/topology"
+)
+
+// What a guest may ask for is answered for the handle whose call runs: its node's stores, children, settings and
+// timers. Outside of calls nothing is granted.
+var _ wasm.Host = (*guestInstance)(nil)
+
+const (
+	// maxStateKey and maxStateValue bound what a guest may put into a store.
+	maxStateKey   = 4 << 10
+	maxStateValue = 1 << 20
+	// maxTimers and maxStoreHandles bound what a handle may hold.
+	maxTimers       = 100
+	maxStoreHandles = 100
+	// maxRandomBytes is the most that random fills at once.
+	maxRandomBytes = 64 << 10
+	// maxMetricName is the longest name of a metric.
+	maxMetricName = 100
+)
+
+// Features implements wasm.Host.
+func (g *guestInstance) Features() int64 { return abi.FeatureState }
+
+// Emit implements wasm.Host: the frame's records join the answers of the running call.
+func (g *guestInstance) Emit(frame []byte) int32 {
+	h := g.running
+	if h == nil {
+		return int32(abi.Denied)
+	}
+	c := &h.call
+	if c.err != nil {
+		return int32(abi.Corrupt)
+	}
+	if c.count >= maxCallRecords || c.bytes+len(frame) > maxCallBytes {
+		return int32(abi.Limit)
+	}
+	if c.err = h.take(frame); c.err != nil {
+		return int32(abi.Corrupt)
+	}
+	return 0
+}
+
+// SetError implements wasm.Host.
+func (g *guestInstance) SetError(index, class int32, message []byte) int32 {
+	h := g.running
+	if h == nil || class < 0 || class > int32(abi.ClassRetry) {
+		return int32(abi.InvalidArg)
+	}
+	b := &h.call.blame
+	b.set, b.index, b.class, b.message = true, index, abi.Class(class), printable(message)
+	return 0
+}
+
+// levels are slog's for those of the ABI.
+var levels = [...]slog.Level{abi.LogDebug: slog.LevelDebug, abi.LogInfo: slog.LevelInfo, abi.LogWarn: slog.LevelWarn, abi.LogError: slog.LevelError}
+
+// LogEnabled implements wasm.Host.
+func (g *guestInstance) LogEnabled(level int32) bool {
+	return level >= 0 && int(level) < len(levels) && g.log().Enabled(context.Background(), levels[level])
+}
+
+// Log implements wasm.Host.
+func (g *guestInstance) Log(level int32, line []byte) {
+	if level < 0 || int(level) >= len(levels) {
+		return
+	}
+	attrs := []slog.Attr{slog.String("module", g.module.Name())}
+	if g.running != nil {
+		attrs = append(attrs, slog.String("component", g.running.f.ref.Component))
+	}
+	g.log().LogAttrs(context.Background(), levels[level], string(line), attrs...)
+}
+
+func (g *guestInstance) log() *slog.Logger {
+	if g.running != nil {
+		return g.running.f.node.log
+	}
+	return g.task.log
+}
+
+// Metric implements wasm.Host.
+func (g *guestInstance) Metric(kind int32, name []byte) int32 {
+	h := g.running
+	if h == nil {
+		return int32(abi.Denied)
+	}
+	if kind != abi.MetricCounter && kind != abi.MetricGauge || !validMetric(name) {
+		return int32(abi.InvalidArg)
+	}
+	i := h.f.metrics.register(string(name), kind == abi.MetricCounter)
+	if i < 0 {
+		return int32(abi.Limit)
+	}
+	return int32(i)
+}
+
+func validMetric(name []byte) bool {
+	for i, b := range name {
+		letter := b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b == '_'
+		if !letter && (i == 0 || (b < '0' || b > '9') && b != '.' && b != '-') {
+			return false
+		}
+	}
+	return len(name) > 0 && len(name) <= maxMetricName
+}
+
+// MetricAdd implements wasm.Host.
+func (g *guestInstance) MetricAdd(handle int32, delta int64) int32 {
+	if g.running == nil {
+		return int32(abi.Denied)
+	}
+	s := g.running.f.metrics.at(int(handle))
+	if s == nil || s.Counter && delta < 0 {
+		return int32(abi.InvalidArg)
+	}
+	s.Value.Add(delta)
+	return 0
+}
+
+// Time implements wasm.Host.
+func (g *guestInstance) Time(clock, index int32) int64 {
+	if clock == abi.TimeWall {
+		return g.task.now
+	}
+	if h := g.running; h != nil && index >= 0 && int(index) < len(h.call.in) {
+		return h.call.in[index].StreamTime
+	}
+	return g.task.group.streamTime
+}
+
+// Random implements wasm.Host: the bytes are a function of the record and of how often it was asked for.
+func (g *guestInstance) Random(index int32, dst []byte) int32 {
+	h := g.running
+	if h == nil || len(dst) > maxRandomBytes || index < -1 || int(index) >= len(h.call.in) {
+		return int32(abi.InvalidArg)
+	}
+	// ChaCha8.Read never returns an error.
+	_, _ = rand.NewChaCha8(h.seed(index)).Read(dst)
+	return 0
+}
+
+// seed is that of the next random bytes for record index; -1 stands for the call itself.
+func (h *guestHandle) seed(index int32) [32]byte {
+	t, c := h.on.task, &h.call
+	var space [256]byte
+	b := seedPart(space[:0], t.config.ApplicationID)
+	b = seedPart(b, h.f.node.spec.Name)
+	b = seedPart(b, h.f.ref.Component)
+	at := len(c.in)
+	if index >= 0 && c.in[index].Origin != nil {
+		r := &c.in[index]
+		at = int(index)
+		b = seedPart(b, r.Origin.Topic)
+		b = binary.LittleEndian.AppendUint64(b, uint64(r.Origin.Partition))
+		b = binary.LittleEndian.AppendUint64(b, uint64(r.Offset))
+	} else {
+		b = seedPart(b, t.config.ID.String())
+		b = seedPart(b, c.export)
+		b = binary.LittleEndian.AppendUint64(b, uint64(c.at))
+		b = binary.LittleEndian.AppendUint64(b, uint64(t.group.streamTime))
+	}
+	if len(c.drawn) == 0 {
+		c.drawn = slices.Grow(c.drawn, len(c.in)+1)[:len(c.in)+1]
+		clear(c.drawn)
+	}
+	c.drawn[at]++
+	return sha256.Sum256(binary.LittleEndian.AppendUint64(b, uint64(c.drawn[at])))
+}
+
+// ConfigGet implements wasm.Host.
+func (g *guestInstance) ConfigGet(key []byte) ([]byte, bool) {
+	if g.running == nil {
+		return nil, false
+	}
+	v, ok := g.running.f.config[string(key)]
+	return []byte(v), ok
+}
+
+// Child implements wasm.Host.
+func (g *guestInstance) Child(name []byte) int32 {
+	if g.running == nil || g.running.children == 0 {
+		return int32(abi.NotFound)
+	}
+	if i := slices.Index(g.running.f.node.childNames, string(name)); i >= 0 {
+		return int32(i) + 1
+	}
+	return int32(abi.NotFound)
+}
+
+// guestTimer is a schedule of a guest; the guest knows it by its position.
+type guestTimer struct {
+	typ             topology.PunctuationType
+	interval, start int64                // ms
+	schedule        *PunctuationSchedule // nil while the handle is not live
+	canceled        bool
+}
+
+// Schedule implements wasm.Host.
+func (g *guestInstance) Schedule(intervalMs int64, typ int32, startMs int64) int32 {
+	h := g.running
+	switch {
+	case h == nil || !h.component.Kind.Stateful():
+		return int32(abi.Denied)
+	case intervalMs <= 0 || startMs < abi.StartNone || typ != abi.PunctuateStream && typ != abi.PunctuateWall:
+		return int32(abi.InvalidArg)
+	case len(h.timers) >= maxTimers:
+		return int32(abi.Limit)
+	case !slices.Contains(g.module.Exports(), abi.ExportPunctuate):
+		return int32(abi.Unsupported)
+	}
+	timer := &guestTimer{typ: topology.StreamTime, interval: intervalMs, start: startMs}
+	if typ == abi.PunctuateWall {
+		timer.typ = topology.WallClockTime
+	}
+	h.timers = append(h.timers, timer)
+	if g.live {
+		h.startTimer(len(h.timers)-1, nil)
+	}
+	return int32(len(h.timers) - 1)
+}
+
+// startTimer puts a timer into the task's schedules; one of the version before that it replaces hands on its next time,
+// so that frequent upgrades do not push a call ahead of them for ever.
+func (h *guestHandle) startTimer(i int, replaces *guestTimer) {
+	timer := h.timers[i]
+	timer.schedule = h.f.node.schedule(timer.interval, timer.typ, timer.start, func(now int64) error {
+		return h.punctuate(int32(i), now)
+	})
+	if replaces != nil && replaces.schedule != nil {
+		timer.schedule.next = replaces.schedule.next
+	}
+}
+
+// Cancel implements wasm.Host.
+func (g *guestInstance) Cancel(timer int32) int32 {
+	h := g.running
+	if h == nil || timer < 0 || int(timer) >= len(h.timers) || h.timers[timer].canceled {
+		return int32(abi.NotFound)
+	}
+	h.timers[timer].cancel()
+	return 0
+}
+
+func (t *guestTimer) cancel() {
+	t.canceled = true
+	if t.schedule != nil {
+		t.schedule.Cancel()
+	}
+}
+
+func (h *guestHandle) cancelTimers() {
+	for _, t := range h.timers {
+		t.cancel()
+	}
+}
+
+// RequestCommit implements wasm.Host.
+func (g *guestInstance) RequestCommit() int32 {
+	if g.running == nil {
+		return int32(abi.Denied)
+	}
+	g.task.commitRequested = true
+	return 0
+}
+
+// guestStore is a store that a handle has opened. The guest sees bare values; those of a timestamped store get the time
+// of the record behind the write.
+type guestStore struct {
+	name        string
+	kv          state.KeyValueStore
+	timestamped *state.TimestampedKeyValueStore // nil for plain values
+}
+
+// StateOpen implements wasm.Host.
+func (g *guestInstance) StateOpen(name []byte) int32 {
+	h := g.running
+	if h == nil || !slices.Contains(h.component.Stores, string(name)) {
+		return int32(abi.Denied)
+	}
+	for i := range h.stores {
+		if h.stores[i].name == string(name) {
+			return int32(i)
+		}
+	}
+	kv, ok := h.f.node.stores[string(name)].(state.KeyValueStore)
+	if !ok {
+		return int32(abi.NotFound)
+	}
+	if len(h.stores) >= maxStoreHandles {
+		return int32(abi.Limit)
+	}
+	s := guestStore{name: string(name), kv: kv}
+	if h.f.node.isTimestamped(s.name) {
+		s.timestamped = state.NewTimestamped(kv)
+	}
+	h.stores = append(h.stores, s)
+	return int32(len(h.stores) - 1)
+}
+
+func (n *node) isTimestamped(store string) bool {
+	for _, spec := range n.task.config.Subtopology.Stores {
+		if spec.Name == store {
+			return spec.Kind == topology.TimestampedKeyValue
+		}
+	}
+	return false
+}
+
+// store finds a store that the running handle has opened.
+func (g *guestInstance) store(id int32) *guestStore {
+	h := g.running
+	if h == nil || id < 0 || int(id) >= len(h.stores) {
+		return nil
+	}
+	return &h.stores[id]
+}
+
+// broken notes that a store failed, which the call cannot survive.
+func (g *guestInstance) broken(err error) int32 {
+	if g.running.call.err == nil {
+		g.running.call.err = err
+	}
+	return int32(abi.Fatal)
+}
+
+// StateGet implements wasm.Host.
+func (g *guestInstance) StateGet(store int32, key []byte) ([]byte, int32) {
+	s := g.store(store)
+	if s == nil {
+		return nil, int32(abi.InvalidArg)
+	}
+	value, err := s.get(key)
+	if err != nil {
+		return nil, g.broken(err)
+	}
+	if value == nil {
+		return nil, int32(abi.NotFound)
+	}
+	return value, 0
+}
+
+func (s *guestStore) get(key []byte) (value []byte, err error) {
+	if s.timestamped != nil {
+		value, _, err = s.timestamped.GetTimestamped(key)
+		return value, err
+	}
+	return s.kv.Get(key)
+}
+
+func (s *guestStore) put(key, value []byte, timestamp int64) error {
+	if s.timestamped != nil {
+		return s.timestamped.PutTimestamped(key, value, timestamp)
+	}
+	return s.kv.Put(key, value)
+}
+
+// mayWrite checks a write; 0 is yes.
+func (g *guestInstance) mayWrite(s *guestStore, key, value []byte) int32 {
+	switch {
+	case s == nil || key == nil:
+		return int32(abi.InvalidArg)
+	case !g.live:
+		return int32(abi.Busy) // another version is running: what this one prepares must not be seen
+	case len(key) > maxStateKey || len(value) > maxStateValue:
+		return int32(abi.Limit)
+	}
+	return 0
+}
+
+// StatePut implements wasm.Host.
+func (g *guestInstance) StatePut(store int32, key, value []byte) int32 {
+	s := g.store(store)
+	if code := g.mayWrite(s, key, value); code != 0 {
+		return code
+	}
+	if err := s.put(key, value, g.writeTime()); err != nil {
+		return g.broken(err)
+	}
+	return 0
+}
+
+// writeTime is the time of the record behind a write.
+func (g *guestInstance) writeTime() int64 {
+	c := &g.running.call
+	if len(c.in) > 0 {
+		return c.in[0].Timestamp // the node gets runs of equal timestamps
+	}
+	if c.export == abi.ExportPunctuate {
+		return c.at
+	}
+	return max(g.task.group.streamTime, 0)
+}
+
+// StatePutIfAbsent implements wasm.Host.
+func (g *guestInstance) StatePutIfAbsent(store int32, key, value []byte) ([]byte, int32) {
+	s := g.store(store)
+	if code := g.mayWrite(s, key, value); code != 0 {
+		return nil, code
+	}
+	old, err := s.get(key)
+	if err != nil {
+		return nil, g.broken(err)
+	}
+	if old != nil {
+		return old, 0
+	}
+	if err := s.put(key, value, g.writeTime()); err != nil {
+		return nil, g.broken(err)
+	}
+	return nil, int32(abi.NotFound)
+}
+
+// guestIterators are the iterators that the running call has opened.
+type guestIterators struct {
+	open [16]guestIterator
+}
+
+type guestIterator struct {
+	it          state.Iterator // nil: the place is free
+	timestamped bool
+	left        int32 // pairs still to give, -1 without a limit
+}
+
+func (g *guestIterators) closeAll() {
+	for i := range g.open {
+		if it := g.open[i].it; it != nil {
+			_ = it.Close() // the store tells its own faults
+			g.open[i].it = nil
+		}
+	}
+}
+
+// IterOpen implements wasm.Host.
+func (g *guestInstance) IterOpen(store int32, from, to []byte, flags, limit int32) int32 {
+	s := g.store(store)
+	if s == nil || flags&^abi.IterReverse != 0 || limit < 0 {
+		return int32(abi.InvalidArg)
+	}
+	free := slices.IndexFunc(g.iters.open[:], func(i guestIterator) bool { return i.it == nil })
+	if free < 0 {
+		return int32(abi.Limit)
+	}
+	it, err := s.kv.Range(from, to, flags&abi.IterReverse != 0)
+	if errors.Is(err, state.ErrTooManyIterators) {
+		return int32(abi.Limit)
+	}
+	if err != nil {
+		return g.broken(err)
+	}
+	if limit == 0 {
+		limit = -1
+	}
+	g.iters.open[free] = guestIterator{it: it, timestamped: s.timestamped != nil, left: limit}
+	return int32(free)
+}
+
+func (g *guestInstance) iterator(id int32) *guestIterator {
+	if g.running == nil || id < 0 || int(id) >= len(g.iters.open) || g.iters.open[id].it == nil {
+		return nil
+	}
+	return &g.iters.open[id]
+}
+
+// IterNext implements wasm.Host.
+func (g *guestInstance) IterNext(id int32) (key, value []byte, code int32) {
+	i := g.iterator(id)
+	if i == nil {
+		return nil, nil, int32(abi.InvalidArg)
+	}
+	if i.left == 0 {
+		return nil, nil, int32(abi.NotFound)
+	}
+	if !i.it.Next() {
+		if err := i.it.Err(); err != nil {
+			return nil, nil, g.broken(err)
+		}
+		return nil, nil, int32(abi.NotFound)
+	}
+	if i.left > 0 {
+		i.left--
+	}
+	value = i.it.Value()
+	if i.timestamped {
+		value, _ = state.SplitTimestamped(value)
+	}
+	return i.it.Key(), value, 0
+}
+
+// IterClose implements wasm.Host.
+func (g *guestInstance) IterClose(id int32) int32 {
+	i := g.iterator(id)
+	if i == nil {
+		return int32(abi.InvalidArg)
+	}
+	err := i.it.Close()
+	i.it = nil
+	if err != nil {
+		return g.broken(err)
+	}
+	return 0
+}
