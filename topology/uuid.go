@@ -45,7 +45,7 @@ func canonicalUUID(b []byte) bool {
 func joinUUID(groups []string) ([]byte, error) {
 	var raw []byte
 	for i, size := range []int{4, 2, 2, 2, 6} {
-		n, err := strconv.ParseUint(groups[i], 16, 63)
+		n, err := strconv.ParseInt(groups[i], 16, 64)
 		if err != nil {
 			return nil, errNotUUID
 		}
