@@ -16,6 +16,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
@@ -98,7 +99,7 @@ func (db *DB) openPebble() (err error) {
 	return nil
 }
 
-// formatVersion of Pebble's files is pinned: a database is not upgraded by a new release of the library behind the
+// pebbleFormat of the files is pinned: a database is not upgraded by a new release of the library behind the
 // back of one who wants to go back to the release before.
 const pebbleFormat = pebble.FormatWALSyncChunks
 
@@ -110,7 +111,7 @@ func (db *DB) pebbleOptions(cache *pebble.Cache) *pebble.Options {
 		MemTableSize:                uint64(db.opts.MemTableBytes),
 		MemTableStopWritesThreshold: 3,
 		MaxOpenFiles:                200,
-		L0CompactionThreshold:       2,
+		L0CompactionThreshold:       4,
 		LBaseMaxBytes:               max(16<<20, 4*db.opts.MemTableBytes),
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
 		BytesPerSync:                1 << 20,
@@ -121,7 +122,9 @@ func (db *DB) pebbleOptions(cache *pebble.Cache) *pebble.Options {
 	for i := range o.Levels {
 		// 10 bits a key: a get of an absent key (the first count of a word) reads a file once in a hundred times.
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-		o.Levels[i].BlockSize = 8 << 10
+		o.Levels[i].BlockSize = 4 << 10
+		// As Kafka's RocksDB: processors are scarcer than disk.
+		o.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
 	}
 	return o
 }

@@ -16,8 +16,8 @@ type Options struct {
 	InMemory bool
 	// FS is the file system; nil is the disk. Tests use vfs.NewMem and errorfs.
 	FS vfs.FS
-	// CacheBytes bounds the cache of blocks of all stores together. The default, 16 MiB, keeps the process in tens of
-	// MiB; the operating system's page cache stands behind it.
+	// CacheBytes bounds the cache of blocks of all stores together. The default, 32 MiB, is filled as
+	// needed and keeps the process in tens of MiB; the operating system's page cache stands behind it.
 	CacheBytes int64
 	// MemTableBytes is the size of one table in memory, of which there are at most three; default 8 MiB. Larger ones
 	// absorb more overwrites of hot keys before they are written to files, and make the log that a restart reads longer.
@@ -33,7 +33,7 @@ type Options struct {
 
 // DefaultOptions returns the defaults.
 func DefaultOptions() Options {
-	return Options{CacheBytes: 16 << 20, MemTableBytes: 8 << 20, MaxIterators: 100}
+	return Options{CacheBytes: 32 << 20, MemTableBytes: 8 << 20, MaxIterators: 100}
 }
 
 // minMemTableBytes is what Pebble needs for a table to hold anything.
