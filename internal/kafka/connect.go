@@ -3,7 +3,9 @@ package kafka
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -46,9 +48,21 @@ func ConnectAdmin(ctx context.Context, props Properties, where string) (*kadm.Cl
 
 // Ping asks any broker for metadata and explains why none answers.
 func Ping(ctx context.Context, client *kgo.Client, props Properties) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, pingTimeout, errNoAnswer)
+	return ping(ctx, client, props, pingTimeout)
+}
+
+func ping(ctx context.Context, client *kgo.Client, props Properties, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errNoAnswer)
 	defer cancel()
-	err := client.Ping(ctx)
+	// The first request on a connection does not heed its context; who closes the client ends it.
+	answer := make(chan error, 1)
+	go func() { answer <- client.Ping(ctx) }()
+	var err error
+	select {
+	case err = <-answer:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
 	if err == nil {
 		return nil
 	}
@@ -62,13 +76,27 @@ func Ping(ctx context.Context, client *kgo.Client, props Properties) error {
 	return unreachable(props, err)
 }
 
-var errNoAnswer = errors.New("no answer within 5 s")
+var errNoAnswer = errors.New("no answer in time")
 
 func unreachable(props Properties, cause error) error {
 	if errors.Is(cause, context.DeadlineExceeded) {
 		cause = errNoAnswer
 	}
+	if errors.Is(cause, io.EOF) {
+		cause = errors.New("the broker closed the connection")
+		if strings.HasPrefix(strings.ToUpper(props["security.protocol"]), "SASL") {
+			return errs.KafkaAuthentication.New(props.where(), "authenticating", "").WithCause(cause)
+		}
+		return errs.KafkaUnreachable.New(props.where(), "a broker answers, but not to security.protocol "+protocolOf(props), "set security.protocol to what its listener speaks: SSL, SASL_SSL or SASL_PLAINTEXT").WithCause(cause)
+	}
 	return errs.KafkaUnreachable.New(props.where(), "no broker answers", "start one with `wasmstream broker`, or correct bootstrap.servers / --bootstrap-server").WithCause(cause)
+}
+
+func protocolOf(props Properties) string {
+	if p := props["security.protocol"]; p != "" {
+		return p
+	}
+	return "PLAINTEXT"
 }
 
 // Explain turns an error of the cluster or of the way to it into one with a code. where is the address, topic or group
