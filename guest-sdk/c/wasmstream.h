@@ -1519,7 +1519,8 @@ WS__COLD uint32_t ws__put_f64_slow(double v, uint8_t *to) {
     uint8_t digits[18], rounded[17];
     bool more;
     int32_t point = ws__exact_digits(v, digits, &more);
-    for (int32_t n = 15;; n++) {
+    /* A normal number that some 15 digits or fewer name is named by its first 15. */
+    for (int32_t n = v < 2.2250738585072014e-308 ? 2 : 15;; n++) {
         int32_t at = point + ws__round_digits(digits, more, n, rounded);
         if (n == 17 || ws__f64_slow(rounded, rounded + n, at - n) == v) return ws__put_digits(rounded, n, at, to);
     }

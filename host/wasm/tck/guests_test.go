@@ -14,7 +14,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/wasmstream/wasmstream/abi"
-	"github.com/wasmstream/wasmstream/host/wasm"
 )
 
 // guest is a compiled module of the examples for tests of what its components mean.
@@ -300,5 +299,3 @@ func TestCopyUpper(t *testing.T) {
 		t.Errorf("upper: %+v", out)
 	}
 }
-
-var _ wasm.Host = (*host)(nil)

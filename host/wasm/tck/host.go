@@ -16,6 +16,11 @@ var (
 	wallTime   = int64(1_700_000_000_000)
 )
 
+const (
+	configKey   = "tck.key"
+	configValue = "tck value"
+)
+
 // host is the surroundings of one instance: stores in memory, and notes of everything that the guest does. It
 // implements wasm.Host and, like it, belongs to one goroutine.
 type host struct {
@@ -26,6 +31,8 @@ type host struct {
 	lastErr  string
 	timers   []timer
 	metrics  []string
+	lines    []string // of the log
+	commits  int
 	asked    map[int32]uint32 // how often random was asked for an index
 	input    []streamTime     // of the records of the running call
 	iters    map[int32]*iterator
@@ -74,7 +81,7 @@ func (h *host) SetError(_, _ int32, message []byte) int32 {
 }
 
 func (h *host) LogEnabled(level int32) bool { return level >= abi.LogInfo }
-func (h *host) Log(int32, []byte)           {}
+func (h *host) Log(_ int32, line []byte)    { h.lines = append(h.lines, string(line)) }
 
 func (h *host) Metric(kind int32, name []byte) int32 {
 	if kind != abi.MetricCounter && kind != abi.MetricGauge {
@@ -124,7 +131,9 @@ func (h *host) Random(index int32, dst []byte) int32 {
 	return 0
 }
 
-func (h *host) ConfigGet([]byte) ([]byte, bool) { return nil, false }
+func (h *host) ConfigGet(key []byte) ([]byte, bool) {
+	return []byte(configValue), string(key) == configKey
+}
 
 func (h *host) Child(name []byte) int32 {
 	if i := slices.Index(childNames, string(name)); i >= 0 {
@@ -149,7 +158,10 @@ func (h *host) Cancel(t int32) int32 {
 	return 0
 }
 
-func (h *host) RequestCommit() int32 { return 0 }
+func (h *host) RequestCommit() int32 {
+	h.commits++
+	return 0
+}
 
 func (h *host) StateOpen(name []byte) int32 {
 	if i := slices.Index(h.granted, string(name)); i >= 0 {

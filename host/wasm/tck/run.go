@@ -292,6 +292,7 @@ func openFrame(c *abi.Component, more bool) []byte {
 		frame = abi.AppendNullPair(frame, "x.null")
 		n++
 	}
+	add(abi.OpenConfigPrefix+configKey, configValue)
 	for _, child := range childNames {
 		add(abi.OpenChild, child)
 	}

@@ -19,7 +19,7 @@
     (if (i32.or (i32.ne (i32.load offset=12 (local.get $p)) (i32.const 3))
                 (i32.ne (i32.and (i32.load offset=25 (local.get $p)) (i32.const 0xFFFFFF)) (i32.const 0x6C6C61)))
       (then (return (i32.const -4))))
-    (if (i32.gt_u (i32.load offset=4 (local.get $p)) (i32.const 9)) (then (return (i32.const -6))))
+    (if (i32.gt_u (i32.load offset=4 (local.get $p)) (i32.const 10)) (then (return (i32.const -6))))
     (i32.store8 offset=1024 (global.get $handles) (i32.const 1))
     (global.set $handles (i32.add (global.get $handles) (i32.const 1)))
     (i32.sub (global.get $handles) (i32.const 1)))
