@@ -17,7 +17,7 @@ import (
 // run and little more, also in Go's functions, whose whole body is one loop around a br_table. Code between two checks
 // runs forwards only: at most one body of maxBodyBytes, plus small leaf functions.
 const (
-	foldLimit = 24
+	foldLimit = 48
 	// leafFuel is the size up to which a function without loops and calls is not checked at entry: its caller is.
 	leafFuel = 64
 )
@@ -202,12 +202,9 @@ func (s *scanner) begin(b *body) {
 
 func (s *scanner) finish(b *body) {
 	b.patches[1], b.calls[1] = len(s.patches), len(s.calls)
-	for _, h := range s.heads {
-		if h.patch >= 0 {
-			s.patches[h.patch].value = h.fuel
-		} else {
-			b.entryFuel = h.fuel
-		}
+	b.entryFuel = s.heads[0].fuel
+	for _, h := range s.heads[1:] {
+		s.patches[h.patch].value = h.fuel
 	}
 	if s.leaf && s.total <= leafFuel {
 		b.entryCheck = false

@@ -139,9 +139,11 @@ func (s *scanner) rare(op byte, at int) error {
 	case opF32Const:
 		r.skip(4)
 		s.push(1)
+		return nil
 	case opF64Const:
 		r.skip(8)
 		s.push(1)
+		return nil
 	case opGlobalGet, opGlobalSet:
 		return s.globalAccess(op, at)
 	case opTableGet:

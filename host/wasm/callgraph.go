@@ -1,46 +1,52 @@
 package wasm
 
 // Stack. A guest that recurses without end would grow its native stack to 400 MB before wazero stops it. So the depth
-// of calls is counted, in estimated bytes, but only where it can grow: a function on a cycle of the call graph counts
-// its own frame and the deepest chain of uncounted functions below it. A function on no cycle counts nothing, which
-// makes most small functions free. Indirect calls may reach every function of their type that stands in a table or is
-// referred to.
+// of calls is counted, in estimated bytes, but only where it can grow: on every cycle of the call graph at least one
+// function counts, for itself and for the deepest chain of uncounted functions below it. Most functions count nothing.
+// Indirect calls may reach every function of their type that stands in a table or is referred to.
 
-// maxUncounted is the deepest chain of uncounted frames; a function beyond it is counted though it is on no cycle.
-const maxUncounted = 64 << 10
+// maxUncounted is the deepest chain of uncounted frames, in bytes. Short chains make the estimate good (a recursion is
+// charged for chains that it may never enter), long ones make fewer functions count.
+const maxUncounted = 4 << 10
 
-// callGraph finds the cycles: Tarjan's algorithm with a stack of its own, since a chain of calls can be as long as the
-// module has functions.
+// callGraph is walked depth first, with a stack of its own since a chain of calls can be as long as the module has
+// functions. Every cycle has an edge that leads back to a node on the walk's path; one end of each such edge counts.
 type callGraph struct {
 	m       *module
 	classes []int32 // of a type: the first type equal to it
 	// members are, for each type that is the first of its class, the defined functions that can be called through it.
 	members [][]int32
 	// Nodes are the defined functions, then the types.
-	order   []int32 // 0 not seen, else 1 + order of discovery
-	low     []int32
-	onStack []bool
-	depth   []uint64 // deepest chain of uncounted frames from here
-	stack   []int32
-	walk    []walkStep
-	next    int32
+	state []nodeState
+	depth []uint64 // deepest chain of uncounted frames that begins here; 0 for nodes that count
+	walk  []walkStep
 }
 
+type nodeState uint8
+
+const (
+	nodeNew nodeState = iota
+	nodeOnPath
+	nodeDone
+)
+
 type walkStep struct {
-	node int32
-	edge int32
-	self bool // an edge leads from the node to itself
+	node, edge int32
 }
 
 // countRecursion sets recursive and weight of every body.
 func countRecursion(m *module) {
 	n := len(m.bodies) + len(m.types)
-	g := &callGraph{m: m, order: make([]int32, n), low: make([]int32, n), onStack: make([]bool, n), depth: make([]uint64, n)}
+	g := &callGraph{m: m, state: make([]nodeState, n), depth: make([]uint64, n)}
 	g.classify()
 	for v := range m.bodies {
-		if g.order[v] == 0 {
+		if g.state[v] == nodeNew {
 			g.visit(int32(v))
 		}
+	}
+	for v := range m.bodies {
+		b := &m.bodies[v]
+		b.weight = b.frame + g.below(int32(v))
 	}
 }
 
@@ -64,37 +70,26 @@ func (g *callGraph) classify() {
 	}
 }
 
+func (g *callGraph) isType(v int32) bool { return int(v) >= len(g.m.bodies) }
+
 // edge returns the i-th successor of v, or -1.
 func (g *callGraph) edge(v, i int32) int32 {
-	if int(v) >= len(g.m.bodies) {
+	if g.isType(v) {
 		members := g.members[int(v)-len(g.m.bodies)]
 		if int(i) >= len(members) {
 			return -1
 		}
 		return members[i]
 	}
-	calls := g.callsOf(v)
-	if int(i) >= len(calls) {
+	at := g.m.bodies[v].calls
+	if at[0]+int(i) >= at[1] {
 		return -1
 	}
-	if c := calls[i]; !c.indirect {
-		return int32(c.index) - int32(len(g.m.imports))
-	} else {
+	c := g.m.calls[at[0]+int(i)]
+	if c.indirect {
 		return int32(len(g.m.bodies)) + g.classes[c.index]
 	}
-}
-
-func (g *callGraph) callsOf(v int32) []callee {
-	at := g.m.bodies[v].calls
-	return g.m.calls[at[0]:at[1]]
-}
-
-func (g *callGraph) enter(v int32) {
-	g.next++
-	g.order[v], g.low[v] = g.next, g.next
-	g.onStack[v] = true
-	g.stack = append(g.stack, v)
-	g.walk = append(g.walk, walkStep{node: v})
+	return int32(c.index) - int32(len(g.m.imports))
 }
 
 func (g *callGraph) visit(root int32) {
@@ -106,65 +101,56 @@ func (g *callGraph) visit(root int32) {
 		step.edge++
 		switch {
 		case w < 0:
-			g.leave(v, step.self)
-		case g.order[w] == 0:
+			g.leave(v)
+		case g.state[w] == nodeNew:
 			g.enter(w)
-		case g.onStack[w]:
-			step.self = step.self || w == v
-			g.low[v] = min(g.low[v], g.order[w])
+		case g.state[w] == nodeOnPath:
+			g.breakCycle(v, w)
 		}
 	}
 }
 
-// leave ends the visit of v; if v is the root of a component, the component is complete.
-func (g *callGraph) leave(v int32, self bool) {
+func (g *callGraph) enter(v int32) {
+	g.state[v] = nodeOnPath
+	g.walk = append(g.walk, walkStep{node: v})
+}
+
+// breakCycle lets one end of an edge that closes a cycle count: the one that is called, unless that is a type.
+func (g *callGraph) breakCycle(from, to int32) {
+	switch {
+	case g.counts(from) || g.counts(to):
+	case g.isType(to):
+		g.m.bodies[from].recursive = true
+	default:
+		g.m.bodies[to].recursive = true
+	}
+}
+
+func (g *callGraph) counts(v int32) bool { return !g.isType(v) && g.m.bodies[v].recursive }
+
+// leave ends the visit of v. All that it calls is done, but for nodes on the path, and those count unless v does.
+func (g *callGraph) leave(v int32) {
 	g.walk = g.walk[:len(g.walk)-1]
-	if len(g.walk) > 0 {
-		parent := g.walk[len(g.walk)-1].node
-		g.low[parent] = min(g.low[parent], g.low[v])
+	g.state[v] = nodeDone
+	chain := g.below(v)
+	if !g.isType(v) {
+		chain += g.m.bodies[v].frame
+		if chain > maxUncounted {
+			g.m.bodies[v].recursive = true
+		}
 	}
-	if g.low[v] != g.order[v] {
-		return
-	}
-	at := len(g.stack) - 1
-	for g.stack[at] != v {
-		at--
-	}
-	component := g.stack[at:]
-	g.stack = g.stack[:at]
-	g.weigh(component, self || len(component) > 1)
-	for _, w := range component {
-		g.onStack[w] = false
+	if !g.counts(v) {
+		g.depth[v] = chain
 	}
 }
 
-// weigh counts the frames of a component. Its callees outside are done: they were left before.
-func (g *callGraph) weigh(component []int32, cyclic bool) {
-	for _, v := range component {
-		below := uint64(0)
-		for i := int32(0); ; i++ {
-			w := g.edge(v, i)
-			if w < 0 {
-				break
-			}
-			below = max(below, g.depth[w]) // 0 for members of this component
+// below is the deepest chain of uncounted frames among the callees of v.
+func (g *callGraph) below(v int32) (deepest uint64) {
+	for i := int32(0); ; i++ {
+		w := g.edge(v, i)
+		if w < 0 {
+			return deepest
 		}
-		if int(v) >= len(g.m.bodies) {
-			g.setType(v, below, cyclic)
-			continue
-		}
-		b := &g.m.bodies[v]
-		b.weight = b.frame + below
-		if b.recursive = cyclic || b.weight > maxUncounted; !b.recursive {
-			g.depth[v] = b.weight
-		}
-	}
-}
-
-// setType passes on the depth of a type's functions; those of a cycle are counted, so it is then 0 but for what lies
-// outside, which each member has counted already.
-func (g *callGraph) setType(v int32, below uint64, cyclic bool) {
-	if !cyclic {
-		g.depth[v] = below
+		deepest = max(deepest, g.depth[w])
 	}
 }

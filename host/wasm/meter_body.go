@@ -21,7 +21,7 @@ func (w *rewriter) rewriteBody(i int) {
 	at := w.body.code
 	for k := range patches {
 		p := &patches[k]
-		if p.kind == patchNone || !w.body.recursive && (p.kind == patchReturn || p.kind == patchEndOfBody) {
+		if !w.applies(p.kind) {
 			continue
 		}
 		w.copy(span{at, p.at})
@@ -29,6 +29,16 @@ func (w *rewriter) rewriteBody(i int) {
 		at = p.end
 	}
 	w.copy(span{at, w.body.at.end})
+}
+
+func (w *rewriter) applies(kind patchKind) bool {
+	switch kind {
+	case patchNone:
+		return false
+	case patchReturn, patchEndOfBody:
+		return w.body.recursive
+	}
+	return true
 }
 
 // locals declares those of the original and behind them what the patches need: i64 fuel, i64 depth, two i32.
@@ -69,7 +79,8 @@ func (w *rewriter) i64Const(v int64) { w.out = appendS64(append(w.out, opI64Cons
 // entry charges for the call; the entry of a counted function also takes its weight, and one branch checks both.
 func (w *rewriter) entry(results []byte) {
 	b := w.body
-	if b.recursive {
+	switch {
+	case b.recursive:
 		w.op(opGlobalGet, w.depth)
 		w.i64Const(int64(b.weight))
 		w.out = append(w.out, opI64Sub)
@@ -80,9 +91,6 @@ func (w *rewriter) entry(results []byte) {
 		w.out = append(w.out, opI64Or)
 		w.check(true)
 		w.blockOf(results)
-		return
-	}
-	switch {
 	case b.entryCheck:
 		w.chargeTee(b.entryFuel)
 		w.check(false)
@@ -158,13 +166,18 @@ func (w *rewriter) patch(p *patch) {
 	case patchGrow:
 		w.growCharge()
 	case patchEndOfBody:
-		w.out = append(w.out, opEnd)
-		w.op(opGlobalGet, w.depth)
-		w.i64Const(int64(w.body.weight))
-		w.out = append(w.out, opI64Add)
-		w.op(opGlobalSet, w.depth)
-		w.out = append(w.out, opEnd)
+		w.endOfBody()
 	}
+}
+
+// endOfBody closes the block that stands for the body, and gives its weight back.
+func (w *rewriter) endOfBody() {
+	w.out = append(w.out, opEnd)
+	w.op(opGlobalGet, w.depth)
+	w.i64Const(int64(w.body.weight))
+	w.out = append(w.out, opI64Add)
+	w.op(opGlobalSet, w.depth)
+	w.out = append(w.out, opEnd)
 }
 
 // bulkCharge: fuel -= size >> shift, where size is the operand on top of the stack, which stays.
