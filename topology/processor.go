@@ -78,6 +78,13 @@ type Function interface {
 	Call(in, out []Record) ([]Record, error)
 }
 
+// Skipper is a Function that may leave records out because it could not process them, and was told to go on. That is
+// not the answer "nothing": the record is dropped whatever the operator does with records that have no answer.
+type Skipper interface {
+	// Skipped are the positions in the last frame asked, ascending; borrowed until the next Call.
+	Skipped() []int32
+}
+
 // GuestRef names a component of a wasm module, as modules are named in the application.
 type GuestRef struct {
 	Module    string `json:"module" yaml:"module"`

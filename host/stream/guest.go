@@ -28,10 +28,14 @@ type guestFunction struct {
 	config  map[string]string
 	open    *guestHandle
 	answers []topology.Record // of flushes and punctuators, reused: neither runs inside another of the same function
+	skipped []int32           // positions in the frame of the last Call
 	metrics *GuestMetrics
 }
 
-var _ topology.Function = (*guestFunction)(nil)
+var (
+	_ topology.Function = (*guestFunction)(nil)
+	_ topology.Skipper  = (*guestFunction)(nil)
+)
 
 // guestCall is what a running call has been given and has answered.
 type guestCall struct {
@@ -58,6 +62,7 @@ type guestCall struct {
 // Call implements topology.Function: the records go to the guest in frames that are within the bounds of the ABI and
 // come from one partition each.
 func (f *guestFunction) Call(in, out []topology.Record) ([]topology.Record, error) {
+	f.skipped = f.skipped[:0]
 	for base := 0; base < len(in); {
 		n, size := f.open.frame(in[base:])
 		var err error
@@ -112,7 +117,7 @@ func recordBytes(r *topology.Record, wants abi.Parts) int {
 // record where the component is pure.
 func (f *guestFunction) call(in []topology.Record, base int32, size int, out []topology.Record) ([]topology.Record, error) {
 	h := f.open
-	kept := len(out)
+	kept, skips := len(out), len(f.skipped)
 	out, err := h.process(in, base, size, out)
 	if err == nil {
 		return out, nil
@@ -121,10 +126,10 @@ func (f *guestFunction) call(in []topology.Record, base int32, size int, out []t
 		return out[:kept], err
 	}
 	if len(in) == 1 {
-		f.skip(h.call.blame.message)
+		f.skip(base, h.call.blame.message)
 		return out[:kept], nil
 	}
-	out = out[:kept]
+	out, f.skipped = out[:kept], f.skipped[:skips]
 	for i := range in {
 		one := in[i : i+1]
 		_, size := h.frame(one)
@@ -148,7 +153,12 @@ func (f *guestFunction) maySkip(err error) bool {
 	return class == abi.ClassSkip || class == abi.ClassFail && f.node.task.config.Processing == LogAndContinue
 }
 
-func (f *guestFunction) skip(message string) {
+// Skipped implements topology.Skipper.
+func (f *guestFunction) Skipped() []int32 { return f.skipped }
+
+// skip drops the record at a position of the frame that Call was given.
+func (f *guestFunction) skip(at int32, message string) {
+	f.skipped = append(f.skipped, at)
 	f.metrics.Errors.Add(1)
 	f.node.Dropped(1, "guest "+f.ref.String()+": "+message)
 }
@@ -340,7 +350,7 @@ func (h *guestHandle) errorRecord(r *abi.Record) error {
 	class, message := abi.Class(r.Dest), printable(r.Value)
 	switch {
 	case class == abi.ClassSkip, class == abi.ClassFail && h.on.task.config.Processing == LogAndContinue:
-		h.f.skip(message)
+		h.f.skip(h.call.base+int32(r.Index), message)
 		return nil
 	case class == abi.ClassFail:
 		return h.reported(int32(r.Index), errs.GuestError, "the guest reports: "+message)
