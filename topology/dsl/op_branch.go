@@ -33,12 +33,12 @@ type branchProcessor struct {
 	ctx        topology.Context
 	predicates []*userNode
 	toDefault  bool
-	// asked are the records that no predicate took yet, at their positions in the frame.
-	asked     []topology.Record
-	positions []int32
-	out       []topology.Record
+	// asked are the records that no predicate took yet; out are the others, branch after branch, each ending at taken.
+	asked, out []topology.Record
+	taken      []int
 }
 
+// Init opens the predicates.
 func (p *branchProcessor) Init(ctx topology.Context) error {
 	p.ctx = ctx
 	for _, n := range p.predicates {
@@ -49,83 +49,63 @@ func (p *branchProcessor) Init(ctx topology.Context) error {
 	return nil
 }
 
-// Process asks one predicate after another, each about what the ones before left, and forwards in the order of the
-// frame.
+// Process asks one predicate after another, each about what the ones before left. Then each branch gets its records in
+// one frame: where branches meet again the runtime hands out frames of one, and elsewhere the order between branches
+// cannot be seen.
 func (p *branchProcessor) Process(frame []topology.Record) error {
-	p.out = append(p.out[:0], frame...)
 	p.asked = append(p.asked[:0], frame...)
-	p.positions = p.positions[:0]
-	for i := range p.out {
-		p.out[i].Dest = -1
-		p.positions = append(p.positions, int32(i))
-	}
-	for branch, n := range p.predicates {
-		if len(p.asked) == 0 {
-			break
-		}
-		if err := p.take(n, int32(branch)+1); err != nil {
+	p.taken = p.taken[:0]
+	for _, n := range p.predicates {
+		if err := p.take(n); err != nil {
 			return err
 		}
 	}
-	rest := int32(-1)
-	if p.toDefault {
-		rest = int32(len(p.predicates)) + 1
-	}
-	return p.forward(rest)
-}
-
-// take marks what n answers as going to the child dest and keeps the others for the next predicate.
-func (p *branchProcessor) take(n *userNode, dest int32) error {
-	answers, err := n.ask(p.asked)
-	if err != nil {
-		return err
-	}
-	next, kept := 0, 0
-	for i, at := range p.positions {
-		if next < len(answers) && int(answers[next].Index) == i {
-			p.out[at].Dest = dest
-			for next < len(answers) && int(answers[next].Index) == i {
-				next++
+	start := 0
+	for branch, end := range p.taken {
+		if end > start {
+			if err := p.ctx.ForwardTo(branch, p.out[start:end]); err != nil {
+				return err
 			}
-			continue
 		}
-		p.asked[kept], p.positions[kept] = p.asked[i], at
-		kept++
+		start = end
 	}
-	p.asked, p.positions = p.asked[:kept], p.positions[:kept]
+	if p.toDefault && len(p.asked) > 0 {
+		return p.ctx.ForwardTo(len(p.predicates), p.asked)
+	}
 	return nil
 }
 
-// forward drops what goes nowhere and forwards the rest. rest is the child of the records that no predicate took, or
-// -1.
-func (p *branchProcessor) forward(rest int32) error {
-	kept := p.out[:0]
-	for i := range p.out {
-		r := &p.out[i]
-		if r.Dest < 0 {
-			r.Dest = rest
-		}
-		if r.Dest > 0 {
-			kept = append(kept, *r)
-		}
+// take moves what n answers from asked to the end of out.
+func (p *branchProcessor) take(n *userNode) error {
+	if len(p.taken) == 0 {
+		p.out = p.out[:0]
 	}
-	return forwardByDest(p.ctx, kept)
+	if len(p.asked) > 0 {
+		said, err := n.ask(p.asked)
+		if err != nil {
+			return err
+		}
+		kept := p.asked[:0]
+		for i := range p.asked {
+			switch answers, skip := said.to(i); {
+			case skip:
+			case answers > 0:
+				p.out = append(p.out, p.asked[i])
+			default:
+				kept = append(kept, p.asked[i])
+			}
+		}
+		p.asked = kept
+	}
+	p.taken = append(p.taken, len(p.out))
+	return nil
 }
 
+// Close has nothing to release: the instances of guests belong to the task.
 func (p *branchProcessor) Close() error { return nil }
 
-// destForwarder is a context that takes records for different children in one frame and knows from the topology how
-// they may be put together.
-type destForwarder interface {
-	ForwardDest(frame []topology.Record) error
-}
-
-// forwardByDest hands each record to the child that its Dest names, in order. Without help from the context, runs of
-// records with the same destination go together.
+// forwardByDest hands each record to the child that its Dest names, in runs of one destination.
 func forwardByDest(ctx topology.Context, frame []topology.Record) error {
-	if f, ok := ctx.(destForwarder); ok && len(frame) > 0 {
-		return f.ForwardDest(frame)
-	}
 	for start := 0; start < len(frame); {
 		dest, end := frame[start].Dest, start+1
 		for end < len(frame) && frame[end].Dest == dest {

@@ -91,6 +91,7 @@ type userNode struct {
 	call    Call
 	ctx     topology.Context
 	fn      topology.Function
+	skipper topology.Skipper // fn, if it may skip records
 	answers []topology.Record
 	out     []topology.Record
 }
@@ -98,29 +99,55 @@ type userNode struct {
 // Init opens the function.
 func (n *userNode) Init(ctx topology.Context) (err error) {
 	n.ctx = ctx
-	n.fn, err = n.call.open(ctx)
-	return err
+	if n.fn, err = n.call.open(ctx); err != nil {
+		return err
+	}
+	n.skipper, _ = n.fn.(topology.Skipper)
+	return nil
 }
 
 // Close has nothing to release: the instance of a guest belongs to the task.
 func (n *userNode) Close() error { return nil }
 
 // ask calls the function and checks that its answers are about the frame, in order.
-func (n *userNode) ask(frame []topology.Record) ([]topology.Record, error) {
+func (n *userNode) ask(frame []topology.Record) (replies, error) {
 	answers, err := n.fn.Call(frame, n.answers[:0])
 	n.answers = answers
 	if err != nil {
-		return nil, err
+		return replies{}, err
 	}
 	last := int32(0)
 	for i := range answers {
 		at := answers[i].Index
 		if at < last || int(at) >= len(frame) {
-			return nil, n.wrong(nil, fmt.Sprintf("answer %d is for record %d of %d, after one for record %d", i, at, len(frame), last))
+			return replies{}, n.wrong(nil, fmt.Sprintf("answer %d is for record %d of %d, after one for record %d", i, at, len(frame), last))
 		}
 		last = at
 	}
-	return answers, nil
+	r := replies{answers: answers}
+	if n.skipper != nil {
+		r.skipped = n.skipper.Skipped()
+	}
+	return r, nil
+}
+
+// replies is what a function said about a frame, read from the first record to the last.
+type replies struct {
+	answers []topology.Record
+	skipped []int32
+}
+
+// to takes what was said about the record at position i: the number of answers, and whether it is to be dropped.
+func (r *replies) to(i int) (answers int, skip bool) {
+	for answers < len(r.answers) && int(r.answers[answers].Index) == i {
+		answers++
+	}
+	r.answers = r.answers[answers:]
+	for len(r.skipped) > 0 && int(r.skipped[0]) <= i {
+		skip = skip || int(r.skipped[0]) == i
+		r.skipped = r.skipped[1:]
+	}
+	return answers, skip
 }
 
 // wrong is the error of an answer that the operator does not allow.
@@ -139,18 +166,14 @@ type filterProcessor struct {
 
 // Process forwards the records themselves; of the answers only the index counts.
 func (p *filterProcessor) Process(frame []topology.Record) error {
-	answers, err := p.ask(frame)
+	said, err := p.ask(frame)
 	if err != nil {
 		return err
 	}
 	p.out = p.out[:0]
-	next := 0
 	for i := range frame {
-		answered := false
-		for ; next < len(answers) && int(answers[next].Index) == i; next++ {
-			answered = true
-		}
-		if answered != p.not {
+		answers, skip := said.to(i)
+		if !skip && (answers > 0) != p.not {
 			p.out = append(p.out, frame[i])
 		}
 	}
@@ -166,11 +189,12 @@ type mapProcessor struct {
 
 // Process forwards the records with what was answered for them. Timestamp, headers and origin stay the record's.
 func (p *mapProcessor) Process(frame []topology.Record) error {
-	answers, err := p.ask(frame)
+	said, err := p.ask(frame)
 	if err != nil {
 		return err
 	}
-	if err := p.checkCount(frame, answers); err != nil {
+	answers := said.answers
+	if err := p.checkCount(frame, said); err != nil {
 		return err
 	}
 	p.out = p.out[:0]
@@ -191,23 +215,15 @@ func (p *mapProcessor) Process(frame []topology.Record) error {
 	return forward(p.ctx, p.out)
 }
 
-func (p *mapProcessor) checkCount(frame, answers []topology.Record) error {
+// checkCount holds the functions of one record to one record to one answer each.
+func (p *mapProcessor) checkCount(frame []topology.Record, said replies) error {
 	if !p.once {
 		return nil
 	}
 	for i := range frame {
-		if i >= len(answers) || int(answers[i].Index) != i {
-			n := 0
-			for j := range answers {
-				if int(answers[j].Index) == i {
-					n++
-				}
-			}
+		if n, skip := said.to(i); n != 1 && !(skip && n == 0) {
 			return p.wrong(&frame[i], fmt.Sprintf("the function must answer each record exactly once (got %d answers for this one)", n))
 		}
-	}
-	if len(answers) != len(frame) {
-		return p.wrong(&frame[len(frame)-1], fmt.Sprintf("the function must answer each record exactly once (got %d answers for %d records)", len(answers), len(frame)))
 	}
 	return nil
 }
@@ -254,18 +270,28 @@ type foreachProcessor struct {
 	forward bool
 }
 
+// Process forwards what the function has seen, but for what it could not process.
 func (p *foreachProcessor) Process(frame []topology.Record) error {
-	answers, err := p.ask(frame)
+	said, err := p.ask(frame)
 	if err != nil {
 		return err
 	}
-	if len(answers) > 0 {
-		return p.wrong(&frame[answers[0].Index], "the function must not answer anything")
+	if a := said.answers; len(a) > 0 {
+		return p.wrong(&frame[a[0].Index], "the function must not answer anything")
 	}
 	if !p.forward {
 		return nil
 	}
-	return forward(p.ctx, frame)
+	if len(said.skipped) == 0 {
+		return forward(p.ctx, frame)
+	}
+	p.out = p.out[:0]
+	for i := range frame {
+		if _, skip := said.to(i); !skip {
+			p.out = append(p.out, frame[i])
+		}
+	}
+	return forward(p.ctx, p.out)
 }
 
 type passThrough struct{ ctx topology.Context }
