@@ -38,7 +38,6 @@ type Config struct {
 	MaxTaskIdle              time.Duration // -1 ms: never wait
 	BufferedRecords          int           // per partition
 	CacheBytes               int64
-	InMemoryStores           bool // stores of the DSL are in memory
 	ReplicationFactor        int16
 	RepartitionPurgeInterval time.Duration
 	StateCleanupDelay        time.Duration
@@ -152,9 +151,6 @@ func (c *Config) applyDefaults() {
 	c.alias("cache.max.bytes.buffering", "statestore.cache.max.bytes")
 	c.alias("default.deserialization.exception.handler", "deserialization.exception.handler")
 	c.alias("default.production.exception.handler", "production.exception.handler")
-	if e, ok := c.values["default.dsl.store"]; ok {
-		c.Warnings = append(c.Warnings, e.Origin+": default.dsl.store is deprecated; use dsl.store.suppliers.class")
-	}
 	if c.values["processing.guarantee"].Value == ExactlyOnceV2 {
 		if _, set := c.values["commit.interval.ms"]; !set {
 			c.values["commit.interval.ms"] = Entry{Key: "commit.interval.ms", Value: "100", Origin: "default (exactly_once_v2)"}

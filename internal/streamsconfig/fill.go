@@ -27,7 +27,6 @@ func (c *Config) fill() error {
 	c.MaxTaskIdle = c.duration("max.task.idle.ms")
 	c.BufferedRecords = int(c.number("buffered.records.per.partition"))
 	c.CacheBytes = c.number("statestore.cache.max.bytes")
-	c.InMemoryStores = c.inMemory()
 	c.ReplicationFactor = int16(c.number("replication.factor"))
 	c.RepartitionPurgeInterval = c.duration("repartition.purge.interval.ms")
 	c.StateCleanupDelay = c.duration("state.cleanup.delay.ms")
@@ -35,14 +34,6 @@ func (c *Config) fill() error {
 	c.ContinueOnProcessing = c.values["processing.exception.handler"].Value == ProcessingLogAndContinue
 	c.fillWasm()
 	return errors.Join(c.fillSerdes(), c.checkNames(), c.checkClients())
-}
-
-// inMemory: dsl.store.suppliers.class wins over default.dsl.store where it is set.
-func (c *Config) inMemory() bool {
-	if c.values["dsl.store.suppliers.class"].Origin != "default" {
-		return c.values["dsl.store.suppliers.class"].Value == InMemorySuppliers
-	}
-	return c.values["default.dsl.store"].Value == "in_memory"
 }
 
 func (c *Config) fillWasm() {

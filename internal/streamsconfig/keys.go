@@ -9,11 +9,12 @@ import (
 
 // Reasons that several keys share.
 const (
-	noJava     = "names a Java class; there is no JVM to load it"
-	noStandbys = "state is restored from the changelog; there are no standby or warm-up replicas to place"
-	noRacks    = "concerns the placement of standby replicas by rack, and there are none"
-	noWindows  = "concerns windowed serdes of Kafka's console clients"
-	newerKafka = "comes with a release of Kafka after 4.3.1, whose settings are followed"
+	noJava          = "names a Java class; there is no JVM to load it"
+	noStandbys      = "state is restored from the changelog; there are no standby or warm-up replicas to place"
+	noRacks         = "concerns the placement of standby replicas by rack, and there are none"
+	inMemoryByStore = "stores are on disk, kept by Pebble, unless an operator says materialized: {inMemory: true}"
+	noWindows       = "concerns windowed serdes of Kafka's console clients"
+	newerKafka      = "comes with a release of Kafka after 4.3.1, whose settings are followed"
 )
 
 // class names of handlers and extractors, without Kafka's packages.
@@ -135,8 +136,8 @@ func stateKeys() []kafka.Key {
 		text("state.dir", "/tmp/kafka-streams", "local state; ours lies in a folder of its own beside Java's"),
 		number(kafka.Long, "statestore.cache.max.bytes", "10485760", 0, "record caches of all threads together; 0 forwards every update"),
 		number(kafka.Long, "cache.max.bytes.buffering", "10485760", 0, "deprecated name of statestore.cache.max.bytes"),
-		oneOf(text("default.dsl.store", "rocksDB", "deprecated for dsl.store.suppliers.class; rocksDB is a store on disk, kept by Pebble"), "rocksDB", "in_memory"),
-		oneOf(typed(kafka.Class, "dsl.store.suppliers.class", RocksDBSuppliers, "stores of the DSL on disk, kept by Pebble, or in memory"), RocksDBSuppliers, InMemorySuppliers),
+		refused(oneOf(text("default.dsl.store", "rocksDB", inMemoryByStore), "rocksDB", "in_memory")),
+		refused(oneOf(typed(kafka.Class, "dsl.store.suppliers.class", RocksDBSuppliers, inMemoryByStore), RocksDBSuppliers, InMemorySuppliers)),
 		refused(oneOf(text("dsl.store.format", "DEFAULT", "stores keep values and timestamps, not headers"), "DEFAULT", "HEADERS")),
 		refused(typed(kafka.Class, "rocksdb.config.setter", kafka.Null, noJava+", and there is no RocksDB; stores are kept by Pebble")),
 		number(kafka.Long, "state.cleanup.delay.ms", "600000", 0, "how long the state of a task that moved away is kept"),
