@@ -143,6 +143,12 @@ func (d *Doc) FieldAt(keys ...string) Field {
 // Kind is the kind of the field's value in the document as it was parsed.
 func (d *Doc) Kind(f Field) Kind { return d.spans[f].kind }
 
+// IsObject tells whether the document as a whole is an object.
+func (d *Doc) IsObject() bool {
+	i := skipSpace(d.data, 0)
+	return i < len(d.data) && d.data[i] == '{'
+}
+
 // Raw is the field's value as it stands in the document, nil if it is missing.
 func (d *Doc) Raw(f Field) []byte {
 	s := &d.spans[f]

@@ -62,6 +62,9 @@ func TestGet(t *testing.T) {
 	if raw := d.Raw(tags); string(raw) != `["a", {"deep": true}, null]` {
 		t.Errorf("tags are %s", raw)
 	}
+	if !d.IsObject() {
+		t.Error("the document is no object")
+	}
 	if d.Raw(missing) != nil {
 		t.Error("a missing field has a value")
 	}
