@@ -18,7 +18,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/wasmstream/wasmstream/host/wasm"
 	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/internal/kafka"
 	"github.com/wasmstream/wasmstream/internal/metrics"
@@ -97,6 +96,9 @@ type App struct {
 	ready    chan struct{} // closed when threads are set
 
 	failedThreads atomic.Int64
+	upgrading     sync.Mutex
+	modules       atomic.Pointer[moduleSet]
+	guestModules  []string // in use by the topology
 	db            atomic.Pointer[state.DB]
 	reloads       struct{ done, refused, failed atomic.Int64 }
 	partitions    atomic.Pointer[map[string]int32]
@@ -120,6 +122,10 @@ func New(cfg Config) (*App, error) {
 	if a.clock == nil {
 		a.clock = time.Now
 	}
+	if cfg.Modules == nil {
+		cfg.Modules = noModules{}
+	}
+	a.modules.Store(&moduleSet{Modules: cfg.Modules})
 	a.mu.purge = make(map[topology.TopicPartition]int64)
 	a.settings = make(map[string]string)
 	for _, e := range cfg.Streams.Entries() {
@@ -228,6 +234,7 @@ func (a *App) run(ctx context.Context) error {
 		return errors.Join(err, db.Close(), dir.Close())
 	}
 	a.db.Store(db)
+	a.guestModules = guestModulesOf(plan)
 	a.threads = threads
 	close(a.ready)
 	a.leaveStale(ctx, client, dir.ProcessID())
@@ -458,7 +465,9 @@ func (a *App) producerOptions(thread string) ([]kgo.Opt, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts = append(opts, kgo.MaxBufferedRecords(producerBufferedRecords))
+	// kgo counts delivery.timeout.ms from a record's timestamp, which is event time here: old records would be given up
+	// before they are sent. They are tried until the broker is back, or task.timeout.ms or a stop ends the wait.
+	opts = append(opts, kgo.MaxBufferedRecords(producerBufferedRecords), kgo.RecordDeliveryTimeout(0))
 	if !a.isSet("buffer.memory") {
 		opts = append(opts, kgo.MaxBufferedBytes(defaultBufferMemory))
 	}
@@ -495,15 +504,14 @@ func resetPolicy(plan *topicPlan, application string, clock func() time.Time) fu
 }
 
 // newTask adds the application's settings to what a thread knows of a task.
-func (a *App) newTask(c TaskConfig) (*Task, error) {
-	s := a.cfg.Streams
-	c.ApplicationID, c.Modules, c.Settings = s.ApplicationID, a.cfg.Modules, a.settings
+func (a *App) newTask(c TaskConfig) (*Task, *moduleSet, error) {
+	s, set := a.cfg.Streams, a.modules.Load()
+	c.ApplicationID, c.Modules, c.Settings = s.ApplicationID, set, a.settings
 	c.KeySerde, c.ValueSerde = s.KeySerde, s.ValueSerde
-	c.Limits = wasm.Limits{}
 	c.BufferedRecords = s.BufferedRecords
 	var err error
 	if c.TimestampExtractor, err = ParseTimestampExtractor(s.TimestampExtractor); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if s.ContinueOnDeserialization {
 		c.Deserialization = LogAndContinue
@@ -514,5 +522,6 @@ func (a *App) newTask(c TaskConfig) (*Task, error) {
 	if idle, ok := s.Lookup("max.task.idle.ms"); ok {
 		c.MaxTaskIdle = millis(idle)
 	}
-	return NewTask(c)
+	t, err := NewTask(c)
+	return t, set, err
 }

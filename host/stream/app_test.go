@@ -69,7 +69,12 @@ func (h *harness) app(topo *topology.Topology, set ...string) *App {
 // start runs an application until the test ends or stop is called.
 func (h *harness) start(topo *topology.Topology, set ...string) *instance {
 	h.t.Helper()
-	in := &instance{App: h.app(topo, set...), t: h.t, done: make(chan error, 1), states: make(chan State, 1000)}
+	return h.run(h.app(topo, set...))
+}
+
+func (h *harness) run(app *App) *instance {
+	h.t.Helper()
+	in := &instance{App: app, t: h.t, done: make(chan error, 1), states: make(chan State, 1000)}
 	in.cfg.StateListener = func(now, _ State) { in.states <- now }
 	var ctx context.Context
 	ctx, in.cancel = context.WithCancel(context.Background())

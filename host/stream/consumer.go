@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -57,6 +58,7 @@ type Consumer struct {
 	admin   *kadm.Client
 	cfg     consumerConfig
 	mailbox *mailbox
+	fenced  atomic.Bool // another member joined as this instance
 
 	mu struct {
 		sync.Mutex
@@ -83,7 +85,7 @@ func (c *Consumer) clientOptions(l rebalanceListener) []kgo.Opt {
 		}
 	}
 	opts := append([]kgo.Opt{}, c.cfg.options...)
-	opts = append(opts,
+	opts = append(opts, kgo.WithHooks(c),
 		kgo.ConsumerGroup(c.cfg.group), kgo.Balancers(c.cfg.assignor), kgo.DisableAutoCommit(),
 		kgo.RequireStableFetchOffsets(), kgo.AdjustFetchOffsetsFn(c.startOffsets), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.KeepControlRecords(), // so that positions pass the markers of transactions
@@ -97,6 +99,13 @@ func (c *Consumer) clientOptions(l rebalanceListener) []kgo.Opt {
 		opts = append(opts, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	}
 	return append(opts, subscriptionOptions(c.cfg.topics, c.cfg.patterns)...)
+}
+
+// OnGroupManageError implements kgo.HookGroupManageError: it hears why a membership ended.
+func (c *Consumer) OnGroupManageError(err error) {
+	if errors.Is(err, kerr.FencedInstanceID) {
+		c.fenced.Store(true)
+	}
 }
 
 // subscriptionOptions subscribes to topics by name and by pattern. Patterns make kgo read every name as one.

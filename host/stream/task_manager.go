@@ -27,6 +27,8 @@ type managedTask struct {
 	state   *StateManager
 	task    *Task // nil while restoring
 	metrics *taskMetrics
+	// modules is what the task runs; prepared what is ready beside it.
+	modules, prepared *moduleSet
 	// committed is what the group holds for the inputs, as of the last commit.
 	committed map[topology.TopicPartition]committedOffset
 }
@@ -131,9 +133,6 @@ func (m *TaskManager) find(id topology.TaskID) *managedTask {
 
 // restore applies what the changelog reader has fetched and starts the tasks that are complete.
 func (m *TaskManager) restore() error {
-	if m.reader.idle() {
-		return nil
-	}
 	done, err := m.reader.poll()
 	if err != nil {
 		return err
@@ -161,7 +160,7 @@ func (m *TaskManager) startRestored() error {
 
 // run makes the task of restored stores and lets its records come.
 func (m *TaskManager) run(t *managedTask) error {
-	task, err := m.cfg.newTask(TaskConfig{
+	task, modules, err := m.cfg.newTask(TaskConfig{
 		ID: t.id, Subtopology: t.sub, Inputs: t.inputs, Collector: m.collector, Stores: t.state.byName(),
 		Metrics: t.metrics.task, Logger: m.log.With("task", t.id.String()),
 	})
@@ -179,7 +178,7 @@ func (m *TaskManager) run(t *managedTask) error {
 	if err := task.Init(m.cfg.clock().UnixMilli()); err != nil {
 		return errors.Join(err, task.Close(CloseDirty))
 	}
-	t.task = task
+	t.task, t.modules = task, modules
 	for _, tp := range t.inputs {
 		m.byPartition[tp].paused = false
 		m.consumer.resume(tp)

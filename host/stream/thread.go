@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/state"
 	"github.com/wasmstream/wasmstream/topology"
 )
@@ -75,7 +76,7 @@ type threadConfig struct {
 	cacheBytes                               int64
 	shutdownGrace                            time.Duration
 
-	newTask func(TaskConfig) (*Task, error)
+	newTask func(TaskConfig) (*Task, *moduleSet, error)
 	clock   func() time.Time
 	// purge notes the committed offset of a repartition topic.
 	purge   func(tp topology.TopicPartition, offset int64)
@@ -161,7 +162,7 @@ func (t *Thread) Run(ctx context.Context) error {
 // not: then something is wrong that does not pass.
 func (t *Thread) startAnew(err error) bool {
 	var corrupted *TaskCorruptedError
-	if !errors.Is(err, ErrTaskMigrated) && !errors.As(err, &corrupted) {
+	if errs.KafkaFenced.Is(err) || !errors.Is(err, ErrTaskMigrated) && !errors.As(err, &corrupted) {
 		return false
 	}
 	if t.cfg.clock().Sub(t.failingAt) > t.cfg.taskTimeout {
@@ -214,7 +215,11 @@ func (t *Thread) runSession(ctx context.Context) (err error) {
 		t.setState(ThreadPendingShutdown)
 		err = s.commit(true)
 	}
-	return errors.Join(err, s.close(clean && err == nil))
+	err = errors.Join(err, s.close(clean && err == nil))
+	if s.consumer.fenced.Load() && !clean {
+		return fencedError(err)
+	}
+	return err
 }
 
 // open makes the producer, then the rest, and joins the group.
@@ -265,8 +270,11 @@ func (s *session) loop(ctx context.Context) error {
 // once is one round. busy says that records were waiting after the round before, so that the poll does not wait.
 func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 	m := s.cfg.metrics
-	if err := s.tasks.restore(); err != nil {
-		return false, err
+	if !s.reader.idle() {
+		if err := s.tasks.restore(); err != nil {
+			return false, err
+		}
+		s.showRunning()
 	}
 	s.tasks.pausePartitions()
 	began := s.cfg.clock()
@@ -380,11 +388,14 @@ func (s *session) commitState(offsets map[topology.TopicPartition]committedOffse
 
 // assigned, revoked and lost implement rebalanceListener.
 func (s *session) assigned(parts map[string][]int32) {
-	s.setState(ThreadPartitionsAssigned)
-	s.fail(s.tasks.assign(parts))
-	if s.failure == nil {
-		s.setState(ThreadRunning)
+	if s.failure != nil {
+		return
 	}
+	if len(parts) > 0 {
+		s.setState(ThreadPartitionsAssigned)
+		s.fail(s.tasks.assign(parts))
+	}
+	s.showRunning()
 	if !s.everJoined && s.cfg.instanceID != "" {
 		// A static member that died between giving partitions up and joining again got its old assignment back, without
 		// a rebalance, and nobody has what it gave up. Joining once more lets the leader look.
@@ -400,7 +411,12 @@ func (s *session) revoked(parts map[string][]int32) {
 	s.setState(ThreadPartitionsRevoked)
 	err := s.commit(true)
 	s.fail(errors.Join(err, s.tasks.revoke(parts)))
-	if s.failure == nil {
+	s.showRunning()
+}
+
+// showRunning sets the state once everything that is assigned is restored and runs.
+func (s *session) showRunning() {
+	if s.failure == nil && s.reader.idle() {
 		s.setState(ThreadRunning)
 	}
 }
