@@ -103,9 +103,11 @@ func (booleanSerde) Deserialize(data []byte) ([]byte, error) {
 	case data == nil:
 		return nil, nil
 	case len(data) != 1:
-		return nil, fmt.Errorf("Size of data received by BooleanDeserializer is not 1 (got %d bytes)", len(data)) //nolint:staticcheck // Kafka's words
+		//lint:ignore ST1005 Kafka's words
+		return nil, fmt.Errorf("Size of data received by BooleanDeserializer is not 1 (got %d bytes)", len(data))
 	case data[0] > 1:
-		return nil, fmt.Errorf("Unexpected byte received by BooleanDeserializer: %d", int8(data[0])) //nolint:staticcheck // Kafka's words
+		//lint:ignore ST1005 Kafka's words
+		return nil, fmt.Errorf("Unexpected byte received by BooleanDeserializer: %d", int8(data[0]))
 	}
 	return data, nil
 }

@@ -137,10 +137,19 @@ func TestText(t *testing.T) {
 		serde      Serde
 		text, data string
 	}{
-		{Long, "-2", "fffffffffffffffe"}, {Integer, "258", "00000102"}, {Short, "-1", "ffff"},
-		{Double, "1.5", "3ff8000000000000"}, {Double, "2.0", "4000000000000000"}, {Float, "-0.5", "bf000000"},
-		{Boolean, "true", "01"}, {Boolean, "false", "00"}, {String, "grün", "6772c3bc6e"}, {String, "", ""},
-		{Bytes, "text", "74657874"}, {Bytes, "base64:/wA=", "ff00"}, {JSON, `{"a": 1}`, "7b2261223a20317d"},
+		{Long, "-2", "fffffffffffffffe"},
+		{Integer, "258", "00000102"},
+		{Short, "-1", "ffff"},
+		{Double, "1.5", "3ff8000000000000"},
+		{Double, "2.0", "4000000000000000"},
+		{Float, "-0.5", "bf000000"},
+		{Boolean, "true", "01"},
+		{Boolean, "false", "00"},
+		{String, "grün", "6772c3bc6e"},
+		{String, "", ""},
+		{Bytes, "text", "74657874"},
+		{Bytes, "base64:/wA=", "ff00"},
+		{JSON, `{"a": 1}`, "7b2261223a20317d"},
 		{UUID, "00000001-0002-0003-0004-000000000005", hex.EncodeToString([]byte("00000001-0002-0003-0004-000000000005"))},
 	} {
 		data, err := ParseText(c.serde, c.text)

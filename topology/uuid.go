@@ -11,7 +11,8 @@ type uuidSerde struct{}
 
 func (uuidSerde) Name() string { return "uuid" }
 
-var errNotUUID = errors.New("Error parsing data into UUID") //nolint:staticcheck // Kafka's words
+//lint:ignore ST1005 Kafka's words
+var errNotUUID = errors.New("Error parsing data into UUID")
 
 // Deserialize returns the canonical text: Java's UUID.fromString reads capitals and short groups too.
 func (uuidSerde) Deserialize(data []byte) ([]byte, error) {

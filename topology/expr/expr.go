@@ -24,7 +24,7 @@ import (
 	"github.com/wasmstream/wasmstream/topology"
 )
 
-// CostLimit bounds one evaluation, in CEL's units (about one for each step and for every ten bytes of a string): far
+// CostLimit bounds one evaluation of an expression with loops, in CEL's units (about one for each step and for every ten bytes of a string): far
 // above what a record needs, and well under a second.
 const CostLimit = 4 << 20
 
@@ -247,8 +247,15 @@ func (p *Program) typed(env *cel.Env, source string, want *cel.Type, out topolog
 	return part, err
 }
 
+// program limits the cost of expressions with loops (map, filter, all, exists ...). Counting it takes ten times as long
+// as evaluating, and without a loop the cost is at most the length of the expression times that of the record.
 func program(env *cel.Env, checked *cel.Ast) (cel.Program, error) {
-	return env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(CostLimit))
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	root := ast.NavigateAST(checked.NativeRep())
+	if len(ast.MatchDescendants(root, ast.KindMatcher(ast.ComprehensionKind))) > 0 {
+		options = append(options, cel.CostLimit(CostLimit))
+	}
+	return env.Program(checked, options...)
 }
 
 func check(env *cel.Env, source string) (*cel.Ast, error) {

@@ -150,7 +150,8 @@ func groupingOperators() []*operator {
 
 func endOperators() []*operator {
 	processFields := []field{
-		{name: "guest", form: aText, required: true, doc: "The processor, as MODULE/COMPONENT."}, confField,
+		{name: "guest", form: aText, required: true, doc: "The processor, as MODULE/COMPONENT."},
+		confField,
 		{name: "stores", form: texts, doc: "The stores that it may use."},
 	}
 	return []*operator{
