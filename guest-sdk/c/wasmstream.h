@@ -202,6 +202,38 @@ WS__MAYBE bool ws_equal(ws_bytes a, ws_bytes b) {
     return true;
 }
 
+#define WS__EACH(byte) (0x0101010101010101u * (uint64_t)(byte))
+
+/* The bit 0x80 of every byte of v that is a letter from first to last (ASCII). */
+WS__INLINE uint64_t ws__letters(uint64_t v, uint8_t first, uint8_t last) {
+    uint64_t low = v & WS__EACH(0x7F);
+    return ((low + WS__EACH(0x80 - first)) ^ (low + WS__EACH(0x7F - last))) & ~v & WS__EACH(0x80);
+}
+
+/* Copies n bytes with the letters from first to last in the other case, eight at a time. */
+WS__INLINE void ws__other_case(uint8_t *to, const uint8_t *from, uint32_t n, uint8_t first, uint8_t last) {
+    for (; n >= 8; n -= 8, to += 8, from += 8) {
+        uint64_t v = ws__load64(from);
+        ws__store64(to, v ^ ws__letters(v, first, last) >> 2);
+    }
+    for (; n; n--, to++, from++) *to = *from ^ (uint8_t)((uint8_t)(*from - first) <= last - first) << 5;
+}
+
+/* Copies n bytes, ASCII letters in lower or in upper case. to may be from. */
+WS__MAYBE void ws_lower(uint8_t *to, const uint8_t *from, uint32_t n) { ws__other_case(to, from, n, 'A', 'Z'); }
+WS__MAYBE void ws_upper(uint8_t *to, const uint8_t *from, uint32_t n) { ws__other_case(to, from, n, 'a', 'z'); }
+
+/* The place of the first byte c in b from place at on, or b.len. */
+WS__INLINE uint32_t ws_find(ws_bytes b, uint32_t at, uint8_t c) {
+    for (; at + 8 <= b.len; at += 8) {
+        uint64_t v = ws__load64(b.ptr + at) ^ WS__EACH(c);
+        uint64_t zero = (v - WS__EACH(1)) & ~v & WS__EACH(0x80); /* its lowest bit is at the first zero byte */
+        if (zero) return at + (uint32_t)(__builtin_ctzll(zero) >> 3);
+    }
+    while (at < b.len && b.ptr[at] != c) at++;
+    return at;
+}
+
 /* A long as Kafka's LongSerializer writes it: 8 bytes, big-endian. */
 WS__INLINE int64_t ws_long(ws_bytes b) { return b.len == 8 ? (int64_t)__builtin_bswap64(ws__load64(b.ptr)) : 0; }
 WS__INLINE void ws_put_long(uint8_t to[8], int64_t v) { ws__store64(to, __builtin_bswap64((uint64_t)v)); }
@@ -832,34 +864,36 @@ WS__MAYBE const uint8_t *ws__json_escape(const uint8_t *p, const uint8_t *end) {
     }
 }
 
-/* True if one of the 8 bytes is a quote, a backslash, below 0x20 or above 0x7F. May be true without need, never false
- * wrongly. */
-WS__INLINE bool ws__json_special(uint64_t v) {
-    const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
-    uint64_t quote = v ^ ones * '"', slash = v ^ ones * '\\';
-    return ((v | (v - ones * 0x20) | (quote - ones) | (slash - ones)) & high) != 0;
+/* Bits of which the lowest is the bit 0x80 of the first byte that is a quote, a backslash, below 0x20 or above 0x7F; 0
+ * if none of the 8 is. */
+WS__INLINE uint64_t ws__json_special(uint64_t v) {
+    uint64_t quote = v ^ WS__EACH('"'), slash = v ^ WS__EACH('\\');
+    return (v | (v - WS__EACH(0x20)) | (quote - WS__EACH(1)) | (slash - WS__EACH(1))) & WS__EACH(0x80);
 }
 
-/* Behind the string at p, or NULL. */
-WS__MAYBE const uint8_t *ws__json_string(const uint8_t *p, const uint8_t *end) {
-    if (p >= end || *p != '"') return NULL;
-    for (p++;;) {
-        while (end - p >= 8 && !ws__json_special(ws__load64(p))) p += 8;
-        if (p >= end) return NULL;
-        if (*p == '"') return p + 1;
-        if (*p == '\\') {
-            p = ws__json_escape(p, end);
-            if (!p) return NULL;
-        } else if (*p >= 0x80) {
-            uint32_t n = ws__utf8(p, end);
-            if (!n) return NULL;
-            p += n;
-        } else if (*p < 0x20) {
+/* Behind the escape or the sequence of UTF-8 at p, or NULL. */
+WS__MAYBE const uint8_t *ws__json_rare(const uint8_t *p, const uint8_t *end) {
+    if (*p == '\\') return ws__json_escape(p, end);
+    uint32_t n = *p >= 0x80 ? ws__utf8(p, end) : 0;
+    return n ? p + n : NULL;
+}
+
+/* Behind the string that begins with the quote at p, or NULL. escaped is set if it has an escape. */
+WS__INLINE const uint8_t *ws__json_string(const uint8_t *p, const uint8_t *end, bool *escaped) {
+    for (p++; p;) {
+        if (end - p >= 8) {
+            uint64_t special = ws__json_special(ws__load64(p));
+            if (!special) { p += 8; continue; }
+            p += __builtin_ctzll(special) >> 3;
+        } else if (p == end) {
             return NULL;
-        } else {
-            p++;
         }
+        if (*p == '"') return p + 1;
+        if (*p >= 0x20 && *p < 0x80 && *p != '\\') { p++; continue; }
+        *escaped |= *p == '\\';
+        p = ws__json_rare(p, end);
     }
+    return NULL;
 }
 
 WS__INLINE const uint8_t *ws__digits(const uint8_t *p, const uint8_t *end) {
@@ -893,10 +927,9 @@ WS__INLINE const uint8_t *ws__json_word(const uint8_t *p, const uint8_t *end, co
     return p + n;
 }
 
-/* Behind the string, number or word at p, or NULL. */
+/* Behind the number or word at p, or NULL. */
 WS__INLINE const uint8_t *ws__json_scalar(const uint8_t *p, const uint8_t *end) {
     switch (*p) {
-    case '"': return ws__json_string(p, end);
     case 't': return ws__json_word(p, end, "true", 4);
     case 'f': return ws__json_word(p, end, "false", 5);
     case 'n': return ws__json_word(p, end, "null", 4);
@@ -966,6 +999,18 @@ WS__MAYBE uint32_t ws_json_unquote(ws_bytes raw, uint8_t *to) {
     return n;
 }
 
+/* Writes v in decimal to to, which has room for 20 bytes. Returns the length. */
+WS__MAYBE uint32_t ws_put_i64(int64_t v, uint8_t *to) {
+    uint8_t digits[20];
+    uint32_t at = 20, n = 0;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do digits[--at] = (uint8_t)('0' + u % 10);
+    while (u /= 10);
+    if (v < 0) to[n++] = '-';
+    for (; at < 20; at++) to[n++] = digits[at];
+    return n;
+}
+
 /* Whether a string, given with its quotes, holds this text. */
 WS__MAYBE bool ws_json_is(ws_bytes raw, ws_bytes text) {
     if (raw.len < 2 || raw.ptr[0] != '"') return false;
@@ -1007,168 +1052,186 @@ WS__MAYBE uint32_t ws_json_quote(ws_bytes text, uint8_t *to) {
     return (uint32_t)(p - to);
 }
 
-/* What the pass knows of an open container that paths lead into. */
+/* What is known of an open container that paths lead into. */
 typedef struct ws__json_level {
     uint32_t mask, matched, leaves; /* paths that lead here, that have found their next key, that end at this member */
     uint32_t open, comma, members;
 } ws__json_level;
 
-typedef struct ws__json_pass {
-    const uint8_t *doc, *p, *end;
+/* The memory of a pass: containers by depth. */
+typedef struct ws__json_notes {
+    const uint8_t *doc;
     const ws_json_query *q;
     ws_json_field *f;
-    uint32_t depth, mask; /* open containers; paths that lead to the value at p */
     ws__json_level level[WS_JSON_DEPTH + 1];
-    uint64_t object[(WS_JSON_NESTING + 63) / 64 + 1]; /* by depth: object or array */
+    uint64_t object[WS_JSON_NESTING / 64 + 1]; /* bit: object or array */
+} ws__json_notes;
+
+/* Where a pass stands. Functions that take it are joined into ws_json_scan, so that it lives in registers. */
+typedef struct ws__json_pass {
+    const uint8_t *p, *end;
+    uint32_t depth, mask; /* open containers; paths that lead to the value at p */
+    bool object;          /* the innermost container is an object */
 } ws__json_pass;
 
-WS__INLINE bool ws__json_in_object(const ws__json_pass *s) { return s->object[s->depth >> 6] >> (s->depth & 63) & 1; }
-
 /* The level of the innermost container, or NULL if no path leads there. */
-WS__INLINE ws__json_level *ws__json_top(ws__json_pass *s) {
-    return s->depth <= WS_JSON_DEPTH && s->level[s->depth].mask ? &s->level[s->depth] : NULL;
+WS__INLINE ws__json_level *ws__json_top(ws__json_notes *n, const ws__json_pass *s) {
+    return s->depth <= WS_JSON_DEPTH && n->level[s->depth].mask ? &n->level[s->depth] : NULL;
 }
 
-WS__MAYBE bool ws__json_open(ws__json_pass *s) {
-    uint32_t object = *s->p == '{', at = (uint32_t)(s->p - s->doc);
-    if (s->depth == WS_JSON_NESTING) return false;
-    s->depth++;
-    uint64_t bit = (uint64_t)1 << (s->depth & 63);
-    if (object) s->object[s->depth >> 6] |= bit;
-    else s->object[s->depth >> 6] &= ~bit;
-    s->p++;
-    if (s->depth > WS_JSON_DEPTH) return true;
-    ws__json_level *l = &s->level[s->depth];
-    l->mask = s->mask;
-    if (!s->mask) return true;
+/* Notes that a container opens which paths lead into. */
+WS__MAYBE void ws__json_note_open(ws__json_notes *n, uint32_t depth, uint32_t mask, uint32_t at, bool object) {
+    ws__json_level *l = &n->level[depth];
     l->matched = l->leaves = l->members = 0;
     l->open = at;
     l->comma = 0xFFFFFFFFu;
-    for (uint32_t m = s->mask; m; m &= m - 1) {
+    for (uint32_t m = mask; m; m &= m - 1) {
         uint32_t i = (uint32_t)__builtin_ctz(m);
-        if (s->q->depth[i] != s->depth) continue;
-        s->f[i].parent = at;
-        s->f[i].parent_type = object ? WS_JSON_OBJECT : WS_JSON_ARRAY;
+        if (n->q->depth[i] != depth) continue;
+        n->f[i].parent = at;
+        n->f[i].parent_type = object ? WS_JSON_OBJECT : WS_JSON_ARRAY;
     }
-    return true;
 }
 
-WS__MAYBE void ws__json_close(ws__json_pass *s) {
-    ws__json_level *l = ws__json_top(s);
-    if (l)
-        for (uint32_t m = l->mask; m; m &= m - 1) {
-            uint32_t i = (uint32_t)__builtin_ctz(m);
-            if (s->q->depth[i] != s->depth) continue;
-            s->f[i].parent_end = (uint32_t)(s->p - s->doc);
-            s->f[i].siblings = l->members;
-        }
-    s->depth--;
-    s->p++;
+WS__MAYBE void ws__json_note_close(ws__json_notes *n, uint32_t depth, uint32_t at) {
+    for (uint32_t m = n->level[depth].mask; m; m &= m - 1) {
+        uint32_t i = (uint32_t)__builtin_ctz(m);
+        if (n->q->depth[i] != depth) continue;
+        n->f[i].parent_end = at;
+        n->f[i].siblings = n->level[depth].members;
+    }
 }
 
-/* Notes which paths the member at key (raw text with quotes, or null for array elements) takes up. p is at its value. */
-WS__MAYBE void ws__json_member(ws__json_pass *s, ws__json_level *l, ws_bytes key, uint32_t start) {
-    uint8_t digits[10];
-    uint32_t at = 10, n = l->members++;
+/* Whether the key at this level of path i is that of a member: raw text with quotes, or the index of an element. */
+WS__INLINE bool ws__json_same_key(ws_bytes want, ws_bytes key, bool escaped) {
+    if (escaped) return ws_json_is(key, want);
+    return want.len == key.len - 2 && ws_equal(want, ws_of(key.ptr + 1, key.len - 2));
+}
+
+/* Notes which paths the member at start takes up, whose value is at value. Returns the paths that lead into it. */
+WS__MAYBE uint32_t ws__json_note_member(ws__json_notes *n, uint32_t depth, ws_bytes key, bool escaped, uint32_t start, uint32_t value) {
+    ws__json_level *l = &n->level[depth];
+    uint8_t index[22];
+    uint32_t into = 0;
     l->leaves = 0;
-    if (!key.ptr) {
-        do digits[--at] = (uint8_t)('0' + n % 10);
-        while (n /= 10);
-    }
-    bool plain = key.ptr != NULL;
-    for (uint32_t i = 1; plain && i + 1 < key.len; i++) plain = key.ptr[i] != '\\';
+    if (!key.ptr) key = ws_of(index, ws_put_i64(l->members, index + 1) + 2);
+    l->members++;
     for (uint32_t m = l->mask & ~l->matched; m; m &= m - 1) {
         uint32_t i = (uint32_t)__builtin_ctz(m);
-        ws_bytes want = s->q->key[i][s->depth - 1];
-        bool same = !key.ptr ? ws_equal(want, ws_of(digits + at, 10 - at))
-                    : plain  ? ws_equal(want, ws_of(key.ptr + 1, key.len - 2))
-                             : ws_json_is(key, want);
-        if (!same) continue;
+        if (!ws__json_same_key(n->q->key[i][depth - 1], key, escaped)) continue;
         l->matched |= 1u << i;
-        if (s->q->depth[i] > s->depth) {
-            s->mask |= 1u << i;
+        if (n->q->depth[i] > depth) {
+            into |= 1u << i;
             continue;
         }
         l->leaves |= 1u << i;
-        s->f[i].type = ws__json_type(*s->p);
-        s->f[i].start = start;
-        s->f[i].value = (uint32_t)(s->p - s->doc);
-        s->f[i].comma = l->comma;
+        n->f[i].type = ws__json_type(n->doc[value]);
+        n->f[i].start = start;
+        n->f[i].value = value;
+        n->f[i].comma = l->comma;
     }
+    return into;
 }
 
-/* Moves p from the start of a member to its value. */
-WS__INLINE bool ws__json_enter(ws__json_pass *s) {
+/* Steps over blanks; false at the end of the document. */
+WS__INLINE bool ws__json_skip(ws__json_pass *s) {
+    s->p = ws__json_space(s->p, s->end);
+    return s->p != s->end;
+}
+
+/* From the start of a member to its value. */
+WS__INLINE bool ws__json_enter(ws__json_pass *s, ws__json_notes *n) {
     const uint8_t *start = s->p;
     ws_bytes key = ws_null();
-    if (ws__json_in_object(s)) {
-        s->p = ws__json_string(s->p, s->end);
+    bool escaped = false;
+    if (s->object) {
+        if (*s->p != '"') return false;
+        s->p = ws__json_string(s->p, s->end, &escaped);
         if (!s->p) return false;
         key = ws_of(start, (uint32_t)(s->p - start));
-        s->p = ws__json_space(s->p, s->end);
-        if (s->p == s->end || *s->p != ':') return false;
-        s->p = ws__json_space(s->p + 1, s->end);
+        if (!ws__json_skip(s) || *s->p != ':') return false;
+        s->p++;
+        if (!ws__json_skip(s)) return false;
     }
     s->mask = 0;
-    ws__json_level *l = ws__json_top(s);
-    if (s->p == s->end) return false;
-    if (l) ws__json_member(s, l, key, (uint32_t)(start - s->doc));
+    if (ws__json_top(n, s))
+        s->mask = ws__json_note_member(n, s->depth, key, escaped, (uint32_t)(start - n->doc), (uint32_t)(s->p - n->doc));
     return true;
 }
 
-/* Goes on behind a value: over commas and closing brackets to the next member. 1: there is one, 0: the end, -1: fault. */
-WS__INLINE int ws__json_leave(ws__json_pass *s) {
-    while (s->depth) {
-        ws__json_level *l = ws__json_top(s);
-        if (l)
-            for (uint32_t m = l->leaves; m; m &= m - 1) s->f[__builtin_ctz(m)].end = (uint32_t)(s->p - s->doc);
-        s->p = ws__json_space(s->p, s->end);
-        if (s->p == s->end) return -1;
-        if (*s->p == ',') {
-            if (l) l->comma = (uint32_t)(s->p - s->doc);
-            s->p = ws__json_space(s->p + 1, s->end);
-            return s->p == s->end ? -1 : 1;
-        }
-        if (*s->p != (ws__json_in_object(s) ? '}' : ']')) return -1;
-        ws__json_close(s);
+/* Into the container at p. */
+WS__INLINE bool ws__json_open(ws__json_pass *s, ws__json_notes *n) {
+    if (s->depth == WS_JSON_NESTING) return false;
+    s->depth++;
+    s->object = *s->p == '{';
+    uint64_t bit = (uint64_t)1 << (s->depth & 63), *word = &n->object[s->depth >> 6];
+    *word = s->object ? *word | bit : *word & ~bit;
+    if (s->depth <= WS_JSON_DEPTH) {
+        n->level[s->depth].mask = s->mask;
+        if (s->mask) ws__json_note_open(n, s->depth, s->mask, (uint32_t)(s->p - n->doc), s->object);
     }
-    s->p = ws__json_space(s->p, s->end);
-    return s->p == s->end ? 0 : -1;
+    s->p++;
+    return ws__json_skip(s);
+}
+
+WS__INLINE void ws__json_close(ws__json_pass *s, ws__json_notes *n) {
+    if (ws__json_top(n, s)) ws__json_note_close(n, s->depth, (uint32_t)(s->p - n->doc));
+    s->depth--;
+    s->object = n->object[s->depth >> 6] >> (s->depth & 63) & 1;
+    s->p++;
+}
+
+/* From behind a value over closing brackets and a comma to the next member. 1: it is there, 0: the end, -1: a fault. */
+WS__INLINE int ws__json_leave(ws__json_pass *s, ws__json_notes *n) {
+    while (s->depth) {
+        ws__json_level *l = ws__json_top(n, s);
+        if (l)
+            for (uint32_t m = l->leaves; m; m &= m - 1) n->f[__builtin_ctz(m)].end = (uint32_t)(s->p - n->doc);
+        if (!ws__json_skip(s)) return -1;
+        if (*s->p == ',') {
+            if (l) l->comma = (uint32_t)(s->p - n->doc);
+            s->p++;
+            return ws__json_skip(s) ? 1 : -1;
+        }
+        if (*s->p != (s->object ? '}' : ']')) return -1;
+        ws__json_close(s, n);
+    }
+    return ws__json_skip(s) ? -1 : 0;
 }
 
 /* Checks the whole document and notes where the fields of q are, f[i] for path i. False: it is not JSON; f is then
  * undefined. */
 WS__MAYBE bool ws_json_scan(ws_bytes doc, const ws_json_query *q, ws_json_field *f) {
-    ws__json_pass s;
-    s.doc = doc.ptr;
-    s.end = doc.ptr + doc.len;
-    s.p = ws__json_space(doc.ptr, s.end);
-    s.q = q;
-    s.f = f;
-    s.depth = 0;
-    s.mask = (uint32_t)((1u << q->paths) - 1);
+    ws__json_notes n;
+    ws__json_pass s = {doc.ptr, doc.ptr + doc.len, 0, (uint32_t)((1u << q->paths) - 1), false};
+    bool escaped;
+    n.doc = doc.ptr;
+    n.q = q;
+    n.f = f;
+    n.object[0] = 0;
     for (uint32_t i = 0; i < q->paths; i++) {
         f[i].type = f[i].parent_type = WS_JSON_NONE;
         f[i].parent = 0xFFFFFFFFu;
     }
-    if (s.p == s.end) return false;
+    if (!ws__json_skip(&s)) return false;
     for (;;) {
-        if (*s.p == '{' || *s.p == '[') {
-            if (!ws__json_open(&s)) return false;
-            s.p = ws__json_space(s.p, s.end);
-            if (s.p == s.end) return false;
-            if (*s.p != (ws__json_in_object(&s) ? '}' : ']')) {
-                if (!ws__json_enter(&s)) return false;
+        uint8_t c = *s.p;
+        if (c == '"') {
+            s.p = ws__json_string(s.p, s.end, &escaped);
+        } else if (c != '{' && c != '[') {
+            s.p = ws__json_scalar(s.p, s.end);
+        } else {
+            if (!ws__json_open(&s, &n)) return false;
+            if (*s.p != (s.object ? '}' : ']')) {
+                if (!ws__json_enter(&s, &n)) return false;
                 continue;
             }
-            ws__json_close(&s);
-        } else {
-            s.p = ws__json_scalar(s.p, s.end);
-            if (!s.p) return false;
+            ws__json_close(&s, &n);
         }
-        int more = ws__json_leave(&s);
+        if (!s.p) return false;
+        int more = ws__json_leave(&s, &n);
         if (more <= 0) return more == 0;
-        if (!ws__json_enter(&s)) return false;
+        if (!ws__json_enter(&s, &n)) return false;
     }
 }
 
@@ -1256,18 +1319,6 @@ WS__MAYBE int32_t ws_json_value(ws_ctx *c, ws_bytes doc, const ws_json_query *q,
 }
 
 /* ---- Numbers as text ---------------------------------------------------------------------------------------------- */
-
-/* Writes v in decimal to to, which has room for 20 bytes. Returns the length. */
-WS__MAYBE uint32_t ws_put_i64(int64_t v, uint8_t *to) {
-    uint8_t digits[20];
-    uint32_t at = 20, n = 0;
-    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-    do digits[--at] = (uint8_t)('0' + u % 10);
-    while (u /= 10);
-    if (v < 0) to[n++] = '-';
-    for (; at < 20; at++) to[n++] = digits[at];
-    return n;
-}
 
 /* Reads a whole number that fits. */
 WS__MAYBE bool ws_json_i64(ws_bytes raw, int64_t *v) {

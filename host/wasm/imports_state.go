@@ -2,9 +2,9 @@ package wasm
 
 import "github.com/wasmstream/wasmstream/abi"
 
-// Bounds of what crosses to a store.
+// Bounds of what crosses to a store. Keys may be as large as values: a word of a line can be as long as the line.
 const (
-	maxKeyBytes   = 4 << 10
+	maxKeyBytes   = 1 << 20
 	maxValueBytes = 1 << 20
 	// nullLen is the length that says "none": of a value to delete, of an open end.
 	nullLen = 0xFFFFFFFF

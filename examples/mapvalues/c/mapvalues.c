@@ -28,27 +28,16 @@ static void find_fields(void) {
     ws_json_add(&fields, "total");
 }
 
-static inline uint8_t upper_letter(uint8_t c) { return c & (uint8_t)~((uint8_t)((uint8_t)(c - 'a') < 26) << 5); }
-
-static void upper_text(uint8_t *to, ws_bytes text) {
-    for (uint32_t i = 0; i < text.len; i++) to[i] = upper_letter(text.ptr[i]);
-}
-
-/* Upper case of a JSON string with its quotes: escapes stay, but for those of small letters. */
+/* Upper case of a JSON string with its quotes. What stands behind a backslash stays, but for the codes of small letters,
+ * \u0061 to \u007a. */
 static ws_bytes upper_string(ws_bytes raw) {
     uint8_t *to = ws_scratch(raw.len);
-    for (uint32_t i = 0; i < raw.len; i++) {
-        uint8_t c = raw.ptr[i];
-        to[i] = upper_letter(c);
-        if (c != '\\') continue;
-        /* The letter behind the backslash says what the escape is. The code of a small letter is 0x61 to 0x7a. */
-        to[i + 1] = raw.ptr[i + 1];
-        bool unicode = raw.ptr[++i] == 'u';
-        if (!unicode) continue;
-        uint32_t code = ws__hex4(raw.ptr + i + 1);
-        for (int k = 1; k <= 4; k++) to[i + (uint32_t)k] = raw.ptr[i + (uint32_t)k];
-        if (code - 'a' < 26) to[i + 3] -= 2;
-        i += 4;
+    ws_upper(to, raw.ptr, raw.len);
+    for (uint32_t i = ws_find(raw, 0, '\\'); i < raw.len; i = ws_find(raw, i, '\\')) {
+        uint32_t n = raw.ptr[i + 1] == 'u' ? 6 : 2;
+        ws_copy(to + i, raw.ptr + i, n);
+        if (n == 6 && ws__hex4(raw.ptr + i + 2) - 'a' < 26) to[i + 4] -= 2;
+        i += n;
     }
     return ws_of(to, raw.len);
 }
@@ -95,7 +84,7 @@ static void upper(ws_ctx *c, const ws_record *r) {
         ws_keep(c);
         return;
     }
-    upper_text(ws_value_begin(c, r->value.len), r->value);
+    ws_upper(ws_value_begin(c, r->value.len), r->value.ptr, r->value.len);
     ws_value_end(c, r->value.len);
 }
 

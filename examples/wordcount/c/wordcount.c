@@ -19,35 +19,31 @@ static uint32_t trimmed(ws_bytes line) {
     return n;
 }
 
-/* Copies a word in lower case. 'A' to 'Z' differ from the small letters in one bit. */
-static inline void lower(uint8_t *to, const uint8_t *from, uint32_t n) {
-    for (uint32_t i = 0; i < n; i++) {
-        uint8_t c = from[i];
-        to[i] = c | (uint8_t)((uint8_t)(c - 'A') < 26) << 5;
-    }
-}
-
-/* Cuts the next word off line[*at, n), where n is trimmed. False when there is none left. */
-static inline bool next_word(ws_bytes line, uint32_t *at, uint32_t n, ws_bytes *word) {
-    uint32_t start = *at, i = start;
-    if (start > n) return false;
-    while (i < n && line.ptr[i] != ' ') i++;
-    *word = ws_of(line.ptr + start, i - start);
-    *at = i + 1;
+/* Cuts the next word off line, which is trimmed. False when there is none left. */
+static inline bool next_word(ws_bytes line, uint32_t *at, ws_bytes *word) {
+    uint32_t start = *at;
+    if (start > line.len) return false;
+    uint32_t end = ws_find(line, start, ' ');
+    *word = ws_of(line.ptr + start, end - start);
+    *at = end + 1;
     return true;
 }
 
-/* Whether a line has words at all: one of blanks alone and a null have none, an empty one has one. */
-static inline bool has_words(ws_bytes line, uint32_t n) { return !ws_is_null(line) && (n || !line.len); }
+/* The words of a value as one line in lower case, trimmed; false if it has none: a null, or blanks alone. */
+static inline bool words_of(ws_bytes value, ws_bytes *line) {
+    uint32_t n = trimmed(value);
+    if (ws_is_null(value) || (!n && value.len)) return false;
+    uint8_t *copy = ws_scratch(n);
+    ws_lower(copy, value.ptr, n);
+    *line = ws_of(copy, n);
+    return true;
+}
 
 static void split_words(ws_ctx *c, const ws_record *r) {
-    uint32_t n = trimmed(r->value), at = 0;
-    ws_bytes word;
-    if (!has_words(r->value, n)) return;
-    while (next_word(r->value, &at, n, &word)) {
-        lower(ws_value_begin(c, word.len), word.ptr, word.len);
-        ws_value_end(c, word.len);
-    }
+    ws_bytes line, word;
+    uint32_t at = 0;
+    if (!words_of(r->value, &line)) return;
+    while (next_word(line, &at, &word)) ws_value(c, word);
 }
 
 typedef struct counter {
@@ -62,13 +58,10 @@ static int32_t counter_init(ws_ctx *c) {
 
 static void counter_process(ws_ctx *c, const ws_record *r) {
     counter *self = (counter *)ws_state(c);
-    uint32_t n = trimmed(r->value), at = 0;
-    ws_bytes word, old;
-    if (!has_words(r->value, n)) return;
-    uint8_t *copy = ws_scratch(n);
-    lower(copy, r->value.ptr, n);
-    ws_bytes line = ws_of(copy, n);
-    while (!c->error && next_word(line, &at, n, &word)) {
+    ws_bytes line, word, old;
+    uint32_t at = 0;
+    if (!words_of(r->value, &line)) return;
+    while (!c->error && next_word(line, &at, &word)) {
         uint8_t count[8];
         ws_store_get(c, self->counts, word, &old);
         ws_put_long(count, ws_long(old) + 1);

@@ -154,12 +154,30 @@ func textConstants(t *testing.T, dir, suffix string, pattern *regexp.Regexp) map
 				out[normal(m[1])] = v
 			}
 		}
+		enumConstants(string(text), out)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
+}
+
+var (
+	rustEnum    = regexp.MustCompile(`enum (\w+) \{([^}]*)\}`)
+	rustVariant = regexp.MustCompile(`(\w+) = (-?\d+)`)
+)
+
+// enumConstants adds the numbered variants of Rust's enums: Class::Skip is classskip, Errno::Denied is denied.
+func enumConstants(text string, out map[string]int64) {
+	for _, enum := range rustEnum.FindAllStringSubmatch(text, -1) {
+		for _, v := range rustVariant.FindAllStringSubmatch(enum[2], -1) {
+			n, ok := number(v[2])
+			if ok {
+				out[normal(strings.TrimPrefix(enum[1], "Errno")+v[1])] = n
+			}
+		}
+	}
 }
 
 var rustMagic = regexp.MustCompile(`from_le_bytes\(\*b"(.{4})"\)`)

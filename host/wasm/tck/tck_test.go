@@ -37,9 +37,11 @@ var examples = filepath.Join("..", "..", "..", "examples")
 // TestGuests holds the committed modules to the whole contract.
 func TestGuests(t *testing.T) {
 	engine := newEngine(t)
-	for _, path := range []string{
-		filepath.Join(examples, "wordcount", "wordcount.wasm"), filepath.Join(examples, "mapvalues", "mapvalues.wasm"), probePath,
-	} {
+	paths, err := filepath.Glob(filepath.Join(examples, "*", "*.wasm"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%d modules, %v", len(paths), err)
+	}
+	for _, path := range append(paths, probePath) {
 		name := filepath.Base(path)
 		t.Run(name, func(t *testing.T) {
 			report, err := Run(t.Context(), engine, name, readModule(t, path))
