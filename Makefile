@@ -1,7 +1,7 @@
 # Two commands are enough: "go run ./cmd/wasmstream demo" and "make test".
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: build test test-fast race lint bench guests deps kafka cross fuzz cover
+.PHONY: build test test-fast race lint bench guests deps kafka cross fuzz cover baseline
 
 KAFKA_DIR  ?= .cache/kafka
 KAFKA_PORT ?= 9092
@@ -45,3 +45,7 @@ bench: ## the benchmarks of the boundary, the state and the task
 
 cover:
 	go test -short -coverprofile=.cache/cover.out ./... && go tool cover -func=.cache/cover.out | tail -1
+
+baseline: ## the jobs of wasmstream bench as Kafka Streams applications, for --guest kafka-streams
+	mvn -q -B -f internal/bench/kafkastreams/pom.xml -Dbench.target=$(CURDIR)/.cache/kafka-streams compile \
+	  dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.cache/kafka-streams/libs

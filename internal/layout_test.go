@@ -18,10 +18,10 @@ const module = "github.com/wasmstream/wasmstream/"
 var levels = map[string]int{
 	"abi": 0, "internal/errs": 0,
 	"state": 1, "topology": 1, "topology/dsl": 1, "topology/expr": 1, "topology/spec": 1, "connectors": 1,
-	"docs": 0,
+	"docs": 0, "examples": 0,
 	"host/wasm": 2, "host/tenant": 2, "internal/kafka": 2, "internal/streamsconfig": 2, "internal/metrics": 2, "internal/guestbuild": 2,
 	"host/stream": 3, "host/connect": 3, "host/registry": 3,
-	"host/rest": 4, "internal/bench": 6,
+	"host/rest": 4, "internal/bench": 6, "internal/demo": 6,
 	"host": 5,
 	"cmd":  6,
 }
@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"topology/spec":          {"topology", "topology/dsl", "topology/expr", "state"},
 	"internal/streamsconfig": {"internal/kafka"},
 	"internal/kafka":         {"internal/metrics"},
-	"cmd":                    {"internal/bench"},
+	"cmd":                    {"internal/bench", "internal/demo"},
 }
 
 // fences are libraries that only some rooms may know.
@@ -42,8 +42,8 @@ var fences = map[string][]string{
 	"github.com/tetratelabs/wazero":     {"host/wasm"},
 	"github.com/cockroachdb/pebble":     {"state"},
 	"github.com/urfave/cli":             {"cmd"},
-	"github.com/twmb/franz-go/pkg/kgo":  {"internal/kafka", "internal/brokertest", "host/stream", "host/connect", "host/registry", "host", "cmd"},
-	"github.com/twmb/franz-go/pkg/kadm": {"internal/kafka", "internal/brokertest", "host/stream", "host/connect", "host/registry", "host", "cmd"},
+	"github.com/twmb/franz-go/pkg/kgo":  {"internal/kafka", "internal/brokertest", "host/stream", "host/connect", "host/registry", "host", "internal/bench", "internal/demo", "cmd"},
+	"github.com/twmb/franz-go/pkg/kadm": {"internal/kafka", "internal/brokertest", "host/stream", "host/connect", "host/registry", "host", "internal/bench", "internal/demo", "cmd"},
 }
 
 func TestRoomsImportDownwardsOnly(t *testing.T) {
@@ -127,7 +127,7 @@ func descend(root, rel string, d fs.DirEntry) error {
 	if rel == "." {
 		return nil
 	}
-	if strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || rel == "internal/brokertest" || rel == "internal/deps" || rel == "examples" {
+	if strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || rel == "internal/brokertest" || rel == "internal/deps" {
 		return filepath.SkipDir
 	}
 	if _, err := os.Stat(filepath.Join(root, rel, "go.mod")); err == nil {

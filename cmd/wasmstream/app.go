@@ -35,8 +35,9 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 // commands lists every command in the order of the help.
 func commands() []*cli.Command {
 	return []*cli.Command{
+		runCommand(), describeCommand(), reloadCommand(), buildCommand(), moduleCommand(),
 		brokerCommand(), topicCommand(), produceCommand(), consumeCommand(), resetCommand(),
-		explainCommand(), completionCommand(), versionCommand(),
+		demoCommand(), benchCommand(), explainCommand(), completionCommand(), versionCommand(),
 	}
 }
 

@@ -68,7 +68,7 @@ func digestOf(counts map[string]uint64) (d digest) {
 	return d
 }
 
-// verify reads what was committed to topic and holds it against the expectation.
+// verify reads what was committed to topic and holds it against the expectation. A sum of 0 compares the number only.
 func verify(ctx context.Context, bootstrap, job, topic string, want digest) error {
 	var got digest
 	last := map[string]uint64{}
@@ -84,6 +84,9 @@ func verify(ctx context.Context, bootstrap, job, topic string, want digest) erro
 	}
 	if job == "wordcount" {
 		got = digestOf(last)
+	}
+	if want.sum == 0 {
+		got.sum = 0
 	}
 	if got != want {
 		return fmt.Errorf("the output %s is wrong: %d records with digest %x, expected %d with %x", topic, got.records, got.sum, want.records, want.sum)

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/wasmstream/wasmstream/internal/bench"
+	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/internal/guestbuild"
+	"github.com/wasmstream/wasmstream/internal/kafka"
+)
+
+// processStart is when this process began, as near as a program can tell.
+var processStart = time.Now()
+
+func benchCommand() *cli.Command {
+	return &cli.Command{
+		Name: "bench", Usage: "measure what a pipeline does on this machine",
+		Subcommands: []*cli.Command{benchPipelineCommand(), benchBrokerCommand(), benchGenerateCommand(), benchApplicationCommand()},
+	}
+}
+
+func benchPipelineCommand() *cli.Command {
+	return &cli.Command{
+		Name: "pipeline", Usage: "records per second from broker to broker", ArgsUsage: " ",
+		Description: "Input, broker and application are processes of their own. CPU, memory and start are the application's alone,\nCPU counted from the first record fetched to the last commit. The output is read back and compared.",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "job", Value: cli.NewStringSlice("copy", "mapvalues", "wordcount"), Usage: "`JOB`: copy, mapvalues, wordcount; may be repeated"},
+			&cli.StringSliceFlag{Name: "guest", Value: cli.NewStringSlice("c"), Usage: "`GUEST`: c, rust, go, go-stdlib, native, kafka-streams; may be repeated"},
+			&cli.StringFlag{Name: "guarantee", Value: "exactly_once_v2", Usage: "`GUARANTEE`: exactly_once_v2, at_least_once"},
+			&cli.IntFlag{Name: "records", Value: 1_000_000, Usage: "`NUMBER` of input records; a tenth of it for wordcount, whose lines hold 20 words"},
+			&cli.IntFlag{Name: "partitions", Value: 8, Usage: "`NUMBER` of partitions of every topic"},
+			&cli.IntFlag{Name: "threads", Value: 1, Usage: "`NUMBER` of stream threads"},
+			&cli.IntFlag{Name: "runs", Value: 1, Usage: "`TIMES` that all is measured, one after another in turn"},
+			&cli.StringFlag{Name: "bootstrap-server", Usage: "`HOST:PORT` of a cluster; default: the embedded broker in a process of its own"},
+			&cli.StringFlag{Name: "baseline", Value: ".cache/kafka-streams", Usage: "`FOLDER` of the compiled Kafka Streams jobs (make baseline)"},
+			&cli.StringFlag{Name: "cpuprofile", Usage: "`FILE` for a CPU profile of the application"},
+			&cli.StringFlag{Name: "memprofile", Usage: "`FILE` for an allocation profile of the application"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORMAT`: table, json (a line for each run)"},
+		},
+		Action: benchPipeline,
+	}
+}
+
+func benchPipeline(c *cli.Context) error {
+	if err := wantArgs(c, 0, 0); err != nil {
+		return err
+	}
+	s, err := bench.NewSession(c.Context, c.String("bootstrap-server"))
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	asJSON := c.String("output") == "json"
+	if !asJSON {
+		fmt.Fprintf(c.App.Writer, "%-10s %-14s %12s %16s %9s %9s %13s\n", "job", "guest", "records/s", "records/CPU s", "peak MB", "start ms", "allocs/record")
+	}
+	for range c.Int("runs") {
+		for _, job := range c.StringSlice("job") {
+			for _, guest := range c.StringSlice("guest") {
+				r, err := measure(c, s, job, guest)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					if err := json.NewEncoder(c.App.Writer).Encode(r); err != nil {
+						return err
+					}
+					continue
+				}
+				fmt.Fprintf(c.App.Writer, "%-10s %-14s %12.0f %16.0f %9.0f %9d %13.2f\n", r.Job, r.Guest, r.RecordsPerSecond, r.RecordsPerCPUSecond, float64(r.PeakRSSBytes)/1e6, r.StartMS, r.AllocsPerRecord)
+			}
+		}
+	}
+	return nil
+}
+
+func measure(c *cli.Context, s *bench.Session, job, guest string) (bench.Result, error) {
+	o := bench.Options{
+		Job: job, Guest: guest, Guarantee: c.String("guarantee"), Records: c.Int("records"), Partitions: c.Int("partitions"),
+		Threads: c.Int("threads"), Baseline: c.String("baseline"), CPUProfile: c.String("cpuprofile"), MemProfile: c.String("memprofile"),
+	}
+	if job == "wordcount" {
+		o.Records = max(o.Records/10, 1)
+	}
+	var err error
+	if o.Module, err = guestModule(c, job, guest); err != nil {
+		return bench.Result{}, err
+	}
+	return s.Measure(c.Context, o)
+}
+
+// guestModule builds the guests that the binary does not carry, which takes a checkout of the project.
+func guestModule(c *cli.Context, job, guest string) (string, error) {
+	switch guest {
+	case "c", "native", "kafka-streams":
+		return "", nil
+	}
+	name := "mapvalues-" + guest
+	if job == "wordcount" {
+		name = "wordcount-" + guest
+	}
+	root, err := guestbuild.Root()
+	if err != nil {
+		return "", errs.CLIUsage.New("--guest", fmt.Sprintf("the guest %s is built from the project's examples: %v", guest, err), "run it in a checkout, or take --guest c or native")
+	}
+	for _, g := range guestbuild.Guests() {
+		if g.Name == name {
+			dir := guestbuild.CacheDir(root)
+			_, err := g.Ensure(c.Context, root, dir)
+			return dir + "/" + name + ".wasm", err
+		}
+	}
+	return "", errs.CLIUsage.New("--guest", fmt.Sprintf("there is no guest %s for the job %s", guest, job), "one of c, rust, go, go-stdlib, native, kafka-streams")
+}
+
+// The commands below are the child processes of a measurement.
+
+func benchBrokerCommand() *cli.Command {
+	return &cli.Command{Name: "broker", Hidden: true, Action: func(c *cli.Context) error {
+		b, err := kafka.StartEmbedded(kafka.EmbeddedConfig{Retention: 24 * time.Hour})
+		if err != nil {
+			return err
+		}
+		defer b.Close()
+		fmt.Fprintln(c.App.Writer, b.Addr)
+		<-c.Context.Done()
+		return nil
+	}}
+}
+
+func benchGenerateCommand() *cli.Command {
+	return &cli.Command{
+		Name: "generate", Hidden: true,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "bootstrap-server"},
+			&cli.StringFlag{Name: "data"},
+			&cli.IntFlag{Name: "records"},
+			&cli.IntFlag{Name: "partitions"},
+		},
+		Action: func(c *cli.Context) error {
+			d := bench.DataSet{Kind: c.String("data"), Records: c.Int("records"), Partitions: c.Int("partitions")}
+			return d.Generate(c.Context, c.String("bootstrap-server"))
+		},
+	}
+}
+
+func benchApplicationCommand() *cli.Command {
+	flag := func(names ...string) (flags []cli.Flag) {
+		for _, n := range names {
+			flags = append(flags, &cli.StringFlag{Name: n})
+		}
+		return flags
+	}
+	return &cli.Command{
+		Name: "application", Hidden: true,
+		Flags: append(flag("job", "guest", "module", "in", "out", "bootstrap", "id", "guarantee", "state", "cpuprofile", "memprofile"),
+			&cli.IntFlag{Name: "records"}, &cli.IntFlag{Name: "threads"}, &cli.StringSliceFlag{Name: "set"}),
+		Action: func(c *cli.Context) error {
+			a := bench.Application{
+				Job: c.String("job"), Guest: c.String("guest"), Module: c.String("module"), In: c.String("in"), Out: c.String("out"),
+				Bootstrap: c.String("bootstrap"), ID: c.String("id"), Guarantee: c.String("guarantee"), State: c.String("state"),
+				CPUProfile: c.String("cpuprofile"), MemProfile: c.String("memprofile"), Records: c.Int("records"), Threads: c.Int("threads"),
+				Set: c.StringSlice("set"), Started: processStart,
+			}
+			r, err := a.Run(c.Context)
+			if err != nil {
+				return err
+			}
+			return json.NewEncoder(c.App.Writer).Encode(r)
+		},
+	}
+}
