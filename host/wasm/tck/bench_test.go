@@ -14,8 +14,11 @@ func BenchmarkGuests(b *testing.B) {
 	line := "all streams lead to kafka hello kafka streams join kafka summit and the many other words that lines may have"
 	event := `{"user":"u000123","type":"purchase","amount":123.45,"ts":1700000000000,"item":"item-0001","agent":"Mozilla/5.0 (X11; Linux x86_64)"}`
 	for _, bm := range []struct{ module, component, value string }{
-		{"wordcount", "split-words", line}, {"wordcount", "count-words", line},
-		{"mapvalues", "enrich", event}, {"mapvalues", "copy", event}, {"mapvalues", "upper", event},
+		{"wordcount", "split-words", line},
+		{"wordcount", "count-words", line},
+		{"mapvalues", "enrich", event},
+		{"mapvalues", "copy", event},
+		{"mapvalues", "upper", event},
 	} {
 		b.Run(bm.component, func(b *testing.B) {
 			engine := newEngine(b)

@@ -21,12 +21,12 @@ type component struct {
 // output is one output record with the number of its input record, whatever the frame; parts that are kept are named by
 // their flag alone.
 type output struct {
-	index, dest             uint32
-	kind, flags             uint8
-	timestamp               int64
-	key, value, headers     []byte
-	nullKey, nullValue      bool
-	partition, headerCounts int
+	index, dest         uint32
+	kind, flags         uint8
+	timestamp           int64
+	key, value, headers []byte
+	nullKey, nullValue  bool
+	headerCounts        int
 }
 
 func (o *output) equal(p *output) bool {

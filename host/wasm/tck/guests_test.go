@@ -72,8 +72,12 @@ func words(line []byte) []string {
 }
 
 var lines = [][]byte{
-	nil, {}, []byte(" "), []byte("   "), []byte("all streams lead to kafka"), []byte("Hello  KAFKA   Streams "), []byte("  leading"), []byte("one"),
-	[]byte("스트림 처리  한국어 스트림"), []byte("@[`{AZaz09"), {0xFF, 'A', ' ', 0x00, ' ', 0xC3}, []byte("tab\tis no blank"),
+	nil,
+	{},
+	[]byte(" "), []byte("   "), []byte("all streams lead to kafka"), []byte("Hello  KAFKA   Streams "), []byte("  leading"), []byte("one"),
+	[]byte("스트림 처리  한국어 스트림"), []byte("@[`{AZaz09"),
+	{0xFF, 'A', ' ', 0x00, ' ', 0xC3},
+	[]byte("tab\tis no blank"),
 }
 
 func linesRecords(lines [][]byte) []record {

@@ -29,7 +29,11 @@ const (
 func corpus() []record {
 	long := []byte{0, 0, 0, 0, 0, 0, 0, 7}
 	values := [][]byte{
-		nil, {}, []byte("all streams lead to kafka"), []byte("  two  blanks  "), []byte("스트림 처리"), {0xFF, 0xFE, 0x00}, long,
+		nil,
+		{},
+		[]byte("all streams lead to kafka"), []byte("  two  blanks  "), []byte("스트림 처리"),
+		{0xFF, 0xFE, 0x00},
+		long,
 		[]byte(`{"user":"u1","type":"buy","amount":12.5,"tags":["a",{"b":null}],"agent":"x"}`), []byte(`{"broken":`), []byte("12345678"),
 		bytes.Repeat([]byte("w "), 70_000), bytes.Repeat(append(bytes.Repeat([]byte{'x'}, 1023), ' '), 1024),
 	}

@@ -53,17 +53,42 @@ func TestProbe(t *testing.T) {
 	k := newTalk(t, g)
 	for _, tt := range []struct{ command, want string }{
 		{"get a", "(null)"},
-		{"put a 1", "0"}, {"put b 22", "0"}, {"put c 333", "0"}, {"get b", "22"},
-		{"absent b x", "kept 22"}, {"absent d 4444", "put (null)"},
-		{"range - - 0", "a=1 b=2 c=3 d=4 "}, {"range b d 0", "b=2 c=3 "}, {"range b - 1", "b=2 "}, {"reverse - c 0", "b=2 a=1 "},
-		{"delete a", "had 1"}, {"delete a", "none (null)"}, {"put b -", "0"}, {"range - - 0", "c=3 d=4 "},
-		{"write x 1 y 2 c -", "0"}, {"many x c y d", "1 (null) 2 4444 "}, {"many", ""},
-		{"fill large 50000", "0"}, {"fill zlarger 90000", "0"}, {"range - - 0", "d=4 large=50000 x=1 y=1 zlarger=90000 "},
+		{"put a 1", "0"},
+		{"put b 22", "0"},
+		{"put c 333", "0"},
+		{"get b", "22"},
+		{"absent b x", "kept 22"},
+		{"absent d 4444", "put (null)"},
+		{"range - - 0", "a=1 b=2 c=3 d=4 "},
+		{"range b d 0", "b=2 c=3 "},
+		{"range b - 1", "b=2 "},
+		{"reverse - c 0", "b=2 a=1 "},
+		{"delete a", "had 1"},
+		{"delete a", "none (null)"},
+		{"put b -", "0"},
+		{"range - - 0", "c=3 d=4 "},
+		{"write x 1 y 2 c -", "0"},
+		{"many x c y d", "1 (null) 2 4444 "},
+		{"many", ""},
+		{"fill large 50000", "0"},
+		{"fill zlarger 90000", "0"},
+		{"range - - 0", "d=4 large=50000 x=1 y=1 zlarger=90000 "},
 		{"meta", fmt.Sprintf("%s %d %d %d %d %d 0_3", inputTopic, inputPartition, firstOffset, wallTime, wallTime, wallTime)},
-		{"child first", "1"}, {"child second", "2"}, {"child third", "-4"},
-		{"config " + configKey, configValue}, {"config other", "(null)"},
-		{"random", "0 other"}, {"log a warning", "no debug"}, {"metric m", "0"}, {"metric m", "0"}, {"metric n", "1"},
-		{"schedule 500", "1"}, {"cancel", "0"}, {"cancel", "-4"}, {"commit", ""}, {"nonsense", "?"},
+		{"child first", "1"},
+		{"child second", "2"},
+		{"child third", "-4"},
+		{"config " + configKey, configValue},
+		{"config other", "(null)"},
+		{"random", "0 other"},
+		{"log a warning", "no debug"},
+		{"metric m", "0"},
+		{"metric m", "0"},
+		{"metric n", "1"},
+		{"schedule 500", "1"},
+		{"cancel", "0"},
+		{"cancel", "-4"},
+		{"commit", ""},
+		{"nonsense", "?"},
 	} {
 		out, err := k.say(tt.command)
 		if err != nil || len(out) != 1 {
@@ -267,9 +292,11 @@ func TestJSONValid(t *testing.T) {
 			t.Fatalf("%q: taken as JSON is %v, want %v", doc, ok, want)
 		}
 	}
-	for _, doc := range []string{"", " ", "{", "[", "]", "[1,]", "[,1]", "{,}", `{"a"}`, `{"a":}`, `{"a":1,}`, `{a:1}`, "tru", "truer", "nul", "-", "01", "-01", "1.", ".1", "1e", "1e+", "+1", "0x1",
+	for _, doc := range []string{
+		"", " ", "{", "[", "]", "[1,]", "[,1]", "{,}", `{"a"}`, `{"a":}`, `{"a":1,}`, `{a:1}`, "tru", "truer", "nul", "-", "01", "-01", "1.", ".1", "1e", "1e+", "+1", "0x1",
 		`"`, `"\`, `"\u12"`, `"\u12g4"`, `"\ud800"`, "\"\x1f\"", "\"\x7f\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"", `"é😀"`, "1 2", "[]]", "{}}", "[}", "{]", "\ufeff1",
-		strings.Repeat("[", 1000) + strings.Repeat("]", 1000)} {
+		strings.Repeat("[", 1000) + strings.Repeat("]", 1000),
+	} {
 		check(t, doc)
 	}
 	if _, ok := one(t, g, "json-get", "k\n"+strings.Repeat("[", 1001)+strings.Repeat("]", 1001)); ok {
@@ -303,11 +330,13 @@ func TestNumbers(t *testing.T) {
 			t.Fatalf("%s became %s: %d digits, %d suffice", in, text, a, b)
 		}
 	}
-	for _, in := range []string{"0", "-0", "0.0", "1", "-1.5", "0.1", "123456789", "1e22", "1e23", "8.5e22", "9007199254740993", "9007199254740992.999", "5e-324", "2e-324", "3e-324",
+	for _, in := range []string{
+		"0", "-0", "0.0", "1", "-1.5", "0.1", "123456789", "1e22", "1e23", "8.5e22", "9007199254740993", "9007199254740992.999", "5e-324", "2e-324", "3e-324",
 		"2.2250738585072011e-308", "2.2250738585072014e-308", "1.7976931348623157e308", "1.7976931348623159e308", "1e400", "-1e400", "1e-400", "0e999999999", "1e-999999999",
 		"179769313486231580793728971405303415079934132710037826936173778980444968292764750946649017977587207096330286416692887910946555547851940402630657488671505820681908902000708383676273854845817711531764475730270069855571366959622842914819860834936475292719074168444365510704342711559699508093042880",
 		"0." + strings.Repeat("0", 300) + strings.Repeat("123456789", 100), strings.Repeat("9", 900) + "e-900", "1" + strings.Repeat("0", 1200) + "e-1200",
-		"9007199254740993" + strings.Repeat("0", 800) + "1e-800"} {
+		"9007199254740993" + strings.Repeat("0", 800) + "1e-800",
+	} {
 		check(t, in)
 	}
 	rapid.Check(t, func(t *rapid.T) { check(t, drawNumber(t)) })
@@ -359,8 +388,10 @@ func TestNumberForm(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", in, got, want)
 		}
 	}
-	for in, want := range map[string]string{"0": "0", "-0": "0", "9223372036854775807": "9223372036854775807", "-9223372036854775808": "-9223372036854775808",
-		"9223372036854775808": "not a whole number", "-9223372036854775809": "not a whole number", "1.0": "not a whole number", "": "not a whole number", "-": "not a whole number", "99999999999999999999": "not a whole number"} {
+	for in, want := range map[string]string{
+		"0": "0", "-0": "0", "9223372036854775807": "9223372036854775807", "-9223372036854775808": "-9223372036854775808",
+		"9223372036854775808": "not a whole number", "-9223372036854775809": "not a whole number", "1.0": "not a whole number", "": "not a whole number", "-": "not a whole number", "99999999999999999999": "not a whole number",
+	} {
 		if got, _ := one(t, g, "i64", in); got != want {
 			t.Errorf("%s: got %s, want %s", in, got, want)
 		}
@@ -403,8 +434,14 @@ func TestFunctions(t *testing.T) {
 		"odd-length":   {{0, abi.KeepAll, nil, nil}},
 		"swap":         {{0, around, []byte("xyz"), []byte("a")}, {1, around, []byte("even"), nil}, {2, around, nil, []byte{}}},
 		"value-as-key": {{0, around | abi.KeepValue, []byte("xyz"), nil}, {1, around | abi.KeepValue, []byte("even"), nil}, {2, around | abi.KeepValue, nil, nil}},
-		"twice": {{0, abi.KeepAll, nil, nil}, {0, around, []byte("a"), nil}, {1, abi.KeepAll, nil, nil}, {1, around, nil, nil},
-			{2, abi.KeepAll, nil, nil}, {2, around, []byte{}, nil}},
+		"twice": {
+			{0, abi.KeepAll, nil, nil},
+			{0, around, []byte("a"), nil},
+			{1, abi.KeepAll, nil, nil},
+			{1, around, nil, nil},
+			{2, abi.KeepAll, nil, nil},
+			{2, around, []byte{}, nil},
+		},
 		"nothing": nil,
 	} {
 		out, _ := g.ask(t, component, in)
