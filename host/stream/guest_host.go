@@ -20,8 +20,8 @@ import (
 var _ wasm.Host = (*guestInstance)(nil)
 
 const (
-	// maxStateKey and maxStateValue bound what a guest may put into a store.
-	maxStateKey   = 4 << 10
+	// maxStateKey and maxStateValue bound what a guest may put into a store. A word of a line may be as long as the line.
+	maxStateKey   = 1 << 20
 	maxStateValue = 1 << 20
 	// maxTimers and maxStoreHandles bound what a handle may hold.
 	maxTimers       = 100
