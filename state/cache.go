@@ -33,9 +33,12 @@ func (c *ThreadCache) Bytes() int64 { return c.size }
 // Stats counts over all stores.
 func (c *ThreadCache) Stats() CacheStats { return c.stats }
 
-// Resize sets the budget and evicts in turn from all caches until it is kept.
+// Resize sets the budget and evicts in turn from all caches until it is kept. It may not be called by a listener.
 func (c *ThreadCache) Resize(maxBytes int64) error {
 	c.max = maxBytes
+	for _, n := range c.order {
+		defer func() { n.free = nil }() // a smaller cache holds less memory
+	}
 	for c.size > c.max {
 		before := c.size
 		for _, n := range c.order {
@@ -114,9 +117,12 @@ type namedCache struct {
 	ordered *skiplist[*cacheEntry]
 	size    int64
 	free    *cacheEntry // entries to use again, linked by next
-	frames  []*flushFrame
-	depth   int // flushes running, one inside the other
 	apply   func(f *flushFrame) error
+	frame   flushFrame
+	// flushing: apply is running. What it forwards may come back and write here. Those writes wait: were they flushed
+	// inside the running flush, they would overtake older values of their keys that it has not applied yet. So nothing
+	// is evicted then, and no buffer is used again.
+	flushing bool
 }
 
 // flushFrame is one flush: the dirty entries as they were when it began.
@@ -176,7 +182,7 @@ func (n *namedCache) put(key, value []byte, context *RecordContext) error {
 // set copies value into the entry's buffer, into a new one while a flush may be reading the old.
 func (n *namedCache) set(e *cacheEntry, value []byte) {
 	e.deleted = value == nil
-	if n.depth > 0 || e.value == nil {
+	if n.flushing || e.value == nil {
 		e.value = make([]byte, 0, len(value))
 	}
 	if !e.deleted {
@@ -191,7 +197,7 @@ func (n *namedCache) fill(key, value []byte) (*cacheEntry, error) {
 	n.set(e, value)
 	e.context = RecordContext{}
 	e.size = e.measure()
-	for n.thread.size+e.size > n.thread.max && len(n.entries) > 0 {
+	for !n.flushing && n.thread.size+e.size > n.thread.max && len(n.entries) > 0 {
 		if err := n.evict(); err != nil {
 			return nil, err
 		}
@@ -209,7 +215,7 @@ func (n *namedCache) fill(key, value []byte) (*cacheEntry, error) {
 // take returns an unlinked entry for key.
 func (n *namedCache) take(key []byte) *cacheEntry {
 	e := n.free
-	if e == nil || n.depth > 0 {
+	if e == nil || n.flushing {
 		e = &cacheEntry{}
 	} else {
 		n.free = e.next
@@ -253,7 +259,7 @@ func (n *namedCache) markDirty(e *cacheEntry) {
 
 // shrink evicts until the thread's budget is kept or nothing of this store is left.
 func (n *namedCache) shrink() error {
-	for n.thread.size > n.thread.max && len(n.entries) > 0 {
+	for !n.flushing && n.thread.size > n.thread.max && len(n.entries) > 0 {
 		if err := n.evict(); err != nil {
 			return err
 		}
@@ -264,7 +270,7 @@ func (n *namedCache) shrink() error {
 // evict drops the least recently used entry. If it is dirty, all that is dirty is flushed, it first.
 func (n *namedCache) evict() error {
 	e := n.lru.prev
-	if e == &n.lru {
+	if e == &n.lru || n.flushing {
 		return nil
 	}
 	n.thread.stats.Evictions++
@@ -289,20 +295,33 @@ func (n *namedCache) remove(e *cacheEntry) {
 	e.prev.next, e.next.prev = e.next, e.prev
 	n.grow(-e.size)
 	e.size, e.context, e.prev, e.next = 0, RecordContext{}, nil, nil
-	if n.depth == 0 {
-		e.next, n.free = n.free, e
+	if !n.flushing {
+		n.recycle(e)
 	}
+}
+
+// recycle keeps the memory of an entry that is linked nowhere.
+func (n *namedCache) recycle(e *cacheEntry) { e.next, n.free = n.free, e }
+
+// isDirty tells whether there is something to flush.
+func (n *namedCache) isDirty() bool { return n.dirty.dirtyNext != &n.dirty }
+
+// flushAll flushes until nothing is dirty, what the flush itself wrote included.
+func (n *namedCache) flushAll() error {
+	for !n.flushing && n.isDirty() {
+		if err := n.flush(nil); err != nil {
+			return err
+		}
+	}
+	return n.shrink()
 }
 
 // flush hands all dirty entries to apply, in the order in which they were last dirtied. They are clean before it is
 // called, since what it forwards may write to this store again. evicted, if not nil, is removed; so are deletes.
 func (n *namedCache) flush(evicted *cacheEntry) error {
-	if n.dirty.dirtyNext == &n.dirty {
-		return nil
-	}
 	n.thread.stats.Flushes++
-	f := n.frame()
-	n.depth++
+	n.flushing = true
+	f := &n.frame
 	for e := n.dirty.dirtyNext; e != &n.dirty; {
 		next := e.dirtyNext
 		f.items = append(f.items, flushItem{e.key, e.stored(), e.context})
@@ -318,19 +337,14 @@ func (n *namedCache) flush(evicted *cacheEntry) error {
 		n.remove(evicted)
 	}
 	err := n.apply(f)
-	n.depth--
 	n.dropDeleted(f)
+	n.flushing = false
 	clear(f.items)
 	f.items = f.items[:0]
-	return err
-}
-
-// frame returns the scratch of the flush that begins.
-func (n *namedCache) frame() *flushFrame {
-	if n.depth == len(n.frames) {
-		n.frames = append(n.frames, &flushFrame{})
+	if evicted != nil {
+		n.recycle(evicted)
 	}
-	return n.frames[n.depth]
+	return err
 }
 
 // dropDeleted removes the entries of deletes, which the layer below has now.

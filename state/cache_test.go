@@ -9,6 +9,8 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 // cacheScript runs testdata/cache: what goes in at the top, and in which order it leaves at the bottom.
@@ -196,4 +198,64 @@ func (c *cacheScript) rangeOver(d *datadriven.TestData) error {
 		fmt.Fprintf(&c.out, "%s=%s\n", it.Key(), c.show(it.Value()))
 	}
 	return errors.Join(it.Err(), it.Close())
+}
+
+// Two stores share a cache that is much too small, and what each flushes makes the listener write to both, in the
+// middle of puts, gets and other flushes. Nothing may be lost, and the last thing told of a key is its value.
+func TestCacheReentrant(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		db := openTestDB(t, vfs.NewMem())
+		defer db.Close()
+		cache := NewThreadCache(rapid.Int64Range(50, 600).Draw(rt, "max"))
+		var stores [2]*MeteredKeyValueStore
+		models, told := [2]map[string]string{{}, {}}, [2]map[string]string{{}, {}}
+		writes := 0 // that listeners may still make
+		put := func(i int, key, value string) {
+			models[i][key] = value
+			noRapidError(rt, stores[i].Put([]byte(key), []byte(value)))
+		}
+		for i := range stores {
+			s, err := db.NewKeyValueStore(KeyValueConfig{ID: StoreID{"0_0", strconv.Itoa(i)}, Cache: cache})
+			noRapidError(rt, err)
+			stores[i] = s
+			s.SetFlushListener(func(e *Flushed) error {
+				told[i][string(e.Key)] = string(e.New)
+				if writes > 0 {
+					writes--
+					put(writes%2, string('a'+rune(writes%7)), fmt.Sprintf("%s from %d of %s", e.New, writes, e.Key))
+				}
+				if string(e.Key) == "" {
+					return errors.New("the key changed under the listener")
+				}
+				return nil
+			}, true)
+		}
+		for n := range rapid.IntRange(1, 60).Draw(rt, "operations") {
+			writes = rapid.IntRange(0, 6).Draw(rt, "writes of listeners")
+			i, key := rapid.IntRange(0, 1).Draw(rt, "store"), string('a'+rune(rapid.IntRange(0, 6).Draw(rt, "key")))
+			switch rapid.IntRange(0, 3).Draw(rt, "operation") {
+			case 0:
+				noRapidError(rt, stores[i].Flush())
+			case 1:
+				want := models[i][key]
+				if got, err := stores[i].Get([]byte(key)); err != nil || string(got) != want && string(got) != models[i][key] {
+					rt.Fatalf("get %s: %q, %v, want %q", key, got, err, want)
+				}
+			default:
+				put(i, key, fmt.Sprintf("value %d", n))
+			}
+		}
+		noRapidError(rt, FlushAll(stores[:]))
+		for i, s := range stores {
+			if diff := cmp.Diff(models[i], contents(t, s)); diff != "" {
+				rt.Fatalf("store %d: %s", i, diff)
+			}
+			if diff := cmp.Diff(models[i], told[i]); diff != "" {
+				rt.Fatalf("told of store %d: %s", i, diff)
+			}
+		}
+		if cache.size != stores[0].inner.(*CachingKeyValueStore).cache.size+stores[1].inner.(*CachingKeyValueStore).cache.size {
+			rt.Fatal("the sizes of the stores' caches do not add up")
+		}
+	})
 }

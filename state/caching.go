@@ -102,11 +102,15 @@ func (s *CachingKeyValueStore) Delete(key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if before != nil {
-		s.old = append(append(s.old[:0], before...), 0)[:len(before)]
-		before = s.old
+	if before == nil {
+		return nil, s.Put(key, nil)
 	}
-	return before, s.Put(key, nil)
+	// Put may evict, and what that forwards may come back here: the copy is not the store's until it is lent.
+	old := append(append(s.old[:0], before...), 0)[:len(before)]
+	s.old = nil
+	err = s.Put(key, nil)
+	s.old = old
+	return old, err
 }
 
 // Range iterates over from <= key < to as the store is now. Only what was changed and not flushed comes from the cache.
@@ -127,12 +131,13 @@ func (s *CachingKeyValueStore) Range(from, to []byte, reverse bool) (Iterator, e
 // ApproximateNumEntries is that of the layer below.
 func (s *CachingKeyValueStore) ApproximateNumEntries() int64 { return s.inner.ApproximateNumEntries() }
 
-// Flush writes all changes to the layer below and tells the listener.
+// Flush writes all changes to the layer below and tells the listener, until there are none. Called by the listener, it
+// does nothing: the flush that is running goes on afterwards.
 func (s *CachingKeyValueStore) Flush() error {
 	if s.closed {
 		return ErrClosed
 	}
-	if err := s.cache.flush(nil); err != nil {
+	if err := s.cache.flushAll(); err != nil {
 		return err
 	}
 	return s.inner.Flush()
@@ -191,10 +196,13 @@ func (s *CachingKeyValueStore) oldValue(f *flushFrame, item *flushItem) ([]byte,
 	return f.old, nil
 }
 
+// Unflushed tells whether there are changes that the layer below does not have.
+func (s *CachingKeyValueStore) Unflushed() bool { return s.cache.isDirty() }
+
 // Stage stages the layer below. Changes that were not flushed are an error: their changelog records are not in the
 // transaction.
 func (s *CachingKeyValueStore) Stage(b *Batch) error {
-	if s.cache.dirty.dirtyNext != &s.cache.dirty {
+	if s.cache.isDirty() {
 		return fmt.Errorf("staging store %q: its cache is not flushed", s.Name())
 	}
 	return s.inner.Stage(b)

@@ -170,6 +170,12 @@ func (s *MeteredKeyValueStore) Flush() error {
 	return err
 }
 
+// Unflushed tells whether a caching layer holds changes that the layers below do not have.
+func (s *MeteredKeyValueStore) Unflushed() bool {
+	cached, ok := s.inner.(*CachingKeyValueStore)
+	return ok && cached.Unflushed()
+}
+
 // Stage adds what was written since the last commit to b.
 func (s *MeteredKeyValueStore) Stage(b *Batch) error { return s.inner.Stage(b) }
 

@@ -42,3 +42,21 @@ func (db *DB) NewKeyValueStore(c KeyValueConfig) (*MeteredKeyValueStore, error) 
 	}
 	return NewMetered(top, c.Context, c.Metrics), nil
 }
+
+// FlushAll flushes stores in their order, which should be that of the topology, until none of them holds anything back:
+// what one forwards may be written to one before it.
+func FlushAll[S Store](stores []S) error {
+	for again := true; again; {
+		again = false
+		for _, s := range stores {
+			if err := s.Flush(); err != nil {
+				return err
+			}
+		}
+		for _, s := range stores {
+			u, ok := Store(s).(interface{ Unflushed() bool })
+			again = again || ok && u.Unflushed()
+		}
+	}
+	return nil
+}

@@ -14,7 +14,7 @@ var (
 	}
 	StateCorrupt = Code{
 		ID: "E-STATE-CORRUPT", Exit: ExitRuntime, Title: "Local state is damaged",
-		Explanation: "Files of the store fail their checksums or belong to another application or format. The changelog holds all that is needed to build it again.",
+		Explanation: "Files of the store fail their checksums, are cut short or missing. The changelog holds all that is needed to build it again.",
 		Remedy:      "Delete the application's folder under state.dir; it is restored from the changelog.",
 	}
 	StateForeign = Code{
