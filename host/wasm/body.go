@@ -34,6 +34,7 @@ const (
 	patchBulk                // insert a charge by the operand on top of the stack, shifted right by value, and a check
 	patchGrow                // memory.grow stands here
 	patchEndOfBody           // the end of the function stands here
+	patchOpaque              // insert an or with 0, whose opcode is value
 )
 
 type patch struct {
@@ -105,6 +106,16 @@ type scanner struct {
 	simd     bool
 	leaf     bool
 	total    uint64
+	recent   [2]instr // the last instructions, newest first
+	// andLocal holds, for each local, 1 + the last function in which it was set to what may be the value of an and.
+	andLocal [maxLocals]uint32
+}
+
+// instr is what is remembered of an instruction that was read.
+type instr struct {
+	op    byte
+	at    int
+	local uint32 // of local.get, local.set and local.tee
 }
 
 func (m *module) codeSection() error {
@@ -197,6 +208,7 @@ func (s *scanner) begin(b *body) {
 	s.heads = append(s.heads[:0], head{patch: -1})
 	s.head, s.runFuel, s.runSlot, s.runFirst, s.straight, s.dead = 0, 0, -1, true, true, false
 	s.height, s.deepest, s.instrs, s.simd, s.leaf, s.total = 0, 0, 0, false, true, 0
+	s.recent = [2]instr{}
 	b.entryCheck = true
 }
 

@@ -4,10 +4,49 @@ import "fmt"
 
 // instruction reads one instruction.
 func (s *scanner) instruction() error {
-	r := &s.m.r
-	at := r.pos
-	op := r.byte()
+	at := s.m.r.pos
+	op := s.m.r.byte()
+	if op == opIf || op == opBrIf {
+		s.guardCompare()
+	}
 	s.instrs++
+	s.recent[1] = s.recent[0]
+	s.recent[0] = instr{op: op, at: at}
+	return s.decode(op, at)
+}
+
+// guardCompare works around a fault of wazero's compiler (1.12, amd64 and arm64): a branch on "0 < (a and b)" is
+// compiled as one on "(a and b) < 0". The bits are tested at once, and that the operands were exchanged is forgotten.
+// Go writes x&y > 0 like this. An or with 0 keeps the compiler from seeing the and. It is put where the right operand
+// is or may be an and: written there, the result of a block, or taken from a local that was set to one.
+func (s *scanner) guardCompare() {
+	compare, right := s.recent[0], s.recent[1]
+	or := uint32(opI32Or)
+	switch {
+	case compare.op >= opI32LtS && compare.op <= opI32GeU:
+	case compare.op >= opI64LtS && compare.op <= opI64GeU:
+		or = opI64Or
+	default:
+		return
+	}
+	if s.mayBeAnd(right) {
+		s.patches = append(s.patches, patch{at: compare.at, end: compare.at, kind: patchOpaque, value: or})
+	}
+}
+
+// mayBeAnd tells whether the value that an instruction leaves can be that of an and.
+func (s *scanner) mayBeAnd(i instr) bool {
+	switch i.op {
+	case opI32And, opI64And, opEnd:
+		return true
+	case opLocalGet, opLocalTee:
+		return s.andLocal[i.local] == s.index+1
+	}
+	return false
+}
+
+func (s *scanner) decode(op byte, at int) error {
+	r := &s.m.r
 	switch op {
 	case opLocalGet, opLocalSet, opLocalTee:
 		return s.local(op, at)
@@ -46,6 +85,10 @@ func (s *scanner) local(op byte, at int) error {
 			return nil
 		}
 		return s.malformed(at, fmt.Sprintf("there is no local %d", i))
+	}
+	s.recent[0].local = i
+	if op != opLocalGet && s.mayBeAnd(s.recent[1]) {
+		s.andLocal[i] = s.index + 1
 	}
 	switch op {
 	case opLocalGet:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wasmstream/wasmstream/abi"
 	"github.com/wasmstream/wasmstream/internal/guestbuild"
 )
 
@@ -180,6 +181,32 @@ func TestGuestsAgree(t *testing.T) {
 				}
 				if a, b := ins[0].Fuel(), ins[1].Fuel(); a != b {
 					t.Fatalf("fuel: compiled %d, interpreted %d", a, b)
+				}
+			}
+		})
+	}
+}
+
+// TestBranchOnAnd: a branch on "0 < (a and b)" goes where it should (guardCompare).
+func TestBranchOnAnd(t *testing.T) {
+	e := testEngine(t, Config{})
+	plain := testEngine(t, Config{DisableMetering: true})
+	and := cat(i64c(0), ops(opLocalGet, 3, opLocalGet, 4, opI64And))
+	for name, condition := range map[string][]byte{
+		"written there":   cat(and, ops(opI64LtS)),
+		"from a local":    cat(ops(opLocalGet, 3, opLocalGet, 4, opI64And, opLocalSet, 4), i64c(0), ops(opLocalGet, 4, opI64LtS)),
+		"teed":            cat(i64c(0), ops(opLocalGet, 3, opLocalGet, 4, opI64And, opLocalTee, 4, opI64LtS)),
+		"from a block":    cat(i64c(0), ops(opBlock, valI64, opLocalGet, 3, opLocalGet, 4, opI64And, opEnd, opI64LtS)),
+		"zero in a local": ops(opLocalGet, 3, opLocalGet, 4, opI64And, opLocalSet, 4, opI64Const, 0, opLocalSet, 3, opLocalGet, 3, opLocalGet, 4, opI64LtS),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, f := guest()
+			f[abi.ExportProcess].code = cat(i64c(5), ops(opLocalSet, 3), i64c(13), ops(opLocalSet, 4), condition,
+				ops(opIf, valI64), i64c(-4), ops(opElse), i64c(-5), ops(opEnd))
+			for _, engine := range []*Engine{e, plain} {
+				in := newInstance(t, compileModule(t, engine, "and", w.bytes()), newHost(), Limits{})
+				if err := ask(t, in, abi.ExportProcess); !errors.Is(err, abi.NotFound) {
+					t.Errorf("got %v, want the branch taken (%v)", err, abi.NotFound)
 				}
 			}
 		})

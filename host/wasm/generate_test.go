@@ -94,7 +94,7 @@ func (g *generator) value(depth int) {
 	}
 	arithmetic := binary(0x7c, 0x7d, 0x7e, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89)
 	g.pick(g.constant, g.local, g.local, arithmetic, arithmetic, arithmetic,
-		binary(0x7f, 0x80, 0x81, 0x82), // divisions, which may trap
+		func() { g.divide(depth) },
 		func() { g.address(depth); g.op(0x29, 3, 0) },
 		func() { g.condition(depth); g.op(opI64ExtendU) },
 		func() { g.value(depth - 1); g.value(depth - 1); g.condition(depth); g.op(opSelect) },
@@ -102,6 +102,17 @@ func (g *generator) value(depth int) {
 		func() { g.ifValue(depth) }, func() { g.blockValue(depth) },
 		func() { g.callValue(depth) }, func() { g.callValue(depth) }, func() { g.indirect(depth) },
 	)
+}
+
+// divide seldom divides by zero, which traps.
+func (g *generator) divide(depth int) {
+	g.value(depth - 1)
+	g.value(depth - 1)
+	if g.r.IntN(20) > 0 {
+		g.code = append(g.code, i64c(1)...)
+		g.op(opI64Or)
+	}
+	g.op(byte(0x7f + g.r.IntN(4)))
 }
 
 func (g *generator) nested(value bool, body func()) {

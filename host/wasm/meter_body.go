@@ -11,14 +11,13 @@ func (w *rewriter) codeSection() {
 
 func (w *rewriter) rewriteBody(i int) {
 	w.body = &w.m.bodies[i]
-	if w.shift == 0 {
-		w.copy(w.body.at)
-		return
-	}
 	patches := w.m.patches[w.body.patches[0]:w.body.patches[1]]
-	w.locals(patches)
-	w.entry(w.m.types[w.m.funcs[len(w.m.imports)+i]].results)
-	at := w.body.code
+	at := w.body.at.start
+	if w.shift > 0 {
+		w.locals(patches)
+		w.entry(w.m.types[w.m.funcs[len(w.m.imports)+i]].results)
+		at = w.body.code
+	}
 	for k := range patches {
 		p := &patches[k]
 		if !w.applies(p.kind) {
@@ -32,6 +31,9 @@ func (w *rewriter) rewriteBody(i int) {
 }
 
 func (w *rewriter) applies(kind patchKind) bool {
+	if w.shift == 0 {
+		return kind == patchOpaque
+	}
 	switch kind {
 	case patchNone:
 		return false
@@ -167,6 +169,12 @@ func (w *rewriter) patch(p *patch) {
 		w.growCharge()
 	case patchEndOfBody:
 		w.endOfBody()
+	case patchOpaque:
+		w.out = append(w.out, opI32Const, 0)
+		if p.value == opI64Or {
+			w.out[len(w.out)-2] = opI64Const
+		}
+		w.out = append(w.out, byte(p.value))
 	}
 }
 

@@ -35,11 +35,17 @@ const (
 	opF32Const     = 0x43
 	opF64Const     = 0x44
 	opI32Ne        = 0x47
+	opI32LtS       = 0x48
+	opI32GeU       = 0x4f
 	opI64LtS       = 0x53
+	opI64GeU       = 0x5a
 	opI32Add       = 0x6a
+	opI32And       = 0x71
+	opI32Or        = 0x72
 	opI64Add       = 0x7c
 	opI64Sub       = 0x7d
 	opI64Mul       = 0x7e
+	opI64And       = 0x83
 	opI64Or        = 0x84
 	opI64Shl       = 0x86
 	opI64ShrU      = 0x88
