@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -118,7 +117,7 @@ func (r *resetter) checkMembers(ctx context.Context) error {
 	}
 	if len(r.members) > 0 && !r.cfg.Force {
 		fix := "stop the application first; --force removes members that died and are not missed yet"
-		return errs.KafkaGroupActive.New(id, fmt.Sprintf("the group has %d live members: %s", len(r.members), strings.Join(r.plan.Members, ", ")), fix)
+		return errs.KafkaGroupActive.New(id, "the group has members: "+strings.Join(r.plan.Members, ", "), fix)
 	}
 	return nil
 }

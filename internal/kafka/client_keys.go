@@ -245,7 +245,7 @@ func producerKeys() []clientKey {
 		key("compression.gzip.level", Int, "-1", "1 to 9, -1 the codec's default").between(-1, 9),
 		key("compression.lz4.level", Int, "9", "1 to 17").between(1, 17),
 		key("compression.zstd.level", Int, "3", "mapped to the nearest of the four levels of the Go codec").between(-131072, 22),
-		key("delivery.timeout.ms", Int, "120000", "how long a record may wait to be acknowledged").atLeast(1000),
+		key("delivery.timeout.ms", Int, "120000", "how long a record is tried: as many times as fit with retry.backoff.max.ms in between").atLeast(1000),
 		key("enable.idempotence", Boolean, "true", "may be false under at_least_once only"),
 		key("key.serializer", Class, Null, bytesOnly).refused(),
 		key("value.serializer", Class, Null, bytesOnly).refused(),

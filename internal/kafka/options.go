@@ -156,13 +156,21 @@ func producerOptions(p Properties, where string) ([]kgo.Opt, error) {
 		kgo.ProducerLinger(p.duration("linger.ms")),
 		kgo.ProduceRequestTimeout(p.duration("request.timeout.ms")),
 	}
-	if p.integer("delivery.timeout.ms") < math.MaxInt32 {
-		opts = append(opts, kgo.RecordDeliveryTimeout(p.duration("delivery.timeout.ms")))
-	}
-	if n := p.integer("retries"); n < math.MaxInt32 {
+	if n := tries(p); n < math.MaxInt32 {
 		opts = append(opts, kgo.RecordRetries(int(n)))
 	}
 	return acknowledgement(p, opts, where)
+}
+
+// tries is how often a record is sent again: retries, or as often as fits into delivery.timeout.ms with the longest
+// backoff in between. kgo's own delivery timeout is of no use here: it counts from the record's timestamp, which for
+// event time may lie years back, so that such a record would fail at its first hiccup.
+func tries(p Properties) int64 {
+	n := p.integer("retries")
+	if limit := p.integer("delivery.timeout.ms"); limit < math.MaxInt32 {
+		n = min(n, max(1, limit/max(p.integer("retry.backoff.max.ms"), 1)))
+	}
+	return n
 }
 
 func acknowledgement(p Properties, opts []kgo.Opt, where string) ([]kgo.Opt, error) {

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/wasmstream/wasmstream/host"
+	"github.com/wasmstream/wasmstream/internal/errs"
+)
+
+func reloadCommand() *cli.Command {
+	return &cli.Command{
+		Name: "reload", Usage: "replace a module of a running application", ArgsUsage: " ",
+		Description: "Sends the module to a process that was started with run --admin ADDR, waits until every task runs it, and prints\nthe old and the new digest. A module that is refused leaves the old one running.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "admin", Usage: "`ADDRESS` that run --admin printed", EnvVars: []string{"WASMSTREAM_ADMIN"}},
+			&cli.StringFlag{Name: "module", Aliases: []string{"m"}, Usage: "`FILE` of the new module"},
+			&cli.StringFlag{Name: "name", Usage: "`NAME` of the module in the application, where it has several"},
+			&cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "how long to wait"},
+			outputFlag("text", "json"),
+		},
+		Action: reload,
+	}
+}
+
+func reload(c *cli.Context) error {
+	if err := wantArgs(c, 0, 0); err != nil {
+		return err
+	}
+	for _, flag := range []string{"admin", "module"} {
+		if c.String(flag) == "" {
+			return errs.CLIUsage.New(c.Command.HelpName, "--"+flag+" is missing", "write wasmstream reload --admin ADDRESS --module FILE")
+		}
+	}
+	data, err := os.ReadFile(c.String("module"))
+	if err != nil {
+		return errs.ModuleMissing.New(c.String("module"), "the file cannot be read", "").WithCause(err)
+	}
+	done, err := postModule(c, data)
+	if err != nil {
+		return err
+	}
+	if c.String("output") == "json" {
+		return printJSON(c.App.Writer, done)
+	}
+	_, err = fmt.Fprintln(c.App.Writer, reloadLine(done))
+	return err
+}
+
+func postModule(c *cli.Context, data []byte) (done host.Reloaded, err error) {
+	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+	defer cancel()
+	addr := strings.TrimSuffix(strings.TrimPrefix(c.String("admin"), "http://"), "/")
+	target := "http://" + addr + "/reload?module=" + url.QueryEscape(c.String("name"))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(data))
+	if err != nil {
+		return done, errs.CLIUsage.New("--admin", "want HOST:PORT", "").WithCause(err)
+	}
+	req.Header.Set("Content-Type", "application/wasm")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return done, errs.RuntimeTimeout.New(addr, "the reload is not done after "+c.Duration("timeout").String(), "")
+		}
+		var network *url.Error
+		if errors.As(err, &network) {
+			err = network.Err
+		}
+		return done, errs.ReloadUnreachable.New(addr, "nobody answers", "").WithCause(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return done, errs.ReloadUnreachable.New(addr, "the answer broke off", "").WithCause(err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return done, json.Unmarshal(body, &done)
+	}
+	return done, host.ParseAdminError(addr, resp.Status, body)
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/wasmstream/wasmstream/internal/brokertest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"wasmstream": main})
+}
+
+// TestScripts runs testdata/script/*.txtar, each against an embedded broker of its own at $BROKER, which is also the
+// default of every command. Beside testscript's commands there are
+//
+//	start NAME REGEXP COMMAND...   starts a command and waits until it has printed REGEXP; the match is $NAME
+//	interrupt NAME [SIGNAL...]     sends INT (or the signals) and wants status 0, with ! another
+//	output NAME REGEXP             waits until the started command has printed REGEXP
+//	freeport VAR                   sets VAR to a port that nobody listens on
+//	module NAME                    writes NAME.wasm, a committed module of the examples
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			broker := brokertest.Fake(env.T().(testing.TB))
+			env.Setenv("BROKER", broker.Addr)
+			env.Setenv("WASMSTREAM_BOOTSTRAP_SERVER", broker.Addr)
+			env.Setenv("WASMSTREAM_STATE_DIR", filepath.Join(env.WorkDir, "state"))
+			env.Setenv("XDG_CACHE_HOME", cacheForTests(env.T().(testing.TB)))
+			env.Values["terminals"] = map[string]*terminal{}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"start": startCommand, "interrupt": interruptCommand, "output": outputCommand, "freeport": freeportCommand, "module": copyModule,
+		},
+		RequireUniqueNames: true,
+	})
+}
+
+// cacheForTests is one folder of compiled modules for all scripts.
+func cacheForTests(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("wasmstream-test-cache-%d", os.Getuid()))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// terminal is a command that stays while a script goes on.
+type terminal struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+	err  error
+
+	mu      sync.Mutex
+	text    bytes.Buffer
+	printed chan struct{} // closed and replaced with each write
+}
+
+func (t *terminal) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text.Write(b)
+	close(t.printed)
+	t.printed = make(chan struct{})
+	return len(b), nil
+}
+
+// wait returns the first match of pattern in what was or will be printed.
+func (t *terminal) wait(ts *testscript.TestScript, pattern string) string {
+	re, err := regexp.Compile(pattern)
+	ts.Check(err)
+	limit := time.After(60 * time.Second)
+	for {
+		t.mu.Lock()
+		found, text, more := re.FindString(t.text.String()), t.text.String(), t.printed
+		t.mu.Unlock()
+		if found != "" {
+			return found
+		}
+		select {
+		case <-more:
+		case <-t.done:
+			t.mu.Lock()
+			text = t.text.String()
+			t.mu.Unlock()
+			if found = re.FindString(text); found != "" {
+				return found
+			}
+			ts.Fatalf("it ended (%v) without printing %q:\n%s", t.err, pattern, text)
+		case <-limit:
+			ts.Fatalf("it does not print %q:\n%s", pattern, text)
+		}
+	}
+}
+
+func terminalsOf(ts *testscript.TestScript) map[string]*terminal {
+	return ts.Value("terminals").(map[string]*terminal)
+}
+
+func startCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: start NAME REGEXP COMMAND...")
+	}
+	path, err := lookPath(ts, args[2])
+	ts.Check(err)
+	t := &terminal{cmd: exec.Command(path, args[3:]...), done: make(chan struct{}), printed: make(chan struct{})}
+	t.cmd.Dir, t.cmd.Stdout, t.cmd.Stderr = ts.MkAbs("."), t, t
+	t.cmd.Env = environOf(ts)
+	ts.Check(t.cmd.Start())
+	go func() { t.err = t.cmd.Wait(); close(t.done) }()
+	ts.Defer(func() {
+		_ = t.cmd.Process.Kill()
+		<-t.done
+	})
+	terminalsOf(ts)[args[0]] = t
+	ts.Setenv(args[0], t.wait(ts, args[1]))
+}
+
+// environOf are the variables of the script that commands of ours read.
+func environOf(ts *testscript.TestScript) []string {
+	var env []string
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "WASMSTREAM_BOOTSTRAP_SERVER", "WASMSTREAM_STATE_DIR", "XDG_CACHE_HOME", "GOCOVERDIR"} {
+		if v := ts.Getenv(name); v != "" {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
+func lookPath(ts *testscript.TestScript, name string) (string, error) {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%s is not on the PATH of the script", name)
+}
+
+func interruptCommand(ts *testscript.TestScript, neg bool, args []string) {
+	t := terminalsOf(ts)[args[0]]
+	signals := args[1:]
+	if len(signals) == 0 {
+		signals = []string{"INT"}
+	}
+	for _, name := range signals {
+		ts.Check(t.cmd.Process.Signal(map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}[name]))
+		if name == "HUP" {
+			return
+		}
+	}
+	select {
+	case <-t.done:
+	case <-time.After(60 * time.Second):
+		ts.Fatalf("it goes on:\n%s", t.text.String())
+	}
+	ts.Logf("%s printed:\n%s", args[0], t.text.String())
+	if signals[len(signals)-1] != "KILL" && (t.err == nil) == neg {
+		ts.Fatalf("it ended with %v", t.err)
+	}
+}
+
+func outputCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: output NAME REGEXP")
+	}
+	terminalsOf(ts)[args[0]].wait(ts, args[1])
+}
+
+func freeportCommand(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	ts.Check(err)
+	ts.Setenv(args[0], port)
+}
+
+func copyModule(ts *testscript.TestScript, _ bool, args []string) {
+	source, err := filepath.Abs(filepath.Join("..", "..", "examples", args[0], args[0]+".wasm"))
+	ts.Check(err)
+	data, err := os.ReadFile(source)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".wasm"), data, 0o600))
+}
+
+func TestIntersperse(t *testing.T) {
+	cases := map[string]string{
+		"topic create a --partitions 2 b":         "topic create --partitions 2 a b",
+		"topic create a -p=2 --if-not-exists b":   "topic create -p=2 --if-not-exists a b",
+		"consume t -n 1 --from-beginning -o json": "consume -n 1 --from-beginning -o json t",
+		"produce t - -k x":                        "produce -k x t -",
+		"produce t -- -k x":                       "produce t -- -k x",
+		"reset app --shift-by -5":                 "reset --shift-by -5 app",
+		"nothing -x y":                            "nothing -x y",
+		"topic":                                   "topic",
+	}
+	for in, want := range cases {
+		got := strings.Join(intersperse(commands(), append([]string{"wasmstream"}, strings.Fields(in)...)), " ")
+		if got != "wasmstream "+want {
+			t.Errorf("%s becomes %s, want %s", in, got, want)
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package host
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/internal/kafka"
+	"github.com/wasmstream/wasmstream/internal/streamsconfig"
+	"github.com/wasmstream/wasmstream/topology"
+	"github.com/wasmstream/wasmstream/topology/spec"
+)
+
+// Config is what a Host is made of. A program that embeds wasmstream sets Topology and Settings; Load makes a Config of
+// a document.
+type Config struct {
+	// Topology is what runs.
+	Topology *topology.Topology
+	// Settings are those of the application by Kafka's names: application.id and bootstrap.servers at least.
+	Settings map[string]string
+	// Modules are the wasm modules by the names that the topology calls them.
+	Modules map[string]Module
+	// Admin is the address on loopback of the admin server (metrics, health, profiles, reload); "" has none.
+	Admin string
+	// Watch replaces a module when its file changes.
+	Watch bool
+	// Logger gets changes of state and what guests log; nil discards.
+	Logger *slog.Logger
+	// Registry gets the metrics; nil makes one, which the admin server shows.
+	Registry *prometheus.Registry
+	// StateListener hears of each change of state by Kafka's names (REBALANCING, RUNNING, ...), one call at a time.
+	StateListener func(now, before string)
+	// ReloadListener hears of each replacement of a module that was asked for by Watch or Reload, done or refused.
+	ReloadListener func(Reloaded, error)
+	// AdminListener hears where the admin server listens, once it does.
+	AdminListener func(addr string)
+	// ClientOptions are appended to the options of every Kafka client.
+	ClientOptions []kgo.Opt
+
+	// where names the document in errors; layers are the settings with their places, of Load.
+	where  string
+	layers []streamsconfig.Layer
+}
+
+// Module is a wasm module: a file, or bytes.
+type Module struct {
+	// Path of the file; Watch and reloads read it again.
+	Path string
+	// Bytes are the module itself, where there is no Path.
+	Bytes []byte
+	// Digest pins the module ("sha256:..."); "" takes any.
+	Digest string
+
+	where string
+}
+
+// LoadOptions are what may override a document.
+type LoadOptions struct {
+	// Set are KEY=VALUE pairs that win over everything else.
+	Set []string
+	// BootstrapServers wins over the document, "" leaves it.
+	BootstrapServers string
+	// Environ are variables as of os.Environ: those that name a setting win over the document.
+	Environ []string
+}
+
+// Load reads the document at path. The settings are those of the document, of the environment, of the options, the
+// later ones stronger. The error joins every fault of the document.
+func Load(path string, o LoadOptions) (Config, error) {
+	set, err := streamsconfig.Set(o.Set)
+	if err != nil {
+		return Config{}, err
+	}
+	if o.BootstrapServers != "" {
+		if _, both := set.Values["bootstrap.servers"]; !both {
+			set.Values["bootstrap.servers"] = o.BootstrapServers
+			set.Where = map[string]string{"bootstrap.servers": "--bootstrap-server"}
+		}
+	}
+	env := streamsconfig.Env(o.Environ)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, errs.ConfigFile.New(path, "the file cannot be read", "").WithCause(plain(err))
+	}
+	stronger := maps.Clone(env.Values)
+	maps.Copy(stronger, set.Values)
+	app, err := spec.Parse(path, data, spec.Options{Set: stronger})
+	if err != nil {
+		return Config{}, err
+	}
+	cfg := Config{Topology: app.Topology, Modules: map[string]Module{}, where: path}
+	for name, m := range app.Modules {
+		cfg.Modules[name] = Module{Path: m.Path, Digest: m.Digest, where: m.Where}
+	}
+	cfg.layers = []streamsconfig.Layer{{Origin: path, Values: app.Config, Where: app.ConfigWhere}, env, set}
+	return cfg, nil
+}
+
+// plain strips the path that the error of package os repeats.
+func plain(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// Setting is one effective setting with its origin. Its names in JSON are a contract.
+type Setting = streamsconfig.Entry
+
+// Effective lists the settings as they would hold, each with the place it comes from, secrets hidden.
+func (c Config) Effective() ([]Setting, error) {
+	s, err := c.settings()
+	if err != nil {
+		return nil, err
+	}
+	return s.Entries(), nil
+}
+
+func (c Config) settings() (*streamsconfig.Config, error) {
+	layers := c.layers
+	if c.Settings != nil {
+		layers = append(layers, streamsconfig.Layer{Origin: "program", Values: c.Settings})
+	}
+	return streamsconfig.Load(layers...)
+}
+
+// Validate reports every fault that can be found without a broker and without compiling modules.
+func (c Config) Validate() error {
+	_, err := c.settings()
+	faults := []error{err}
+	if c.Topology == nil {
+		faults = append(faults, errs.TopologyNoSource.New(c.where, "there is no topology", ""))
+	} else {
+		faults = append(faults, c.Topology.Validate())
+	}
+	if c.Admin != "" {
+		faults = append(faults, checkAdmin(c.Admin))
+	}
+	return errors.Join(faults...)
+}
+
+func checkAdmin(addr string) error {
+	if _, _, err := net.SplitHostPort(addr); err != nil && !strings.Contains(addr, ":") {
+		return errs.CLIUsage.New(addr, "want an address as HOST:PORT", "for example 127.0.0.1:9090")
+	}
+	return kafka.CheckLoopback(addr)
+}
+
+// cacheDir is where compiled modules are kept between processes: in the user's cache folder unless the setting names
+// another, nowhere if it is "off" or there is no such folder.
+func cacheDir(setting string) string {
+	switch setting {
+	case "off":
+		return ""
+	case "":
+		base, err := os.UserCacheDir()
+		if err != nil {
+			return ""
+		}
+		return filepath.Join(base, "wasmstream", "modules")
+	}
+	return setting
+}

@@ -1,0 +1,148 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/wasmstream/wasmstream/abi"
+	"github.com/wasmstream/wasmstream/host/wasm"
+	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/topology"
+)
+
+// moduleSet is the modules of an application at one time. It does not change; a reload makes another.
+type moduleSet map[string]*wasm.Module
+
+// Module implements stream.Modules.
+func (s moduleSet) Module(name string) (*wasm.Module, error) {
+	m, ok := s[name]
+	if !ok {
+		return nil, errs.ModuleMissing.New("", fmt.Sprintf("there is no module %q", name), errs.DidYouMean(name, slices.Collect(maps.Keys(s))))
+	}
+	return m, nil
+}
+
+func (s moduleSet) with(name string, m *wasm.Module) moduleSet {
+	next := maps.Clone(s)
+	next[name] = m
+	return next
+}
+
+func (s moduleSet) close() error {
+	var faults []error
+	for _, m := range s {
+		faults = append(faults, m.Close())
+	}
+	return errors.Join(faults...)
+}
+
+// compileAll loads, compiles and checks every module against what the topology wants of it, and reports all faults.
+func (c Config) compileAll(ctx context.Context, engine *wasm.Engine) (moduleSet, error) {
+	set := moduleSet{}
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(c.Modules)) {
+		m, err := c.compile(ctx, engine, name)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		set[name] = m
+	}
+	faults = append(faults, c.checkUses(set)...)
+	if err := errors.Join(faults...); err != nil {
+		return nil, errors.Join(err, set.close())
+	}
+	return set, nil
+}
+
+func (c Config) compile(ctx context.Context, engine *wasm.Engine, name string) (*wasm.Module, error) {
+	data, err := c.read(name)
+	if err != nil {
+		return nil, err
+	}
+	m, err := engine.Compile(ctx, name, data)
+	var coded *errs.Error
+	if errors.As(err, &coded) && c.Modules[name].Path != "" {
+		located := *coded
+		located.Where = c.Modules[name].Path
+		return nil, &located
+	}
+	return m, err
+}
+
+// read returns the bytes of a module and checks the digest that the application asks for.
+func (c Config) read(name string) ([]byte, error) {
+	m := c.Modules[name]
+	data := m.Bytes
+	if m.Path != "" {
+		var err error
+		if data, err = os.ReadFile(m.Path); err != nil {
+			return nil, errs.ModuleMissing.New(m.place(), fmt.Sprintf("the module %s cannot be read from %s", name, m.Path), "").WithCause(plain(err))
+		}
+	}
+	if got := wasm.Digest(data); m.Digest != "" && m.Digest != got {
+		return nil, errs.ModuleDigest.New(m.place(), fmt.Sprintf("%s is %s, the application asks for %s", name, got, m.Digest), "")
+	}
+	return data, nil
+}
+
+func (m Module) place() string {
+	if m.where != "" {
+		return m.where
+	}
+	return m.Path
+}
+
+// checkUses compares what nodes call with what the manifests offer.
+func (c Config) checkUses(set moduleSet) []error {
+	var faults []error
+	stores := map[string][]string{}
+	for _, n := range c.Topology.Nodes() {
+		stores[n.Name] = n.Stores
+	}
+	uses := c.Topology.Guests()
+	for _, node := range slices.Sorted(maps.Keys(uses)) {
+		for _, use := range uses[node] {
+			m, ok := set[use.Ref.Module]
+			if _, declared := c.Modules[use.Ref.Module]; !declared {
+				faults = append(faults, errs.ModuleMissing.New(c.where, fmt.Sprintf("%s calls %s, and there is no module %q", node, use.Ref, use.Ref.Module), errs.DidYouMean(use.Ref.Module, slices.Collect(maps.Keys(c.Modules)))))
+			}
+			if ok {
+				faults = append(faults, checkUse(node, use, m.Manifest(), stores[node]))
+			}
+		}
+	}
+	return faults
+}
+
+func checkUse(node string, use topology.GuestUse, manifest abi.Manifest, stores []string) error {
+	var names []string
+	for _, comp := range manifest.Components {
+		names = append(names, comp.Name)
+		if comp.Name != use.Ref.Component {
+			continue
+		}
+		if string(comp.Kind) != use.Kind {
+			return errs.ModuleNoComponent.New(node, fmt.Sprintf("%s is a %s, and a %s is called", use.Ref, comp.Kind, use.Kind), "call a component of the right kind")
+		}
+		for _, store := range comp.Stores {
+			if !slices.Contains(stores, store) {
+				return errs.TopologyNotConnected.New(node, fmt.Sprintf("%s opens the store %q, and the node has %s", use.Ref, store, listed(stores)), "connect the store: stores: ["+store+"]")
+			}
+		}
+		return nil
+	}
+	return errs.ModuleNoComponent.New(node, fmt.Sprintf("%s has no component %q", use.Ref.Module, use.Ref.Component), errs.DidYouMean(use.Ref.Component, names))
+}
+
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
