@@ -3,6 +3,7 @@ package kafka
 import (
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Kind is one of Kafka's three clients.
@@ -44,12 +45,15 @@ func ClientKeys(kind Kind) []Key {
 }
 
 // AllClientKeys lists the properties of all clients, sorted by name. Of a key whose default differs by client the
-// consumer's stands.
-func AllClientKeys() []Key { return ClientKeys(everyClient) }
+// consumer's stands. The slice is shared and read only.
+func AllClientKeys() []Key { return allClientKeys() }
 
-func clientKeys() []clientKey {
+var allClientKeys = sync.OnceValue(func() []Key { return ClientKeys(everyClient) })
+
+// clientKeys is the table of all properties, made at its first use.
+var clientKeys = sync.OnceValue(func() []clientKey {
 	return slices.Concat(connectionKeys(), tlsKeys(), saslKeys(), consumerKeys(), producerKeys(), adminKeys())
-}
+})
 
 func on(kinds Kind, keys ...Key) []clientKey {
 	all := make([]clientKey, len(keys))

@@ -3,6 +3,7 @@ package streamsconfig
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/wasmstream/wasmstream/internal/kafka"
 )
@@ -39,12 +40,14 @@ const (
 )
 
 // Keys lists the settings of Kafka Streams, sorted by name: the 74 of Kafka 4.3.1, and those 5 of later releases that
-// documentation found on the net may name.
-func Keys() []kafka.Key {
+// documentation found on the net may name. The slice is shared and read only.
+func Keys() []kafka.Key { return allKeys() }
+
+var allKeys = sync.OnceValue(func() []kafka.Key {
 	keys := slices.Concat(applicationKeys(), handlerKeys(), runtimeKeys(), stateKeys(), placementKeys(), connectionKeys(), newerKeys())
 	slices.SortFunc(keys, func(a, b kafka.Key) int { return strings.Compare(a.Name, b.Name) })
 	return keys
-}
+})
 
 func text(name, def, note string) kafka.Key {
 	return kafka.Key{Name: name, Type: kafka.String, Default: def, Note: note}
