@@ -37,6 +37,7 @@ func benchPipelineCommand() *cli.Command {
 			&cli.IntFlag{Name: "runs", Value: 1, Usage: "`TIMES` that all is measured, one after another in turn"},
 			&cli.StringFlag{Name: "bootstrap-server", Usage: "`HOST:PORT` of a cluster; default: the embedded broker in a process of its own"},
 			&cli.StringFlag{Name: "baseline", Value: ".cache/kafka-streams", Usage: "`FOLDER` of the compiled Kafka Streams jobs (make baseline)"},
+			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` for the application; may be repeated"},
 			&cli.StringFlag{Name: "cpuprofile", Usage: "`FILE` for a CPU profile of the application"},
 			&cli.StringFlag{Name: "memprofile", Usage: "`FILE` for an allocation profile of the application"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORMAT`: table, json (a line for each run)"},
@@ -82,6 +83,7 @@ func measure(c *cli.Context, s *bench.Session, job, guest string) (bench.Result,
 	o := bench.Options{
 		Job: job, Guest: guest, Guarantee: c.String("guarantee"), Records: c.Int("records"), Partitions: c.Int("partitions"),
 		Threads: c.Int("threads"), Baseline: c.String("baseline"), CPUProfile: c.String("cpuprofile"), MemProfile: c.String("memprofile"),
+		Set: c.StringSlice("set"),
 	}
 	if job == "wordcount" {
 		o.Records = max(o.Records/10, 1)

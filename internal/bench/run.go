@@ -33,6 +33,8 @@ type Options struct {
 	Baseline string
 	// Module is the guest's file; "" is the module that the binary carries.
 	Module string
+	// Set are further settings of the application, KEY=VALUE.
+	Set []string
 	// CPUProfile and MemProfile are files that the application writes; "" writes none.
 	CPUProfile, MemProfile string
 }
@@ -198,6 +200,9 @@ func (s *Session) application(o Options, id, out string) *exec.Cmd {
 	argv := []string{"bench", "application", "--guest", o.Guest, "--module", o.Module, "--cpuprofile", o.CPUProfile, "--memprofile", o.MemProfile}
 	for _, a := range args {
 		argv = append(argv, "--"+a[0], a[1])
+	}
+	for _, kv := range o.Set {
+		argv = append(argv, "--set", kv)
 	}
 	return exec.Command(s.self, argv...)
 }
