@@ -259,7 +259,7 @@ func TestArena(t *testing.T) {
 		t.Errorf("Copy(nil) = %v, want empty and not nil", empty)
 	}
 	x, y := a.Copy([]byte("x")), a.Copy([]byte("y"))
-	if x = append(x, 'z'); string(y) != "y" {
+	if longer := append(x, 'z'); string(y) != "y" || string(longer) != "xz" {
 		t.Errorf("appending to one copy changed the next: %q", y)
 	}
 	if big := a.Alloc(1 << 20); len(big) != 1<<20 || cap(big) != 1<<20 {
