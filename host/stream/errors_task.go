@@ -67,18 +67,18 @@ func (e *GuestError) Error() string {
 // Unwrap returns the coded error.
 func (e *GuestError) Unwrap() error { return e.Coded }
 
+// isLocated tells whether err says already where it happened.
+func isLocated(err error) bool {
+	_, processing := errors.AsType[*ProcessingError](err)
+	_, guest := errors.AsType[*GuestError](err)
+	return processing || guest
+}
+
 // isFinal tells whether err ends the task whatever the exception handler says: it was decided on already, or has
 // nothing to do with the record, or leaves nothing to go on with.
 func isFinal(err error) bool {
-	if errors.Is(err, ErrTaskMigrated) {
-		return true
-	}
-	if _, ok := errors.AsType[*TaskCorruptedError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[*ProcessingError](err); ok {
-		return true
-	}
+	_, corrupted := errors.AsType[*TaskCorruptedError](err)
+	_, processing := errors.AsType[*ProcessingError](err)
 	guest, ok := errors.AsType[*GuestError](err)
-	return ok && guest.Trap != nil
+	return errors.Is(err, ErrTaskMigrated) || corrupted || processing || ok && guest.Trap != nil
 }

@@ -203,9 +203,9 @@ func (n *node) failure(err error, frame []topology.Record) error {
 	return n.ended(err, frame)
 }
 
-// ended says where err ended the task, once: it passes through the parents as it is.
+// ended says where err ended the task, once: it passes through the parents as it is. Errors of guests say it themselves.
 func (n *node) ended(err error, frame []topology.Record) error {
-	if _, ok := errors.AsType[*ProcessingError](err); ok {
+	if isLocated(err) {
 		return err
 	}
 	e := &ProcessingError{Task: n.task.config.ID, Node: n.spec.Name, First: -1, Last: -1}
