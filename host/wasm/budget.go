@@ -81,6 +81,9 @@ func (b *budget) grant(fuel int64) int64 {
 	more := min(left, b.slice+uint64(max(0, -fuel)))
 	b.granted += more
 	if fuel += int64(more); fuel < 0 || left == 0 {
+		if b.fuel != nil {
+			b.fuel.Set(uint64(fuel)) // so that used tells all of it
+		}
 		panic(stopFuel)
 	}
 	return fuel

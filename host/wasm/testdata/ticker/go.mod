@@ -1,0 +1,3 @@
+module github.com/wasmstream/wasmstream/host/wasm/testdata/ticker
+
+go 1.24
