@@ -185,34 +185,68 @@ func (p *filterProcessor) Process(frame []topology.Record) error {
 type mapProcessor struct {
 	userNode
 	keepKey, keepValue, once bool
+	// fanOut is how many answers a record had on average in the slice before; 0 before the first.
+	fanOut int
 }
 
-// Process forwards the records with what was answered for them. Timestamp, headers and origin stay the record's.
+const (
+	// sliceAnswers is how many answers flatMap and flatMapValues aim at in one call: enough that the call disappears,
+	// so few that the buffers of all nodes of all tasks stay small and in the processor's cache.
+	sliceAnswers = 1024
+	// firstFanOut is the guess before anything is known.
+	firstFanOut = 16
+)
+
+// Process asks about the frame, slice by slice where a record may have many answers.
 func (p *mapProcessor) Process(frame []topology.Record) error {
+	for len(frame) > 0 {
+		n := p.sliceOf(len(frame))
+		if err := p.processSlice(frame[:n]); err != nil {
+			return err
+		}
+		frame = frame[n:]
+	}
+	return nil
+}
+
+// sliceOf is how many of n records to take at once.
+func (p *mapProcessor) sliceOf(n int) int {
+	if p.once {
+		return n
+	}
+	if p.fanOut == 0 {
+		p.fanOut = firstFanOut
+	}
+	return min(n, max(1, sliceAnswers/p.fanOut))
+}
+
+// processSlice forwards the records with what was answered for them. Timestamp, headers and origin stay the record's.
+// The answers are this node's buffer, so they become the records.
+func (p *mapProcessor) processSlice(frame []topology.Record) error {
 	said, err := p.ask(frame)
 	if err != nil {
 		return err
 	}
-	answers := said.answers
 	if err := p.checkCount(frame, said); err != nil {
 		return err
 	}
-	p.out = p.out[:0]
-	for i := range answers {
-		a, r := &answers[i], &frame[answers[i].Index]
+	out := said.answers
+	p.fanOut = max(1, len(out)/len(frame))
+	for i := range out {
+		a, r := &out[i], &frame[out[i].Index]
 		if err := p.checkKept(a, r); err != nil {
 			return err
 		}
-		p.out = append(p.out, *r)
-		o := &p.out[len(p.out)-1]
+		key, value := a.Key, a.Value
+		*a = *r
 		if !p.keepKey {
-			o.Key = a.Key
+			a.Key = key
 		}
 		if !p.keepValue {
-			o.Value = a.Value
+			a.Value = value
 		}
 	}
-	return forward(p.ctx, p.out)
+	return forward(p.ctx, out)
 }
 
 // checkCount holds the functions of one record to one record to one answer each.
