@@ -1,0 +1,565 @@
+//! An in-memory host for tests of components by plain `cargo test`. It runs components through the same frames as the
+//! real host. There is one in each thread: the one made last.
+
+use crate::component::Module;
+use crate::error::{Class, Errno};
+use crate::guest::Guest;
+use crate::layout::*;
+use crate::record::{HeaderBuilder, Headers, Record, Records};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::string::{String, ToString};
+use std::vec;
+use std::vec::Vec;
+
+type Store = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// What an open iterator has still to give, the next one last.
+type Left = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// What the host of this thread knows.
+#[derive(Default)]
+struct State {
+    stores: Vec<(String, Store)>,
+    granted: Vec<String>,
+    opening: i32, // the handle that the component in init will have
+    iterators: Vec<Option<Left>>,
+    timers: Vec<Option<HostTimer>>,
+    metrics: Vec<(String, i64)>,
+    logs: Vec<(i32, String)>,
+    commits: usize,
+    emitted: Vec<Vec<u64>>,
+    discard: bool,
+    failure: String,
+    times: [i64; 2], // wall clock, stream time
+    seed: u64,
+}
+
+#[derive(Clone, Copy)]
+struct HostTimer {
+    handle: i32,
+    typ: i32,
+    interval: i64,
+    next: i64,
+}
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::default();
+}
+
+fn with<T>(f: impl FnOnce(&mut State) -> T) -> T {
+    STATE.with_borrow_mut(f)
+}
+
+/// A record that goes into a component, or comes out of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TestRecord {
+    /// `None` is null.
+    pub key: Option<Vec<u8>>,
+    /// `None` is null.
+    pub value: Option<Vec<u8>>,
+    /// In order; a value of `None` is null.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// In milliseconds.
+    pub timestamp: i64,
+    /// Of the source record; 0 in outputs.
+    pub offset: i64,
+    /// Of the source record; 0 in outputs.
+    pub partition: i32,
+}
+
+impl TestRecord {
+    /// A record with this value and nothing else.
+    pub fn value(value: impl AsRef<[u8]>) -> Self {
+        Self { value: Some(value.as_ref().to_vec()), ..Self::default() }
+    }
+}
+
+/// An answer of a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestOutput {
+    /// The answer, with the parts that were kept by reference filled in; empty for a record that failed.
+    pub record: TestRecord,
+    /// The number of the input record that it came from.
+    pub index: Option<usize>,
+    /// The child that it goes to, counted from 1; 0 is every child.
+    pub child: usize,
+    /// Class and message of a record that failed.
+    pub error: Option<(Class, String)>,
+}
+
+/// How a component is opened.
+#[derive(Clone, Debug)]
+pub struct TestConfig {
+    /// The names of the children.
+    pub children: Vec<String>,
+    /// What [`crate::Context::config`] gives.
+    pub config: Vec<(String, String)>,
+}
+
+impl Default for TestConfig {
+    fn default() -> Self {
+        Self { children: vec!["child".to_string()], config: Vec::new() }
+    }
+}
+
+/// A host with a module.
+pub struct TestHost {
+    guest: Guest,
+    /// What [`crate::Context::topic`] gives.
+    pub topic: Option<String>,
+}
+
+/// A component that is open in a [`TestHost`].
+#[derive(Clone, Copy, Debug)]
+pub struct TestNode {
+    handle: i32,
+    wants: u8,
+}
+
+impl TestHost {
+    /// A host that takes the place of the one before in this thread.
+    pub fn new(module: Module) -> Self {
+        with(|s| *s = State { times: [0, -1], seed: 1, ..State::default() });
+        Self { guest: Guest::new(module), topic: None }
+    }
+
+    /// What the module says of itself, as JSON.
+    pub fn manifest(&self) -> String {
+        self.guest.module.manifest()
+    }
+
+    /// Opens a component with one child and no configuration.
+    pub fn open(&mut self, name: &str) -> Result<TestNode, String> {
+        self.open_with(name, &TestConfig::default())
+    }
+
+    /// Opens a component.
+    pub fn open_with(&mut self, name: &str, config: &TestConfig) -> Result<TestNode, String> {
+        let (wants, stores) = self.guest.module.find(name).map_or((0, Vec::new()), |c| (c.wants, c.stores.clone()));
+        let opening = self.guest.next_handle();
+        with(|s| (s.granted, s.opening) = (stores, opening));
+        let mut frame = Vec::new();
+        let fixed = [
+            ("component", name),
+            ("application.id", "test"),
+            ("task.id", "0_0"),
+            ("node", name),
+            ("mode", "normal"),
+            ("epoch", "0"),
+            ("features", "1"),
+        ];
+        let children = config.children.iter().map(|c| ("child".to_string(), c.clone()));
+        let settings = config.config.iter().map(|(k, v)| (std::format!("config.{k}"), v.clone()));
+        let all: Vec<(String, String)> =
+            fixed.iter().map(|(k, v)| (k.to_string(), v.to_string())).chain(children).chain(settings).collect();
+        frame.extend_from_slice(&OPEN_MAGIC.to_le_bytes());
+        frame.extend_from_slice(&(all.len() as u32).to_le_bytes());
+        for (k, v) in &all {
+            append_pair(&mut frame, k.as_bytes(), Some(v.as_bytes()));
+        }
+        let handle = self.guest.open(&frame);
+        if handle < 0 { Err(refusal(handle)) } else { Ok(TestNode { handle, wants }) }
+    }
+
+    /// Runs one frame of records and returns the answers in order. Stream time rises to the largest timestamp.
+    pub fn process(&mut self, node: TestNode, records: &[TestRecord]) -> Result<Vec<TestOutput>, String> {
+        let frame = self.encode(node, records);
+        with(|s| {
+            s.emitted.clear();
+            s.times[1] = records.iter().map(|r| r.timestamp).chain([s.times[1]]).max().unwrap_or(-1);
+        });
+        let answer = self.guest.process(node.handle, as_bytes(&frame)).map_err(refusal)?;
+        Ok(outputs(answer, records))
+    }
+
+    /// Encodes records once and returns a function that runs them and throws the answers away: for benchmarks and for
+    /// counting allocations.
+    pub fn prepare<'a>(&'a mut self, node: TestNode, records: &[TestRecord]) -> impl FnMut() + use<'a> {
+        let frame = self.encode(node, records);
+        let guest = &mut self.guest;
+        with(|s| s.discard = true);
+        move || {
+            if let Err(code) = guest.process(node.handle, as_bytes(&frame)) {
+                panic!("{}", refusal(code));
+            }
+        }
+    }
+
+    /// Moves the wall clock (stream time if `stream`) forward and runs the node's schedules that are due, each once.
+    pub fn advance_time(&mut self, node: TestNode, stream: bool, now: i64) -> Result<Vec<TestOutput>, String> {
+        let typ = i32::from(!stream);
+        let due: Vec<i32> = with(|s| {
+            s.emitted.clear();
+            let time = &mut s.times[usize::from(stream)];
+            *time = now.max(*time);
+            let timers = s.timers.iter_mut().enumerate().filter_map(|(i, t)| Some((i, t.as_mut()?)));
+            let due = timers.filter(|(_, t)| t.handle == node.handle && t.typ == typ && now >= t.next);
+            due.map(|(i, t)| {
+                t.next += (now - t.next + t.interval) / t.interval * t.interval;
+                i as i32
+            })
+            .collect()
+        });
+        let mut all = Vec::new();
+        for timer in due {
+            let answer = self.guest.punctuate(node.handle, timer, now).map_err(refusal)?;
+            all.extend(outputs(answer, &[]));
+            with(|s| s.emitted.clear());
+        }
+        Ok(all)
+    }
+
+    /// Tells the component that an epoch ends, as before a commit.
+    pub fn flush(&mut self, node: TestNode, epoch: i64) -> Result<Vec<TestOutput>, String> {
+        with(|s| s.emitted.clear());
+        let answer = self.guest.flush(node.handle, epoch).map_err(refusal)?;
+        Ok(outputs(answer, &[]))
+    }
+
+    /// Closes a component.
+    pub fn close(&mut self, node: TestNode) -> Result<(), String> {
+        let code = self.guest.close(node.handle);
+        if code < 0 { Err(refusal(code)) } else { Ok(()) }
+    }
+
+    /// What a store holds for `key`.
+    pub fn store_get(&self, store: &str, key: &[u8]) -> Option<Vec<u8>> {
+        with(|s| s.stores.iter().find(|(n, _)| n == store)?.1.get(key).cloned())
+    }
+
+    /// Puts a value into a store.
+    pub fn store_put(&mut self, store: &str, key: &[u8], value: &[u8]) {
+        with(|s| {
+            let id = s.store(store);
+            s.stores[id].1.insert(key.to_vec(), value.to_vec());
+        });
+    }
+
+    /// The lines that components logged, with their levels.
+    pub fn logs(&self) -> Vec<(i32, String)> {
+        with(|s| s.logs.clone())
+    }
+
+    /// The number of requests for a commit.
+    pub fn commits(&self) -> usize {
+        with(|s| s.commits)
+    }
+
+    /// The sum of what was added to a metric.
+    pub fn metric(&self, name: &str) -> i64 {
+        with(|s| s.metrics.iter().find(|(n, _)| n == name).map_or(0, |(_, sum)| *sum))
+    }
+
+    /// Makes a frame of the parts that the component wants.
+    fn encode(&self, node: TestNode, records: &[TestRecord]) -> Vec<u64> {
+        let mut body: Vec<u8> = Vec::new();
+        for (i, r) in records.iter().enumerate() {
+            push_record(&mut body, node.wants, i, r);
+        }
+        let aux = body.len();
+        if let Some(topic) = &self.topic {
+            append_pair(&mut body, b"topic", Some(topic.as_bytes()));
+        }
+        let len = FRAME_HEADER + body.len();
+        let mut words = [0u32; FRAME_HEADER / 4];
+        words[0] = FRAME_MAGIC;
+        words[1] = (FRAME_HEADER | RECORD_HEADER << 16) as u32;
+        words[FRAME_LEN_AT / 4] = len as u32;
+        words[FRAME_COUNT_AT / 4] = records.len() as u32;
+        if aux < body.len() {
+            words[FRAME_FLAGS_AT / 4] = FRAME_HAS_AUX;
+            words[FRAME_AUX_OFF_AT / 4] = (FRAME_HEADER + aux) as u32;
+            words[FRAME_AUX_LEN_AT / 4] = (body.len() - aux) as u32;
+        }
+        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).chain(body).collect();
+        words_of(&bytes)
+    }
+}
+
+/// Bytes, a multiple of 8, at a multiple of 8.
+pub(crate) fn words_of(bytes: &[u8]) -> Vec<u64> {
+    bytes.chunks_exact(8).map(|c| u64::from_ne_bytes(c.try_into().unwrap_or_default())).collect()
+}
+
+pub(crate) fn as_bytes(words: &[u64]) -> &[u8] {
+    // SAFETY: any byte of a word is a byte.
+    unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), words.len() * 8) }
+}
+
+fn push_record(body: &mut Vec<u8>, wants: u8, index: usize, r: &TestRecord) {
+    let key = r.key.as_deref().filter(|_| wants & 1 != 0);
+    let value = r.value.as_deref().filter(|_| wants & 2 != 0);
+    let mut headers = HeaderBuilder::default();
+    if wants & 4 != 0 {
+        r.headers.iter().for_each(|(k, v)| headers.push(k, v.as_deref()));
+    }
+    let Headers { block, count } = headers.headers();
+    let pad = |b: Option<&[u8]>| pad8(b.map_or(0, <[u8]>::len));
+    let size = RECORD_HEADER + pad(key) + pad(value) + block.len();
+    for word in [size as u32, len_of(key), len_of(value), block.len() as u32] {
+        body.extend_from_slice(&word.to_le_bytes());
+    }
+    body.extend_from_slice(&r.timestamp.to_le_bytes());
+    body.extend_from_slice(&r.offset.to_le_bytes());
+    for word in [index as u32, count.into(), 0, r.partition as u32] {
+        body.extend_from_slice(&word.to_le_bytes());
+    }
+    for part in [key, value].into_iter().flatten() {
+        body.extend_from_slice(part);
+        body.resize(pad8(body.len()), 0);
+    }
+    body.extend_from_slice(block);
+}
+
+fn refusal(code: i32) -> String {
+    let failure = with(|s| core::mem::take(&mut s.failure));
+    if failure.is_empty() { Errno(code).to_string() } else { failure }
+}
+
+/// Decodes all frames of a call in order.
+fn outputs(answer: &[u8], inputs: &[TestRecord]) -> Vec<TestOutput> {
+    let emitted = with(|s| core::mem::take(&mut s.emitted));
+    let frames = emitted.iter().map(|f| as_bytes(f)).chain([answer]);
+    frames
+        .filter_map(Records::new)
+        .flat_map(|mut records| core::iter::from_fn(move || records.raw_output()))
+        .map(|o| output(o, inputs))
+        .collect()
+}
+
+impl<'a> Records<'a> {
+    /// The next record of an output frame, with its index as it stands there.
+    fn raw_output(&mut self) -> Option<(Record<'a>, u8, u8, u32)> {
+        let index = self.peek_index();
+        let (rec, kind, flags, dest) = self.raw()?;
+        Some((Record { index, ..rec }, kind, flags, dest))
+    }
+}
+
+fn output((rec, kind, flags, dest): (Record<'_>, u8, u8, u32), inputs: &[TestRecord]) -> TestOutput {
+    let index = (rec.index != NO_INDEX).then_some(rec.index as usize);
+    if kind == KIND_ERROR {
+        let class = [Class::Skip, Class::DeadLetter, Class::Fail, Class::Retry][dest as usize];
+        let message = String::from_utf8_lossy(rec.value.unwrap_or_default()).to_string();
+        return TestOutput { record: TestRecord::default(), index, child: 0, error: Some((class, message)) };
+    }
+    let mut record = TestRecord {
+        key: rec.key.map(<[u8]>::to_vec),
+        value: rec.value.map(<[u8]>::to_vec),
+        headers: rec
+            .headers
+            .iter()
+            .map(|(k, v)| (String::from_utf8_lossy(k).to_string(), v.map(<[u8]>::to_vec)))
+            .collect(),
+        timestamp: rec.timestamp,
+        ..TestRecord::default()
+    };
+    if let Some(input) = index.map(|i| &inputs[i]) {
+        if flags & KEEP_KEY != 0 {
+            record.key.clone_from(&input.key);
+        }
+        if flags & KEEP_VALUE != 0 {
+            record.value.clone_from(&input.value);
+        }
+        if flags & KEEP_HEADERS != 0 {
+            record.headers.clone_from(&input.headers);
+        }
+        if flags & KEEP_TIMESTAMP != 0 {
+            record.timestamp = input.timestamp;
+        }
+    }
+    TestOutput { record, index, child: dest as usize, error: None }
+}
+
+impl State {
+    fn store(&mut self, name: &str) -> usize {
+        if let Some(i) = self.stores.iter().position(|(n, _)| n == name) {
+            return i;
+        }
+        self.stores.push((name.to_string(), Store::new()));
+        self.stores.len() - 1
+    }
+}
+
+/// The functions of the host.
+pub(crate) mod host {
+    use super::*;
+
+    /// The rule of all answers: the length, and the bytes if they fit.
+    fn fit(answer: &[u8], buf: &mut [u8]) -> i32 {
+        if let Some(place) = buf.get_mut(..answer.len()) {
+            place.copy_from_slice(answer);
+        }
+        answer.len() as i32
+    }
+
+    pub fn emit(frame: &[u8]) -> i32 {
+        with(|s| {
+            if !s.discard {
+                s.emitted.push(words_of(frame));
+            }
+        });
+        0
+    }
+    pub fn set_error(_index: i32, _class: u32, message: &str) -> i32 {
+        with(|s| s.failure = message.to_string());
+        0
+    }
+    pub fn log_enabled(_level: i32) -> i32 {
+        1
+    }
+    pub fn log(level: i32, message: &str) -> i32 {
+        with(|s| s.logs.push((level, message.to_string())));
+        0
+    }
+    pub fn metric(_kind: i32, name: &str) -> i32 {
+        with(|s| {
+            let i = s.metrics.iter().position(|(n, _)| n == name).unwrap_or_else(|| {
+                s.metrics.push((name.to_string(), 0));
+                s.metrics.len() - 1
+            });
+            i as i32
+        })
+    }
+    pub fn metric_add(handle: i32, delta: i64) -> i32 {
+        with(|s| match s.metrics.get_mut(handle as usize) {
+            Some((_, sum)) => {
+                *sum += delta;
+                0
+            }
+            None => Errno::INVALID_ARG.0,
+        })
+    }
+    pub fn time(which: i32, _index: i32) -> i64 {
+        with(|s| s.times[which as usize])
+    }
+    pub fn random(_index: i32, buf: &mut [u8]) -> i32 {
+        with(|s| {
+            for b in buf {
+                // splitmix64 from a fixed seed: the same in every run
+                s.seed = s.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+                let z = (s.seed ^ s.seed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+                *b = (z >> 56) as u8;
+            }
+        });
+        0
+    }
+    pub fn schedule(interval: i64, typ: i32, start: i64) -> i32 {
+        if interval <= 0 {
+            return Errno::INVALID_ARG.0;
+        }
+        with(|s| {
+            // Kafka's grid: stream time from 0 on, wall-clock time one interval from now.
+            let next = if start >= 0 {
+                start
+            } else if typ == 1 {
+                s.times[0] + interval
+            } else {
+                0
+            };
+            s.timers.push(Some(HostTimer { handle: s.opening, typ, interval, next }));
+            s.timers.len() as i32 - 1
+        })
+    }
+    pub fn cancel(timer: i32) -> i32 {
+        with(|s| match s.timers.get_mut(timer as usize).and_then(Option::take) {
+            Some(_) => 0,
+            None => Errno::NOT_FOUND.0,
+        })
+    }
+    pub fn request_commit() -> i32 {
+        with(|s| s.commits += 1);
+        0
+    }
+    pub fn state_open(name: &str) -> i32 {
+        with(|s| if s.granted.iter().any(|g| g == name) { s.store(name) as i32 } else { Errno::DENIED.0 })
+    }
+    pub fn state_get(store: i32, key: &[u8], buf: &mut [u8]) -> i32 {
+        with(|s| s.stores[store as usize].1.get(key).map_or(Errno::NOT_FOUND.0, |v| fit(v, buf)))
+    }
+    pub fn state_put(store: i32, key: &[u8], value: Option<&[u8]>) -> i32 {
+        with(|s| {
+            let entries = &mut s.stores[store as usize].1;
+            match (entries.get_mut(key), value) {
+                // Room is used again, so that counting in place allocates nothing.
+                (Some(old), Some(v)) => {
+                    old.clear();
+                    old.extend_from_slice(v);
+                }
+                (None, Some(v)) => drop(entries.insert(key.to_vec(), v.to_vec())),
+                (_, None) => drop(entries.remove(key)),
+            }
+        });
+        0
+    }
+    pub fn state_put_if_absent(store: i32, key: &[u8], value: &[u8], buf: &mut [u8]) -> i32 {
+        let n = state_get(store, key, buf);
+        if n == Errno::NOT_FOUND.0 {
+            state_put(store, key, Some(value));
+        }
+        n
+    }
+    pub fn state_delete(store: i32, key: &[u8], buf: &mut [u8]) -> i32 {
+        let n = state_get(store, key, buf);
+        if n >= 0 && n as usize <= buf.len() {
+            state_put(store, key, None);
+        }
+        n
+    }
+    pub fn state_get_many(store: i32, mut block: &[u8], buf: &mut [u8]) -> i32 {
+        let mut answer = Vec::new();
+        while let Some((key, _)) = next_pair(&mut block) {
+            with(|s| append_pair(&mut answer, b"", s.stores[store as usize].1.get(key).map(Vec::as_slice)));
+        }
+        fit(&answer, buf)
+    }
+    pub fn state_write_many(store: i32, mut block: &[u8]) -> i32 {
+        while let Some((key, value)) = next_pair(&mut block) {
+            state_put(store, key, value);
+        }
+        0
+    }
+    pub fn iter_open(store: i32, from: Option<&[u8]>, to: Option<&[u8]>, flags: i32, limit: i32) -> i32 {
+        with(|s| {
+            let all = s.stores[store as usize].1.iter();
+            let inside =
+                all.filter(|(k, _)| from.is_none_or(|f| k.as_slice() >= f) && to.is_none_or(|t| k.as_slice() < t));
+            // The next entry is the last of the list.
+            let mut list: Vec<_> = inside.map(|(k, v)| (k.clone(), v.clone())).collect();
+            if flags & 1 == 0 {
+                list.reverse();
+            }
+            if limit > 0 && list.len() > limit as usize {
+                list.drain(..list.len() - limit as usize);
+            }
+            s.iterators.push(Some(list));
+            s.iterators.len() as i32 - 1
+        })
+    }
+    pub fn iter_next_many(it: i32, buf: &mut [u8]) -> i32 {
+        with(|s| {
+            let Some(Some(list)) = s.iterators.get_mut(it as usize) else { return Errno::INVALID_ARG.0 };
+            let mut block = Vec::new();
+            while let Some((k, v)) = list.last() {
+                let before = block.len();
+                append_pair(&mut block, k, Some(v));
+                if block.len() > buf.len() {
+                    if before == 0 {
+                        return block.len() as i32;
+                    }
+                    block.truncate(before);
+                    break;
+                }
+                list.pop();
+            }
+            fit(&block, buf)
+        })
+    }
+    pub fn iter_close(it: i32) -> i32 {
+        with(|s| match s.iterators.get_mut(it as usize).and_then(Option::take) {
+            Some(_) => 0,
+            None => Errno::INVALID_ARG.0,
+        })
+    }
+}
