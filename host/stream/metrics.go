@@ -14,11 +14,11 @@ import (
 type threadMetrics struct {
 	durations *metrics.Thread
 
-	processed, punctuated, restarts    atomic.Int64
-	tasksCreated, tasksClosed          atomic.Int64
-	txnCommitted, txnFailed            atomic.Int64
-	restoring, cacheBytes              atomic.Int64
-	cacheHits, cacheMisses, totalPolls atomic.Int64
+	processed, punctuated, restarts atomic.Int64
+	tasksCreated, tasksClosed       atomic.Int64
+	txnCommitted, txnFailed         atomic.Int64
+	restoring, cacheBytes           atomic.Int64
+	cacheHits, cacheMisses          atomic.Int64
 
 	mu struct {
 		sync.Mutex

@@ -50,8 +50,9 @@ type outTopic struct {
 	partitions []*outPartition
 	sticky     int32 // of records without a key
 	stickyLeft int
-	records    int64
+	records    int64 // since the last commit
 	bytes      int64
+	metrics    *topicMetrics
 }
 
 // outPartition is a partition that records were sent to. offset is that of the last acknowledged record, written by
@@ -70,6 +71,7 @@ type outPartition struct {
 type RecordCollector struct {
 	client     *kgo.Client
 	partitions func(topic string) int32 // 0: unknown
+	metrics    *threadMetrics
 	ctx        context.Context
 	promise    func(*kgo.Record, error)
 
@@ -86,9 +88,9 @@ type sendFailure struct{ err error }
 
 // newRecordCollector makes a collector over a producer's client. partitions gives the partition count of a topic.
 // ctx ends waits for space in the producer's buffer.
-func newRecordCollector(ctx context.Context, client *kgo.Client, partitions func(string) int32) *RecordCollector {
+func newRecordCollector(ctx context.Context, client *kgo.Client, partitions func(string) int32, metrics *threadMetrics) *RecordCollector {
 	c := &RecordCollector{
-		client: client, partitions: partitions, ctx: ctx,
+		client: client, partitions: partitions, metrics: metrics, ctx: ctx,
 		topics: make(map[string]*outTopic), free: make(chan *recordSlab, freeSlabs),
 	}
 	c.promise = c.acknowledged
@@ -177,7 +179,7 @@ func (c *RecordCollector) topic(name string) (*outTopic, error) {
 	if n <= 0 {
 		return nil, errs.TopicMissing.New(name, "a record cannot be written: the topic does not exist", "create it: wasmstream topic create "+name+" --partitions 1 --replication-factor 1")
 	}
-	t := &outTopic{name: name, sticky: -1}
+	t := &outTopic{name: name, sticky: -1, metrics: c.metrics.topic(name)}
 	for p := range n {
 		out := &outPartition{topic: name, partition: p}
 		out.offset.Store(-1)
@@ -247,8 +249,15 @@ func (c *RecordCollector) err() error {
 	return nil
 }
 
-// committed starts the next transaction's count.
-func (c *RecordCollector) committed() { c.sent = 0 }
+// committed starts the next transaction's count and brings the metrics up to date.
+func (c *RecordCollector) committed() {
+	c.sent = 0
+	for _, t := range c.topics {
+		t.metrics.records.Add(t.records)
+		t.metrics.bytes.Add(t.bytes)
+		t.records, t.bytes = 0, 0
+	}
+}
 
 // offset is that of the last acknowledged record of a partition in this session of the thread, or -1.
 func (c *RecordCollector) offset(tp topology.TopicPartition) int64 {

@@ -234,7 +234,7 @@ func (s *session) open(ctx context.Context) (err error) {
 	if err := s.producer.init(ctx); err != nil {
 		return err
 	}
-	s.records = newRecordCollector(s.hard, s.producer.client, c.partitions)
+	s.records = newRecordCollector(s.hard, s.producer.client, c.partitions, c.metrics)
 	topics, patterns := c.plan.subscription()
 	if s.consumer, err = newConsumer(consumerConfig{
 		options: c.consumerOptions, group: c.applicationID, instanceID: c.instanceID, topics: topics, patterns: patterns,
@@ -274,6 +274,7 @@ func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 		if err := s.tasks.restore(); err != nil {
 			return false, err
 		}
+		s.cfg.metrics.restoring.Store(s.reader.remaining())
 		s.showRunning()
 	}
 	s.tasks.pausePartitions()
@@ -352,6 +353,12 @@ func (s *session) commit(force bool) error {
 	}
 	s.records.committed()
 	s.tasks.postCommit(offsets)
+	if s.cache != nil {
+		stats := s.cache.Stats()
+		s.cfg.metrics.cacheBytes.Store(s.cache.Bytes())
+		s.cfg.metrics.cacheHits.Store(int64(stats.Hits))
+		s.cfg.metrics.cacheMisses.Store(int64(stats.Misses))
+	}
 	now := s.cfg.clock()
 	s.cfg.metrics.durations.Commit.Observe(now.Sub(began))
 	s.committedOnce(now)
