@@ -28,7 +28,7 @@ import (
 
 // Defaults where Kafka's would cost memory that a process of tens of MiB does not have. They hold unless the key is set.
 const (
-	defaultFetchMaxBytes      = 8 << 20   // fetch.max.bytes, Kafka: 50 MiB
+	defaultFetchMaxBytes      = 256 << 10 // fetch.max.bytes, Kafka: 50 MiB; a fetch of words of 10 bytes is 30 MiB of records
 	defaultProducerBatchBytes = 256 << 10 // per partition; larger ones win nothing
 	defaultBufferMemory       = 16 << 20  // buffer.memory, Kafka: 32 MiB
 	producerBufferedRecords   = 20_000    // records waiting to be sent; Send waits above
