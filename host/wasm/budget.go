@@ -15,7 +15,7 @@ const (
 	minSlice   = 1 << 15
 	maxSlice   = 1 << 20
 	firstSlice = 1 << 18
-	sliceTime  = time.Millisecond
+	sliceTime  = 500 * time.Microsecond
 )
 
 // hostFuelStep is how much fuel of host calls is gathered before it is taken from the guest's slice.
