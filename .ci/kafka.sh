@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A real Apache Kafka from Maven Central on 127.0.0.1 (KRaft: broker and controller in one process).
 #   kafka.sh fetch                 the jars, once (about 55 MB)
-#   kafka.sh start DIR [PORT [N]]  N nodes (1 or 3) on PORT, PORT+1, ...; controllers on PORT+1000, ...
+#   kafka.sh start DIR [PORT [N]]  N nodes (1 or 3) on PORT, PORT+1, ...; controllers on PORT+1000, ...; those that run
+#                                  already stay as they are
 #   kafka.sh stop DIR              stops the nodes of DIR
 #   kafka.sh tool CLASS ARG...     one of Kafka's own commands
 # KAFKA_LIBS: folder of the jars (default .cache/kafka-libs of the checkout). KAFKA_HEAP: heap of a node (256m).
@@ -38,7 +39,7 @@ tool() {
 # properties DIR ID PORT N BASE: server.properties of one node
 properties() {
   local dir=$1 id=$2 port=$3 n=$4 base=$5 voters="" i
-  for (( i = 0; i < n; i++ )); do voters+="${voters:+,}$((i + 1))@127.0.0.1:$((base + 1000 + i))"; done
+  for (( i = 0; i < n; i++ )); do voters+="${voters:+,}$i@127.0.0.1:$((base + 1000 + i))"; done
   cat > "$dir/server.properties" <<P
 process.roles=broker,controller
 node.id=$id
@@ -78,6 +79,10 @@ launch() {
   echo $! > "$dir/pid"
 }
 
+running() {
+  [[ -f $1/pid ]] && kill -0 "$(cat "$1/pid")" 2> /dev/null
+}
+
 await() {
   local dir=$1 i
   for (( i = 0; i < 1200; i++ )); do
@@ -93,11 +98,12 @@ start() {
   local root=$1 base=${2:-9092} n=${3:-1} i
   fetch
   for (( i = 0; i < n; i++ )); do
-    mkdir -p "$root/node$((i + 1))"
-    properties "$root/node$((i + 1))" $((i + 1)) $((base + i)) "$n" "$base"
-    launch "$root/node$((i + 1))"
+    if running "$root/node$i"; then continue; fi
+    mkdir -p "$root/node$i"
+    properties "$root/node$i" "$i" $((base + i)) "$n" "$base"
+    launch "$root/node$i"
   done
-  for (( i = 0; i < n; i++ )); do await "$root/node$((i + 1))"; done
+  for (( i = 0; i < n; i++ )); do await "$root/node$i"; done
   echo "Apache Kafka $version on 127.0.0.1:$base, stop it with: $0 stop $root"
 }
 
@@ -118,5 +124,5 @@ case ${1:-} in
   start) start "${2:?DIR}" "${3:-9092}" "${4:-1}" ;;
   stop) stop "${2:?DIR}" ;;
   tool) shift; tool "$@" ;;
-  *) sed -n '2,8p' "$0"; exit 2 ;;
+  *) sed -n '2,9p' "$0"; exit 2 ;;
 esac

@@ -62,7 +62,8 @@ func (b *Broker) Client(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 	return cl
 }
 
-// CreateTopic makes a topic that keeps its records for ever, and returns its name.
+// CreateTopic makes a topic that keeps its records for ever, with as many replicas as the cluster has by default, and
+// returns its name.
 func (b *Broker) CreateTopic(t testing.TB, name string, partitions int32, configs ...string) string {
 	t.Helper()
 	forever := "-1"

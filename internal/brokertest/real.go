@@ -3,67 +3,146 @@
 package brokertest
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
-// Real returns the address of a real Apache Kafka for tests that make sense nowhere else.
+// Real returns a real Apache Kafka for tests that make sense nowhere else: the one that all tests share.
 func Real(t testing.TB) *Broker {
 	t.Helper()
 	return &Broker{Addr: real(t), unique: token()}
 }
 
-// Own starts a broker that no other test sees and that ends with the test.
+// Own starts a node that no other test sees and that ends with the test.
 func Own(t testing.TB) *Broker {
 	t.Helper()
-	addr, err := start()
+	return OwnCluster(t, 1).Broker
+}
+
+// Cluster is an Apache Kafka of a test's own, whose nodes may be killed. Their ids count from 0.
+type Cluster struct {
+	*Broker
+	node *node
+}
+
+// OwnCluster starts a cluster of 1 or 3 nodes that no other test sees and that ends with the test. With three nodes
+// each partition has three replicas, two of which must have what is acknowledged.
+func OwnCluster(t testing.TB, nodes int) *Cluster {
+	t.Helper()
+	n, err := start(nodes)
 	if err != nil {
 		t.Fatalf("starting Apache Kafka: %v\ninstall what it needs with: make deps", err)
 	}
-	return &Broker{Addr: addr, unique: token()}
+	t.Cleanup(n.stop)
+	return &Cluster{Broker: &Broker{Addr: n.addr(), unique: token()}, node: n}
 }
 
-var startOnce = sync.OnceValues(start)
+// Kill ends a node by SIGKILL.
+func (c *Cluster) Kill(t testing.TB, id int32) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(c.node.dir, fmt.Sprintf("node%d", id), "pid"))
+	if err != nil {
+		t.Fatalf("finding node %d: %v", id, err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err == nil {
+		err = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if err != nil {
+		t.Fatalf("killing node %d: %v", id, err)
+	}
+}
+
+// Restart starts the nodes that were killed, with what they had on disk, and returns when they serve.
+func (c *Cluster) Restart(t testing.TB) {
+	t.Helper()
+	if out, err := exec.Command(Script(), c.node.args()...).CombinedOutput(); err != nil {
+		t.Fatalf("restarting a node: %v: %s", err, out)
+	}
+}
+
+// shared is the cluster of all tests of this binary. The variable keeps its guard's standard input from being
+// collected, and so closed, while tests run.
+var shared = sync.OnceValues(func() (*node, error) { return start(1) })
 
 func real(t testing.TB) string {
 	t.Helper()
 	if addr := os.Getenv("WASMSTREAM_TEST_BROKERS"); addr != "" {
 		return addr
 	}
-	addr, err := startOnce()
+	n, err := shared()
 	if err != nil {
 		t.Fatalf("starting Apache Kafka: %v\ninstall what it needs with: make deps", err)
 	}
-	return addr
+	return n.addr()
 }
 
-// start runs a node until the test binary ends: a shell that waits for the end of its standard input stops it then,
-// also when the binary is killed.
-func start() (string, error) {
-	port, err := freePort()
+// node is what .ci/kafka.sh runs in one folder: one node or several.
+type node struct {
+	dir         string
+	port, nodes int
+	guard       *exec.Cmd
+	alive       io.Closer // the guard stops the nodes when this is closed
+}
+
+func (n *node) addr() string { return fmt.Sprintf("127.0.0.1:%d", n.port) }
+
+func (n *node) args() []string {
+	return []string{"start", n.dir, strconv.Itoa(n.port), strconv.Itoa(n.nodes)}
+}
+
+// guardScript starts nodes, says so, and stops them at the end of its standard input, which comes when the test says
+// so and also when the test binary is killed.
+const guardScript = `script=$1 dir=$2; "$script" start "$dir" "$3" "$4" && { exec >&-; cat > /dev/null; }; "$script" stop "$dir"; rm -rf "$dir"`
+
+func start(nodes int) (*node, error) {
+	port, err := freePorts(nodes)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "wasmstream-kafka-")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	script := Script()
-	if out, err := exec.Command(script, "start", dir, fmt.Sprint(port)).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
+	n := &node{dir: dir, port: port, nodes: nodes}
+	n.guard = exec.Command("bash", "-c", guardScript, "guard", Script(), dir, strconv.Itoa(port), strconv.Itoa(nodes))
+	n.guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C in a terminal must not reach the guard
+	if n.alive, err = n.guard.StdinPipe(); err != nil {
+		return nil, err
 	}
-	guard := exec.Command("sh", "-c", `cat > /dev/null; "$0" stop "$1"; rm -rf "$1"`, script, dir)
-	if _, err := guard.StdinPipe(); err != nil {
-		return "", err
+	said, err := n.guard.StdoutPipe()
+	if err != nil {
+		return nil, err
 	}
-	return fmt.Sprintf("127.0.0.1:%d", port), guard.Start()
+	var complaint bytes.Buffer
+	n.guard.Stderr = &complaint
+	if err := n.guard.Start(); err != nil {
+		return nil, err
+	}
+	text, _ := io.ReadAll(said)
+	if !bytes.Contains(text, []byte("Apache Kafka")) {
+		n.stop()
+		return nil, fmt.Errorf("%s", strings.TrimSpace(complaint.String()))
+	}
+	return n, nil
+}
+
+// stop returns when the nodes are gone and their folder is.
+func (n *node) stop() {
+	n.alive.Close()
+	_ = n.guard.Wait()
 }
 
 // Script is the path of .ci/kafka.sh.
@@ -72,21 +151,26 @@ func Script() string {
 	return filepath.Join(filepath.Dir(file), "..", "..", ".ci", "kafka.sh")
 }
 
-// freePort finds a port whose neighbour 1000 higher, the controller's, is free as well.
-func freePort() (int, error) {
+// freePorts finds the first of n ports whose neighbours 1000 higher, the controllers', are free as well. They are below
+// those that the system gives to outgoing connections.
+func freePorts(n int) (int, error) {
 	for range 50 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return 0, err
+		port := 20_000 + rand.IntN(10_000)
+		free := true
+		for i := range n {
+			free = free && isFree(port+i) && isFree(port+1000+i)
 		}
-		port := l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		c, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1000))
-		if err != nil {
-			continue
+		if free {
+			return port, nil
 		}
-		c.Close()
-		return port, nil
 	}
-	return 0, fmt.Errorf("no pair of free ports found")
+	return 0, fmt.Errorf("no free ports found between 20000 and 31000")
+}
+
+func isFree(port int) bool {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err == nil {
+		l.Close()
+	}
+	return err == nil
 }
