@@ -64,8 +64,17 @@ func TestDemoPrintsEachUpdateOfLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []update{
-		{"all", 1}, {"streams", 1}, {"lead", 1}, {"to", 1}, {"kafka", 1}, {"hello", 1}, {"kafka", 2}, {"streams", 2},
-		{"join", 1}, {"kafka", 3}, {"summit", 1},
+		{"all", 1},
+		{"streams", 1},
+		{"lead", 1},
+		{"to", 1},
+		{"kafka", 1},
+		{"hello", 1},
+		{"kafka", 2},
+		{"streams", 2},
+		{"join", 1},
+		{"kafka", 3},
+		{"summit", 1},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("updates differ (-want +got):\n%s", d)

@@ -50,6 +50,8 @@ var (
 )
 
 func topologyCodes() []Code {
-	return []Code{TopologyInvalid, TopologyUnknownNode, TopologyCycle, TopologyNotConnected, TopologyNoSource,
-		TopologyDuplicateName, TopologyStoreClash, TopologyTopicTaken, TopologyExpression}
+	return []Code{
+		TopologyInvalid, TopologyUnknownNode, TopologyCycle, TopologyNotConnected, TopologyNoSource,
+		TopologyDuplicateName, TopologyStoreClash, TopologyTopicTaken, TopologyExpression,
+	}
 }
