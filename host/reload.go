@@ -33,16 +33,20 @@ func (h *Host) Reload(ctx context.Context, name string, data []byte) (Reloaded, 
 	h.reloading.Lock()
 	defer h.reloading.Unlock()
 	r, err := h.reload(ctx, name, data)
+	h.tellReload(r, err)
+	return r, err
+}
+
+// tellReload tells the listener, or without one the log.
+func (h *Host) tellReload(r Reloaded, err error) {
 	switch {
+	case h.cfg.ReloadListener != nil:
+		h.cfg.ReloadListener(r, err)
 	case err != nil:
-		h.log.Warn("module not replaced; the running one goes on", "module", name, "err", err)
+		h.log.Warn("module not replaced; the running one goes on", "module", r.Module, "err", err)
 	case !r.Unchanged():
 		h.log.Info("module replaced", "module", r.Module, "old", r.Old, "new", r.New, "seconds", r.Seconds)
 	}
-	if h.cfg.ReloadListener != nil {
-		h.cfg.ReloadListener(r, err)
-	}
-	return r, err
 }
 
 func (h *Host) reload(ctx context.Context, name string, data []byte) (Reloaded, error) {
@@ -171,9 +175,7 @@ func (h *Host) ReloadFiles(ctx context.Context) error {
 func (h *Host) reloadFile(ctx context.Context, name string) error {
 	data, err := h.cfg.read(name)
 	if err != nil {
-		if h.cfg.ReloadListener != nil {
-			h.cfg.ReloadListener(Reloaded{Module: name}, err)
-		}
+		h.tellReload(Reloaded{Module: name}, err)
 		return err
 	}
 	_, err = h.Reload(ctx, name, data)

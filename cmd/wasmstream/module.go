@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/wasmstream/wasmstream/abi"
 	"github.com/wasmstream/wasmstream/host/wasm"
 	"github.com/wasmstream/wasmstream/host/wasm/tck"
 	"github.com/wasmstream/wasmstream/internal/errs"
@@ -86,7 +87,7 @@ func printInfo(c *cli.Context, path string, info *wasm.Info) error {
 	w, m := c.App.Writer, info.Manifest
 	fmt.Fprintf(w, "%s\n  digest   %s\n  size     %d bytes\n", path, info.Digest, info.SizeBytes)
 	if m.Name != "" {
-		fmt.Fprintf(w, "  guest    %s %s, %s, SDK %s, ABI %d\n", m.Name, m.Version, m.Language, m.SDK, m.ABI)
+		fmt.Fprintf(w, "  guest    %s\n", guestLine(m))
 	}
 	memory := fmt.Sprintf("%d KiB at start", info.MemoryMinBytes>>10)
 	if info.MemoryMaxBytes > 0 {
@@ -109,6 +110,18 @@ func printInfo(c *cli.Context, path string, info *wasm.Info) error {
 	printFunctions(c, "imports", info.Imports)
 	printFunctions(c, "exports", info.Exports)
 	return nil
+}
+
+// guestLine is what the manifest says of the module as a whole.
+func guestLine(m abi.Manifest) string {
+	parts := []string{strings.TrimSpace(m.Name + " " + m.Version)}
+	if m.Language != "" {
+		parts = append(parts, m.Language)
+	}
+	if m.SDK != "" {
+		parts = append(parts, "SDK "+m.SDK)
+	}
+	return strings.Join(append(parts, fmt.Sprintf("ABI %d", m.ABI)), ", ")
 }
 
 func printFunctions(c *cli.Context, title string, functions []wasm.FuncInfo) {

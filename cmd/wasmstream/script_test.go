@@ -28,9 +28,9 @@ func TestMain(m *testing.M) {
 //
 //	start NAME REGEXP COMMAND...   starts a command and waits until it has printed REGEXP; the match is $NAME
 //	interrupt NAME [SIGNAL...]     sends INT (or the signals) and wants status 0, with ! another
-//	output NAME REGEXP             waits until the started command has printed REGEXP
+//	output NAME REGEXP [VAR]       waits until the started command has printed REGEXP; VAR is its first group
 //	freeport VAR                   sets VAR to a port that nobody listens on
-//	module NAME                    writes NAME.wasm, a committed module of the examples
+//	module NAME [AS]               writes AS.wasm (or NAME.wasm), a module of moduleFolders
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -176,10 +176,13 @@ func interruptCommand(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func outputCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: output NAME REGEXP")
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: output NAME REGEXP [VAR]")
 	}
-	terminalsOf(ts)[args[0]].wait(ts, args[1])
+	found := terminalsOf(ts)[args[0]].wait(ts, args[1])
+	if len(args) == 3 {
+		ts.Setenv(args[2], regexp.MustCompile(args[1]).FindStringSubmatch(found)[1])
+	}
 }
 
 func freeportCommand(ts *testscript.TestScript, _ bool, args []string) {
@@ -191,12 +194,19 @@ func freeportCommand(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], port)
 }
 
+// moduleFolders hold modules for scripts: the examples, those that fail on demand, those that break a rule of the ABI.
+var moduleFolders = []string{"../../examples/NAME", "testdata/guests", "../../host/wasm/tck/testdata/bad"}
+
 func copyModule(ts *testscript.TestScript, _ bool, args []string) {
-	source, err := filepath.Abs(filepath.Join("..", "..", "examples", args[0], args[0]+".wasm"))
-	ts.Check(err)
-	data, err := os.ReadFile(source)
-	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".wasm"), data, 0o600))
+	to := args[len(args)-1]
+	for _, folder := range moduleFolders {
+		data, err := os.ReadFile(filepath.Join(strings.ReplaceAll(folder, "NAME", args[0]), args[0]+".wasm"))
+		if err == nil {
+			ts.Check(os.WriteFile(ts.MkAbs(to+".wasm"), data, 0o600))
+			return
+		}
+	}
+	ts.Fatalf("there is no module %s", args[0])
 }
 
 func TestIntersperse(t *testing.T) {

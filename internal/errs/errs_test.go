@@ -36,6 +36,7 @@ func TestRender(t *testing.T) {
 	err := errors.Join(
 		errs.YAMLSyntax.New("a.yaml:1:2", "no mapping", "fix it").WithDetail("1 | a: [\n        ^").WithCause(cause),
 		fmt.Errorf("starting: %w", errs.TopicMissing.New("t", "gone", "make it")),
+		errs.ReloadFailed.New("m", "not loaded", "try").WithCause(fmt.Errorf("reading: %w", errs.ModuleNotWasm.New("m", "text", "build").WithDetail("xx"))),
 		fmt.Errorf("plain"),
 		fmt.Errorf("waiting: %w", context.DeadlineExceeded),
 	)
@@ -49,6 +50,10 @@ func TestRender(t *testing.T) {
   -> fix it
 ✗ E-TOPIC-MISSING t: starting: gone
   -> make it
+✗ E-RELOAD-FAILED m: not loaded
+  reading: E-MODULE-NOT-WASM m: text
+  xx
+  -> try
 ✗ E-RUNTIME-ERROR plain
   -> If the message does not help, please report it with the command that led there
 ✗ E-RUNTIME-TIMEOUT waiting: context deadline exceeded

@@ -35,13 +35,29 @@ func renderOne(w io.Writer, err error, colour bool) {
 		}
 	}
 	if e.Cause != nil {
-		for _, line := range strings.Split(strings.TrimSpace(e.Cause.Error()), "\n") {
+		for _, line := range strings.Split(strings.TrimSpace(causeText(e.Cause)), "\n") {
 			fmt.Fprintf(w, "  %s\n", line)
 		}
 	}
 	if e.Fix != "" {
 		fmt.Fprintf(w, "  %s %s\n", arrow, e.Fix)
 	}
+}
+
+// causeText is the cause without the remedies in it: the outermost error says what to do.
+func causeText(err error) string {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	text := strings.TrimSuffix(err.Error(), e.Error()) + e.headline()
+	if e.Detail != "" {
+		text += "\n" + strings.Trim(e.Detail, "\n")
+	}
+	if e.Cause != nil {
+		text += "\n" + causeText(e.Cause)
+	}
+	return text
 }
 
 // coded returns err as an *Error. Text that was wrapped around the *Error is not lost: it leads the place.
