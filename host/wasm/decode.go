@@ -80,10 +80,6 @@ type funcType struct {
 	params, results []byte
 }
 
-func (t *funcType) equal(o *funcType) bool {
-	return bytes.Equal(t.params, o.params) && bytes.Equal(t.results, o.results)
-}
-
 // letters writes value types as package abi does: 'i' for i32, 'l' for i64; others are spelled out.
 func letters(types []byte) string {
 	var b strings.Builder

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -22,11 +23,12 @@ type engines struct {
 
 func newEngines(t testing.TB) engines {
 	t.Helper()
+	limits := Limits{FuelPerFrame: 1 << 30, FuelMax: 1 << 30, Wall: time.Hour}
 	return engines{
-		compiled:         testEngine(t, Config{}),
-		interpreted:      testEngine(t, Config{Interpreter: true}),
-		plain:            testEngine(t, Config{DisableMetering: true}),
-		plainInterpreted: testEngine(t, Config{DisableMetering: true, Interpreter: true}),
+		compiled:         testEngine(t, Config{Limits: limits}),
+		interpreted:      testEngine(t, Config{Limits: limits, Interpreter: true}),
+		plain:            testEngine(t, Config{Limits: limits, DisableMetering: true}),
+		plainInterpreted: testEngine(t, Config{Limits: limits, DisableMetering: true, Interpreter: true}),
 	}
 }
 
@@ -153,7 +155,7 @@ func TestGuestsAgree(t *testing.T) {
 			var handles [4]int32
 			for i, engine := range []*Engine{e.compiled, e.interpreted, e.plain, e.plainInterpreted} {
 				hosts[i] = newHost()
-				ins[i] = newInstance(t, compileModule(t, engine, job.guest, wasm), hosts[i], Limits{FuelPerFrame: 1 << 40, FuelMax: 1 << 40})
+				ins[i] = newInstance(t, compileModule(t, engine, job.guest, wasm), hosts[i], Limits{})
 				h, err := ins[i].Open(openFrame(job.component, "counts"))
 				if err != nil {
 					t.Fatal(err)

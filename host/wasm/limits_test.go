@@ -57,7 +57,8 @@ func trapOf(t *testing.T, e *Engine, w *wmodule, export string) *TrapError {
 	return trap
 }
 
-var quick = Limits{FuelPerFrame: 3_000_000, FuelPerRecord: 1, FuelPerByte: 1, FuelMax: 4_000_000}
+// quick is over soon in fuel and never by the clock.
+var quick = Limits{FuelPerFrame: 400_000, FuelPerRecord: 1, FuelPerByte: 1, FuelMax: 500_000, Wall: time.Hour}
 
 // TestLoopsAreStopped: an endless loop ends at its budget, wherever it stands.
 func TestLoopsAreStopped(t *testing.T) {
@@ -149,7 +150,7 @@ func guestWith(self wfunc, table bool) *wmodule {
 }
 
 func TestCodeAttacks(t *testing.T) {
-	limits := Limits{FuelPerFrame: 60_000_000, FuelMax: 60_000_000, MemoryBytes: 8 << 20}
+	limits := Limits{FuelPerFrame: 60_000_000, FuelMax: 60_000_000, MemoryBytes: 8 << 20, Wall: time.Hour}
 	e := testEngine(t, Config{Limits: limits})
 	for _, a := range codeAttacks {
 		t.Run(a.name, func(t *testing.T) {
