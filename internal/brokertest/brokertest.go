@@ -74,10 +74,28 @@ func (b *Broker) CreateTopic(t testing.TB, name string, partitions int32, config
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	if _, err := kadm.NewClient(b.Client(t)).CreateTopic(ctx, partitions, 1, set, name); err != nil {
+	adm := kadm.NewClient(b.Client(t))
+	if _, err := adm.CreateTopic(ctx, partitions, -1, set, name); err != nil {
 		t.Fatalf("creating topic %s: %v", name, err)
 	}
+	awaitTopic(ctx, t, adm, name)
 	return name
+}
+
+// awaitTopic returns when every broker knows the topic: they hear of it some time after the controller has answered.
+func awaitTopic(ctx context.Context, t testing.TB, adm *kadm.Client, name string) {
+	t.Helper()
+	for agreeing, brokers := 0, 1; agreeing < brokers; { // kgo asks one broker after the other
+		meta, err := adm.Metadata(ctx, name)
+		if ctx.Err() != nil {
+			t.Fatalf("topic %s does not appear: %v", name, err)
+		}
+		if err != nil || meta.Topics.Error() != nil || !meta.Topics.Has(name) {
+			agreeing = 0
+			continue
+		}
+		agreeing, brokers = agreeing+1, len(meta.Brokers)
+	}
 }
 
 // Produce writes records in order and waits for them.

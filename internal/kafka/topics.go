@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -63,6 +64,9 @@ func CreateTopic(ctx context.Context, adm *kadm.Client, t TopicSpec) (TopicSpec,
 		err = resp.Err
 	}
 	if err == nil {
+		if !t.DryRun {
+			awaitTopics(ctx, adm, true, t.Name)
+		}
 		return t.filled(resp), nil
 	}
 	if errors.Is(err, kerr.TopicAlreadyExists) {
@@ -108,10 +112,59 @@ func DeleteTopics(ctx context.Context, adm *kadm.Client, topics ...string) error
 		return Explain(err, "", "deleting topics")
 	}
 	var faults []error
+	var gone []string
 	for _, r := range responses.Sorted() {
+		if r.Err == nil {
+			gone = append(gone, r.Topic)
+		}
 		faults = append(faults, Explain(r.Err, r.Topic, "deleting the topic"))
 	}
+	awaitTopics(ctx, adm, false, gone...)
 	return errors.Join(faults...)
+}
+
+// Waiting for brokers to hear of a change: how long at most, and how long between two looks.
+const (
+	awaitTopicsTimeout = 15 * time.Second
+	awaitTopicsPause   = 5 * time.Millisecond
+)
+
+// awaitTopics returns when every broker knows that topics are there, each partition with a leader, or that they are
+// gone. The controller answers as soon as it has decided, and a broker asked right after it may not have heard of it.
+// A cluster that takes too long is left to it: what was asked for is decided.
+func awaitTopics(ctx context.Context, adm *kadm.Client, there bool, topics ...string) {
+	if len(topics) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, awaitTopicsTimeout)
+	defer cancel()
+	for agreeing, brokers := 0, 1; agreeing < brokers; {
+		// kgo asks one broker after the other, so as many answers in a row as there are brokers are those of all.
+		meta, err := adm.Metadata(ctx, topics...)
+		if err == nil && allKnown(meta.Topics, there, topics) {
+			agreeing, brokers = agreeing+1, len(meta.Brokers)
+			continue
+		}
+		agreeing = 0
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(awaitTopicsPause):
+		}
+	}
+}
+
+func allKnown(details kadm.TopicDetails, there bool, topics []string) bool {
+	for _, name := range topics {
+		d, ok := details[name]
+		if !there && ok && !errors.Is(d.Err, kerr.UnknownTopicOrPartition) {
+			return false
+		}
+		if there && (!ok || d.Err != nil || slices.ContainsFunc(d.Partitions.Sorted(), func(p kadm.PartitionDetail) bool { return p.Leader < 0 })) {
+			return false
+		}
+	}
+	return true
 }
 
 // ListTopics lists the names of all topics, those of the broker itself only when internal is set.
