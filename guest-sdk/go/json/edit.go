@@ -39,31 +39,32 @@ func (d *Doc) Append(dst []byte) ([]byte, error) {
 	return append(w.out, d.data[w.done:]...), nil
 }
 
-// place is where an edit begins: at its member, or at the end of the object that it is added to.
-func (s *span) place() int {
-	if s.kind == Missing {
-		return s.parentEnd
-	}
-	return s.start
-}
-
-// sorted lists the fields with something to do in the order of their places.
+// sorted lists the fields with something to do in the order of their places: where the member begins, or the end of
+// the object that it is added to.
 func (d *Doc) sorted() ([]Field, error) {
-	order := d.order[:0]
-	for f := range d.spans {
-		s, e := &d.spans[f], d.edits[f].op
-		switch {
-		case e == leave || e == remove && s.kind == Missing:
+	order, places := d.order[:0], d.places[:0]
+	for f := range d.edits {
+		op := d.edits[f].op
+		if op == leave {
 			continue
-		case s.kind == Missing && s.parentKind != Object:
-			return nil, ErrNoParent
+		}
+		s := &d.spans[f]
+		place := s.start
+		if s.kind == Missing {
+			if op == remove {
+				continue
+			}
+			if s.parentKind != Object {
+				return nil, ErrNoParent
+			}
+			place = s.parentEnd
 		}
 		at := len(order)
-		order = order[:at+1]
-		for ; at > 0 && s.place() < d.spans[order[at-1]].place(); at-- {
-			order[at] = order[at-1]
+		order, places = order[:at+1], places[:at+1]
+		for ; at > 0 && place < places[at-1]; at-- {
+			order[at], places[at] = order[at-1], places[at-1]
 		}
-		order[at] = Field(f)
+		order[at], places[at] = Field(f), place
 	}
 	return order, nil
 }

@@ -98,18 +98,27 @@ type level struct {
 	members int
 }
 
+// want is one key of a path in the form that it is compared in.
+type want struct {
+	head uint64 // the first 8 bytes of key, zeros behind its end
+	key  string
+}
+
 // Doc is a set of fields and the document in which they were found last. The zero value has no fields.
 type Doc struct {
-	paths [][]string
-	spans []span
-	edits []edit
-	texts []byte // new values
-	out   []byte // what Bytes returned
-	order []Field
-	text  []byte // what Text returned
+	paths  [][]string
+	spans  []span
+	edits  []edit
+	texts  []byte  // new values
+	out    []byte  // what Bytes returned
+	order  []Field // of edits
+	places []int   // of edits, in order
+	text   []byte  // what Text returned
 
 	data   []byte
-	levels []level // by depth, from 1, as deep as paths go
+	levels []level  // by depth, from 1, as deep as paths go
+	wants  [][]want // by depth and field: the key of the field's path at that depth
+	sieve  []uint64 // by depth: a set of the wanted keys, as sieveBit
 	depth  int
 	mask   uint64 // fields whose paths lead to the value that comes next
 	object [MaxNesting/64 + 1]uint64
@@ -133,11 +142,30 @@ func (d *Doc) FieldAt(keys ...string) Field {
 	d.paths = append(d.paths, keys)
 	d.spans = append(d.spans, span{})
 	d.edits = append(d.edits, edit{})
-	d.order = append(d.order, 0)
+	d.order, d.places = append(d.order, 0), append(d.places, 0)
 	for len(d.levels) <= len(keys) {
 		d.levels = append(d.levels, level{})
+		d.wants = append(d.wants, nil)
+		d.sieve = append(d.sieve, 0)
+	}
+	for depth := range d.wants {
+		w := want{}
+		if depth > 0 && depth <= len(keys) {
+			w.key = keys[depth-1]
+			w.head = headOf(unsafe.Slice(unsafe.StringData(w.key), len(w.key)), 0, len(w.key))
+			d.sieve[depth] |= sieveBit(w.head)
+		}
+		d.wants[depth] = append(grow(d.wants[depth], len(d.paths)-1), w)
 	}
 	return Field(len(d.paths) - 1)
+}
+
+// grow makes a list of wants n long.
+func grow(list []want, n int) []want {
+	for len(list) < n {
+		list = append(list, want{})
+	}
+	return list
 }
 
 // Kind is the kind of the field's value in the document as it was parsed.

@@ -82,10 +82,15 @@ func AppendFloat(dst []byte, x float64) []byte {
 		t := x * pow10[places]
 		if n := int64(t); t == float64(n) && t/pow10[places] == x {
 			digits := strconv.AppendInt(buf[:0], n, 10)
-			if n == 0 {
-				return append(dst, "0.0"...)
+			point := len(digits) - places
+			if point < 1 || point > 7 {
+				return appendDigits(dst, digits, point)
 			}
-			return appendDigits(dst, digits, len(digits)-places)
+			dst = append(append(dst, digits[:point]...), '.')
+			if places == 0 {
+				return append(dst, '0')
+			}
+			return append(dst, digits[point:]...)
 		}
 	}
 	return appendShortest(dst, buf[:0], x)

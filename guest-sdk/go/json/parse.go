@@ -21,7 +21,8 @@ func (d *Doc) Parse(data []byte) error {
 
 func (d *Doc) reset() {
 	for i := range d.spans {
-		d.spans[i] = span{parent: none}
+		s := &d.spans[i] // the rest counts only where one of these is set
+		s.kind, s.parentKind = Missing, Missing
 	}
 	d.depth, d.mask = 0, 1<<len(d.paths)-1
 }
@@ -43,7 +44,7 @@ func (d *Doc) scan(b []byte) int {
 			}
 			if b[i] != c+2 { // the closing brackets lie two behind the opening ones
 				at := i
-				if i = d.enter(b, i); i < 0 {
+				if i = d.enter(b, d.members(b, i)); i < 0 {
 					return at
 				}
 				continue
@@ -63,7 +64,7 @@ func (d *Doc) scan(b []byte) int {
 			}
 			return next
 		}
-		if i = d.enter(b, next); i < 0 {
+		if i = d.enter(b, d.members(b, next)); i < 0 {
 			return next
 		}
 	}
@@ -115,74 +116,197 @@ func (d *Doc) close(i int) {
 	d.depth--
 }
 
+// members goes over members of an object that are written plainly - no white space, no escapes, ASCII, the value a
+// string or a number - and returns the start of the first one that is not, or of the last one. What it leaves is for
+// the general way; this one is the same in one piece, since calls and branches are what costs in Go's wasm.
+func (d *Doc) members(b []byte, start int) int {
+	if !d.inObject() {
+		return start
+	}
+	l := d.top()
+	for {
+		// The shortest member, "":0, and 8 bytes to look at it.
+		if len(b)-start < 13 || b[start] != '"' {
+			return start
+		}
+		key := start + 1
+		s := special(load8(b, key))
+		k := key + bits.TrailingZeros64(s)>>3
+		if s == 0 {
+			if k = plainEnd(b, k); k < 0 {
+				return start
+			}
+		}
+		if len(b)-k < 11 || b[k] != '"' || b[k+1] != ':' {
+			return start
+		}
+		value := k + 2
+		end := value + 1
+		if c := b[value]; c == '"' {
+			if end = plainEnd(b, end); end < 0 || b[end] != '"' {
+				return start
+			}
+			end++
+		} else if c > '9' || c < '-' {
+			return start
+		} else if end = skipNumber(b, value); end < 0 {
+			return start
+		}
+		if end >= len(b) || b[end] != ',' {
+			return start
+		}
+		if l != nil {
+			if l.matched != l.mask && d.sieve[d.depth]&sieveBit(headOf(b, key, k)) != 0 {
+				d.plainMember(l, b, key, k, end)
+			}
+			l.members++
+			l.comma = end
+		}
+		if start = end + 1; start < len(b) && b[start] <= ' ' {
+			return skipSpace(b, start)
+		}
+	}
+}
+
+// plainMember notes the fields that a plain member is. One that a path leads through is no object, so that the path
+// ends there.
+func (d *Doc) plainMember(l *level, b []byte, key, keyEnd, end int) {
+	value := keyEnd + 2
+	for m := d.candidates(l, b, key, keyEnd, false); m != 0; m &= m - 1 {
+		f := bits.TrailingZeros64(m)
+		d.found(l, f, key-1, value, b[value])
+		d.spans[f].end = end
+	}
+	l.leaves = 0
+}
+
+// plainEnd returns the first byte from b[i] on that is a quote or special in strings, or none near the end of b.
+func plainEnd(b []byte, i int) int {
+	for ; len(b)-i >= 8; i += 8 {
+		if s := special(load8(b, i)); s != 0 {
+			return i + bits.TrailingZeros64(s)>>3
+		}
+	}
+	return none
+}
+
+// sieveBit is one bit for a key, by its first 8 bytes.
+func sieveBit(head uint64) uint64 { return 1 << (head * 0x9E3779B97F4A7C15 >> 58) }
+
 // enter goes from the start of a member to its value; negative if it is not one.
 func (d *Doc) enter(b []byte, start int) int {
-	i := start
-	var key []byte
+	i, keyEnd := start, start
+	escaped := false
 	if d.inObject() {
-		if i = skipString(b, i); i < 0 {
+		if i, escaped = skipString(b, i); i < 0 {
 			return none
 		}
-		key = b[start+1 : i-1]
+		keyEnd = i - 1
 		if i == len(b) || b[i] != ':' {
 			if i = skipSpace(b, i); i == len(b) || b[i] != ':' {
 				return none
 			}
 		}
-		i = skipSpace(b, i+1)
+		if i++; i < len(b) && b[i] <= ' ' {
+			i = skipSpace(b, i)
+		}
 	}
 	d.mask = 0
 	if i == len(b) {
 		return none
 	}
 	if l := d.top(); l != nil {
-		d.member(l, key, start, i, b[i])
+		if l.matched != l.mask {
+			for m := d.candidates(l, b, start+1, keyEnd, escaped); m != 0; m &= m - 1 {
+				d.found(l, bits.TrailingZeros64(m), start, i, b[i])
+			}
+		}
+		l.members++
 	}
 	return i
 }
 
-// member notes which fields the member at start is, or leads to. key is nil in arrays; first is the value's first byte.
-func (d *Doc) member(l *level, key []byte, start, value int, first byte) {
-	n := l.members
-	l.members++
-	l.leaves = 0
+// candidates are the fields of a level whose next key is b[from:to], or in arrays the number of the member.
+func (d *Doc) candidates(l *level, b []byte, from, to int, escaped bool) (matching uint64) {
+	inArray := to < from // elements have no key
+	wants := d.wants[d.depth]
+	var head uint64
+	if !inArray {
+		head = headOf(b, from, to)
+	}
 	for m := l.mask &^ l.matched; m != 0; m &= m - 1 {
 		f := bits.TrailingZeros64(m)
-		path := d.paths[f]
-		want := path[d.depth-1]
-		if key == nil && !isIndex(want, n) || key != nil && !sameText(key, want) {
-			continue
+		w := &wants[f]
+		var same bool
+		switch {
+		case inArray:
+			same = isIndex(w.key, l.members)
+		case escaped:
+			same = sameText(b[from:to], w.key)
+		default:
+			same = w.head == head && len(w.key) == to-from && (to-from <= 8 || string(b[from:to]) == w.key)
 		}
-		bit := uint64(1) << f
-		l.matched |= bit
-		if len(path) > d.depth {
-			d.mask |= bit
-			continue
+		if same {
+			matching |= 1 << f
 		}
-		l.leaves |= bit
-		s := &d.spans[f]
-		s.kind, s.start, s.value, s.comma = kindOf(first), start, value, l.comma
 	}
+	return matching
+}
+
+// headOf is the first 8 bytes of b[from:to], the first one lowest, with zeros behind the end.
+func headOf(b []byte, from, to int) uint64 {
+	n := to - from
+	if len(b)-from >= 8 {
+		v := load8(b, from)
+		if n < 8 {
+			v &= 1<<(8*n) - 1
+		}
+		return v
+	}
+	var v uint64
+	for i := to - 1; i >= from; i-- {
+		v = v<<8 | uint64(b[i])
+	}
+	return v
+}
+
+// found notes that the member at start is the field f, or leads to it.
+func (d *Doc) found(l *level, f, start, value int, first byte) {
+	bit := uint64(1) << f
+	l.matched |= bit
+	if len(d.paths[f]) > d.depth {
+		d.mask |= bit
+		return
+	}
+	l.leaves |= bit
+	s := &d.spans[f]
+	s.kind, s.start, s.value, s.comma = kindOf(first), start, value, l.comma
 }
 
 // leave goes on behind a value, over a comma or closing brackets, to the next member (more) or behind the last one.
 func (d *Doc) leave(b []byte, i int) (next int, more bool) {
 	for d.depth > 0 {
 		l := d.top()
-		if l != nil {
+		if l != nil && l.leaves != 0 {
 			for m := l.leaves; m != 0; m &= m - 1 {
 				d.spans[bits.TrailingZeros64(m)].end = i
 			}
 			l.leaves = 0
 		}
-		if i = skipSpace(b, i); i == len(b) {
+		if i < len(b) && b[i] <= ' ' {
+			i = skipSpace(b, i)
+		}
+		if i >= len(b) {
 			return cutOff(i), false
 		}
 		if b[i] == ',' {
 			if l != nil {
 				l.comma = i
 			}
-			return skipSpace(b, i+1), true
+			if i++; i < len(b) && b[i] <= ' ' {
+				i = skipSpace(b, i)
+			}
+			return i, true
 		}
 		if d.inObject() && b[i] != '}' || !d.inObject() && b[i] != ']' {
 			return i, false
@@ -237,7 +361,8 @@ func skipSpace(b []byte, i int) int {
 func skipScalar(b []byte, i int) int {
 	switch b[i] {
 	case '"':
-		return skipString(b, i)
+		end, _ := skipString(b, i)
+		return end
 	case 't':
 		return skipWord(b, i, "true")
 	case 'f':
@@ -272,41 +397,55 @@ func load8(b []byte, i int) uint64 {
 	return *(*uint64)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), i))
 }
 
-// skipString returns the end of the string whose quote should be at b[i], or none.
-func skipString(b []byte, i int) int {
+// skipString returns the end of the string whose quote should be at b[i], or none, and whether there are escapes in
+// it. Most strings end at the first byte that is special.
+func skipString(b []byte, i int) (end int, escaped bool) {
 	if i >= len(b) || b[i] != '"' {
-		return none
+		return none, false
 	}
-	for i++; ; {
-		for len(b)-i >= 8 {
-			if s := special(load8(b, i)); s != 0 {
-				i += bits.TrailingZeros64(s) >> 3
-				break
+	for i++; len(b)-i >= 8; i += 8 {
+		if s := special(load8(b, i)); s != 0 {
+			i += bits.TrailingZeros64(s) >> 3
+			if b[i] == '"' {
+				return i + 1, false
 			}
-			i += 8
+			break
 		}
-		if i >= len(b) {
-			return none
-		}
+	}
+	return skipRest(b, i)
+}
+
+// skipRest is skipString from inside of a string on.
+func skipRest(b []byte, i int) (end int, escaped bool) {
+	for i < len(b) {
 		switch c := b[i]; {
 		case c == '"':
-			return i + 1
+			return i + 1, escaped
 		case c == '\\':
+			escaped = true
 			if i = skipEscape(b, i); i < 0 {
-				return none
+				return none, false
 			}
 		case c >= utf8.RuneSelf:
 			r, n := utf8.DecodeRune(b[i:])
 			if r == utf8.RuneError && n == 1 {
-				return none
+				return none, false
 			}
 			i += n
 		case c < 0x20:
-			return none
+			return none, false
 		default:
 			i++
 		}
+		for len(b)-i >= 8 {
+			s := special(load8(b, i))
+			i += bits.TrailingZeros64(s) >> 3 // 8 where nothing is special
+			if s != 0 {
+				break
+			}
+		}
 	}
+	return none, false
 }
 
 // skipEscape returns the end of the escape at b[i], or none.
@@ -356,6 +495,16 @@ func skipNumber(b []byte, i int) int {
 }
 
 func skipDigits(b []byte, i int) int {
+	for len(b)-i >= 8 {
+		// Bytes that are no digit get their high bit; a carry out of one only reaches those behind it.
+		x := load8(b, i) ^ ones*'0'
+		x |= x + ones*0x76
+		x &= highs
+		i += bits.TrailingZeros64(x) >> 3
+		if x != 0 {
+			return i
+		}
+	}
 	for i < len(b) && b[i]-'0' < 10 {
 		i++
 	}
