@@ -17,6 +17,10 @@ var meteredJobs = []struct{ guest, component, value string }{
 	{"wordcount-go", "count-words", benchLine},
 	{"mapvalues-c", "enrich", benchJSON},
 	{"mapvalues-c", "copy", benchJSON},
+	{"wordcount-rust", "split-words", benchLine},
+	{"wordcount-rust", "count-words", benchLine},
+	{"mapvalues-rust", "enrich", benchJSON},
+	{"mapvalues-go", "enrich", benchJSON},
 }
 
 const (
