@@ -365,6 +365,10 @@ func (a *App) sharedThreadConfig(plan *topicPlan, processID string, db *state.DB
 	if err != nil {
 		return nil, err
 	}
+	if timeout := millis(producer["transaction.timeout.ms"]); s.ExactlyOnce && timeout < s.CommitInterval {
+		return nil, errs.ConfigInvalid.New(a.cfg.Where, fmt.Sprintf("transaction.timeout.ms (%s) is below commit.interval.ms (%s): the broker would end transactions before they are committed", timeout, s.CommitInterval),
+			"set producer.transaction.timeout.ms to at least commit.interval.ms")
+	}
 	c := &threadConfig{
 		applicationID: s.ApplicationID, processID: processID, exactlyOnce: s.ExactlyOnce,
 		plan: plan, partitions: a.partitionsOf, local: localTasks(db),

@@ -87,7 +87,7 @@ func (c *Consumer) clientOptions(l rebalanceListener) []kgo.Opt {
 	opts := append([]kgo.Opt{}, c.cfg.options...)
 	opts = append(opts, kgo.WithHooks(c),
 		kgo.ConsumerGroup(c.cfg.group), kgo.Balancers(c.cfg.assignor), kgo.DisableAutoCommit(),
-		kgo.RequireStableFetchOffsets(), kgo.AdjustFetchOffsetsFn(c.startOffsets), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.AdjustFetchOffsetsFn(c.startOffsets), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.KeepControlRecords(), // so that positions pass the markers of transactions
 		kgo.SessionTimeout(c.cfg.sessionTimeout), kgo.RebalanceTimeout(c.cfg.rebalanceTimeout),
 		kgo.OnPartitionsAssigned(hand(l.assigned)), kgo.OnPartitionsRevoked(hand(l.revoked)), kgo.OnPartitionsLost(hand(l.lost)),

@@ -51,15 +51,6 @@ func (n *faultyNetwork) heal() (cuts int) {
 	return cuts
 }
 
-func (n *faultyNetwork) count() (cuts int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, c := range n.mu.cuts {
-		cuts += c
-	}
-	return cuts
-}
-
 // verdict on a request.
 type verdict int
 

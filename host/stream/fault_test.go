@@ -34,12 +34,18 @@ func TestCountSurvivesErrorsOfTheCluster(t *testing.T) {
 		key  kmsg.Key
 		errs []*kerr.Error
 	}{
-		{kmsg.EndTxn, []*kerr.Error{kerr.CoordinatorNotAvailable, kerr.NotCoordinator, kerr.ConcurrentTransactions, kerr.InvalidProducerEpoch,
-			kerr.ProducerFenced, kerr.InvalidTxnState, kerr.UnknownServerError, kerr.RequestTimedOut, kerr.InvalidProducerIDMapping}},
-		{kmsg.TxnOffsetCommit, []*kerr.Error{kerr.CoordinatorLoadInProgress, kerr.NotCoordinator, kerr.ConcurrentTransactions, kerr.IllegalGeneration,
-			kerr.UnknownMemberID, kerr.InvalidProducerEpoch, kerr.RebalanceInProgress, kerr.UnknownServerError, kerr.RequestTimedOut}},
-		{kmsg.Produce, []*kerr.Error{kerr.NotLeaderForPartition, kerr.NotEnoughReplicasAfterAppend, kerr.RequestTimedOut, kerr.InvalidProducerEpoch,
-			kerr.OutOfOrderSequenceNumber, kerr.InvalidTxnState, kerr.UnknownServerError, kerr.KafkaStorageError}},
+		{kmsg.EndTxn, []*kerr.Error{
+			kerr.CoordinatorNotAvailable, kerr.NotCoordinator, kerr.ConcurrentTransactions, kerr.InvalidProducerEpoch,
+			kerr.ProducerFenced, kerr.InvalidTxnState, kerr.UnknownServerError, kerr.RequestTimedOut, kerr.InvalidProducerIDMapping,
+		}},
+		{kmsg.TxnOffsetCommit, []*kerr.Error{
+			kerr.CoordinatorLoadInProgress, kerr.NotCoordinator, kerr.ConcurrentTransactions, kerr.IllegalGeneration,
+			kerr.UnknownMemberID, kerr.InvalidProducerEpoch, kerr.RebalanceInProgress, kerr.UnknownServerError, kerr.RequestTimedOut,
+		}},
+		{kmsg.Produce, []*kerr.Error{
+			kerr.NotLeaderForPartition, kerr.NotEnoughReplicasAfterAppend, kerr.RequestTimedOut, kerr.InvalidProducerEpoch,
+			kerr.OutOfOrderSequenceNumber, kerr.InvalidTxnState, kerr.UnknownServerError, kerr.KafkaStorageError,
+		}},
 		{kmsg.InitProducerID, []*kerr.Error{kerr.CoordinatorNotAvailable, kerr.ConcurrentTransactions, kerr.RequestTimedOut}},
 		{kmsg.OffsetFetch, []*kerr.Error{kerr.CoordinatorLoadInProgress, kerr.UnstableOffsetCommit}},
 		{kmsg.Heartbeat, []*kerr.Error{kerr.RebalanceInProgress, kerr.UnknownMemberID, kerr.IllegalGeneration, kerr.CoordinatorNotAvailable}},
@@ -64,10 +70,8 @@ func countUnderFault(t *testing.T, key kmsg.Key, kerror *kerr.Error) {
 	b.Produce(t, input...)
 	h.start(countTopology(t, in, out), "statestore.cache.max.bytes=0")
 	h.output(out, 100)
-	var hits interface{ Hits() int }
-	hit := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Err: kerror, When: ofTheApplication(h.appID)},
+	hits := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Err: kerror, When: ofTheApplication(h.appID)},
 		kfake.Fault{Keys: []kmsg.Key{key}, Err: kerror, When: ofTheApplication(h.appID), TopLevel: true})
-	hits = hit
 	more := numbered(in, 300, 300, 7, 2)
 	b.Produce(t, more...)
 	if key == kmsg.InitProducerID || key == kmsg.JoinGroup || key == kmsg.OffsetFetch {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/internal/brokertest"
 	"github.com/wasmstream/wasmstream/topology"
+	"github.com/wasmstream/wasmstream/topology/dsl"
 )
 
 // TestInstancesShareAnApplicationThroughRebalances starts and stops instances while records come in. Tasks and their
@@ -77,5 +78,35 @@ func TestTasksAreSpreadOverThreads(t *testing.T) {
 		if pause(t.Context(), 5*time.Millisecond) != nil || app.State() == Failed {
 			t.Fatalf("tasks %v in sizes %v", seen, sizes)
 		}
+	}
+}
+
+// TestTopicsThatMatchAPatternLaterAreRead: the task of the partition begins anew with both topics, and nothing of the
+// first is lost or repeated.
+func TestTopicsThatMatchAPatternLaterAreRead(t *testing.T) {
+	b := brokertest.Fake(t)
+	h := newHarness(t, b)
+	first, out := b.CreateTopic(t, b.Name("early"), 2), b.CreateTopic(t, b.Name("out"), 2)
+	sb := dsl.NewStreamsBuilder()
+	sb.StreamPattern("(early|late)-.*").To(out)
+	h.start(build(t, sb), "metadata.max.age.ms=200").running()
+	input := numbered(first, 0, 200, 9, 2)
+	b.Produce(t, input...)
+	h.output(out, len(input))
+	second := b.CreateTopic(t, b.Name("late"), 2)
+	input = append(input, numbered(first, 200, 200, 9, 2)...)
+	b.Produce(t, input[200:]...)
+	late := numbered(second, 400, 100, 9, 2)
+	b.Produce(t, late...)
+	want := make(map[string]int)
+	for _, r := range append(input, late...) {
+		want[string(r.Value)]++
+	}
+	got := make(map[string]int)
+	for _, r := range h.output(out, len(input)+len(late)) {
+		got[string(r.Value)]++
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the output is not the input of both topics (-want +got):\n%s", diff)
 	}
 }

@@ -145,14 +145,6 @@ func asRecordHeaders(h []topology.Header) []kgo.RecordHeader {
 	return unsafe.Slice((*kgo.RecordHeader)(unsafe.Pointer(unsafe.SliceData(h))), len(h))
 }
 
-// asHeaders is asRecordHeaders the other way.
-func asHeaders(h []kgo.RecordHeader) []topology.Header {
-	if len(h) == 0 {
-		return nil
-	}
-	return unsafe.Slice((*topology.Header)(unsafe.Pointer(unsafe.SliceData(h))), len(h))
-}
-
 // sameHeader does not compile unless both header types have the same fields.
 var sameHeader = func(h topology.Header) kgo.RecordHeader { return kgo.RecordHeader(h) }
 

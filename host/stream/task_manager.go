@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"math"
@@ -94,13 +95,6 @@ func (m *TaskManager) assign(parts map[string][]int32) error {
 }
 
 func (m *TaskManager) create(id topology.TaskID, inputs []topology.TopicPartition, committed map[topology.TopicPartition]committedOffset) error {
-	if old := m.find(id); old != nil { // a topic that a pattern matches came into being: the task starts again with it
-		inputs = append(slices.Clone(old.inputs), inputs...)
-		maps.Copy(committed, old.committed)
-		if err := m.closeTasks([]*managedTask{old}, CloseDirty); err != nil {
-			return err
-		}
-	}
 	t := &managedTask{id: id, sub: m.cfg.plan.subtopologies[id.Subtopology], inputs: inputs, committed: make(map[topology.TopicPartition]committedOffset)}
 	for _, tp := range inputs {
 		t.committed[tp] = committed[tp]
@@ -271,6 +265,9 @@ func (m *TaskManager) fetchError(p kgo.FetchTopicPartition) error {
 		return m.resetPosition(tp)
 	case errors.As(err, &group):
 		m.log.Warn("the group session ended; joining again", "err", err)
+		return nil
+	case kerr.IsRetriable(err) && !isAny(err, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID, kerr.CorruptMessage), errors.Is(err, kerr.UnknownServerError):
+		m.log.Warn("a fetch failed and is tried again", "topic", p.Topic, "partition", p.Partition, "err", err)
 		return nil
 	case isAny(err, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID):
 		return errs.TopicMissing.New(p.Topic, "the topic that is read does not exist any more", "create it again, and reset the application if its records must be processed anew").WithCause(err)
@@ -445,17 +442,41 @@ func (m *TaskManager) postCommit(offsets map[topology.TopicPartition]committedOf
 	}
 }
 
-// revoke closes the tasks of partitions that the member gives up. They were committed before.
-func (m *TaskManager) revoke(parts map[string][]int32) error {
-	var gone []*managedTask
+// extends tells whether partitions belong to tasks that run already: a topic that a pattern matches came into being.
+func (m *TaskManager) extends(parts map[string][]int32) bool {
 	for topic, ps := range parts {
+		sub, ok := m.cfg.plan.subtopology(topic)
 		for _, p := range ps {
-			if in := m.byPartition[topology.TopicPartition{Topic: topic, Partition: p}]; in != nil && !slices.Contains(gone, in.owner) {
-				gone = append(gone, in.owner)
+			if ok && m.find(topology.TaskID{Subtopology: sub, Partition: p}) != nil {
+				return true
 			}
 		}
 	}
-	return m.closeTasks(gone, CloseMigrated)
+	return false
+}
+
+// revoke closes the tasks of partitions that the member gives up. They were committed before. An ErrTaskMigrated says
+// that only some partitions of a task are gone (a topic that a pattern matched was deleted).
+func (m *TaskManager) revoke(parts map[string][]int32) error {
+	var gone []*managedTask
+	inputs, revoked := 0, 0
+	for topic, ps := range parts {
+		for _, p := range ps {
+			in := m.byPartition[topology.TopicPartition{Topic: topic, Partition: p}]
+			if in == nil {
+				continue
+			}
+			revoked++
+			if !slices.Contains(gone, in.owner) {
+				gone = append(gone, in.owner)
+				inputs += len(in.owner.inputs)
+			}
+		}
+	}
+	if err := m.closeTasks(gone, CloseMigrated); err != nil || inputs == revoked {
+		return err
+	}
+	return fmt.Errorf("%w: a topic of theirs is not read any more", ErrTaskMigrated)
 }
 
 // closeTasks closes tasks without writing anything; what they did and was not committed is gone.

@@ -398,6 +398,10 @@ func (s *session) assigned(parts map[string][]int32) {
 	if s.failure != nil {
 		return
 	}
+	if s.tasks.extends(parts) { // tasks are made for a fixed set of partitions: they begin anew with one more
+		s.fail(errors.Join(s.commit(true), fmt.Errorf("%w: another topic is read", ErrTaskMigrated)))
+		return
+	}
 	if len(parts) > 0 {
 		s.setState(ThreadPartitionsAssigned)
 		s.fail(s.tasks.assign(parts))
