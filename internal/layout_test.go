@@ -23,7 +23,7 @@ var levels = map[string]int{
 	"host/stream": 3, "host/connect": 3, "host/registry": 3,
 	"host/rest": 4, "internal/bench": 6, "internal/demo": 6,
 	"host": 5,
-	"cmd":  6,
+	"cmd":  6, "examples/embed": 6,
 }
 
 // allowed are the edges between rooms of one level.
@@ -42,7 +42,7 @@ var fences = map[string][]string{
 	"github.com/tetratelabs/wazero":     {"host/wasm"},
 	"github.com/cockroachdb/pebble":     {"state"},
 	"github.com/urfave/cli":             {"cmd"},
-	"github.com/twmb/franz-go/pkg/kgo":  {"internal/kafka", "internal/brokertest", "host/stream", "host/connect", "host/registry", "host", "internal/bench", "internal/demo", "cmd"},
+	"github.com/twmb/franz-go/pkg/kgo":  {"internal/kafka", "internal/brokertest", "host/stream", "host/connect", "host/registry", "host", "internal/bench", "internal/demo", "cmd", "examples/embed"},
 	"github.com/twmb/franz-go/pkg/kadm": {"internal/kafka", "internal/brokertest", "host/stream", "host/connect", "host/registry", "host", "internal/bench", "internal/demo", "cmd"},
 }
 
