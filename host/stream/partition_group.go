@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/wasmstream/wasmstream/topology"
@@ -99,7 +101,7 @@ func (g *PartitionGroup) nextRun(dst []topology.Record, now int64, limit runLimi
 	for size := int64(0); ; {
 		size += q.headSize
 		g.byTime.pop()
-		dst = append(dst, topology.Record{})
+		dst = slices.Grow(dst, 1)[:len(dst)+1] // take overwrites all of it
 		rec := &dst[len(dst)-1]
 		if g.failed = q.take(rec, now); g.failed != nil {
 			return g.cutBack(dst[:len(dst)-1], q)

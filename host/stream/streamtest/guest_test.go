@@ -282,3 +282,47 @@ func TestRandomDependsOnTheRecordAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestRefusedCalls(t *testing.T) {
+	refuse, err := os.ReadFile("testdata/refuse.wasm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name    string
+		value   string
+		handler stream.ExceptionHandler
+		passed  int // of six records, two of which are refused
+		code    errs.Code
+	}{
+		{"class skip", "x0 bad", stream.LogAndFail, 4, errs.Code{}},
+		{"class fail", "x2 bad", stream.LogAndFail, 0, errs.GuestError},
+		{"class fail, log and continue", "x2 bad", stream.LogAndContinue, 4, errs.Code{}},
+		{"class retry", "x3 bad", stream.LogAndFail, 0, errs.GuestError},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d, err := streamtest.New(passTopology(t), streamtest.Config{
+				Modules: map[string][]byte{"pass": refuse}, FrameSize: 100, Processing: tt.handler,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = d.Close() }()
+			var records []streamtest.Record
+			for _, v := range []string{"a-----", tt.value, "b-----", "c-----", tt.value, "d-----"} {
+				records = append(records, streamtest.Record{Value: []byte(v)})
+			}
+			err = d.PipeAll("in", records...)
+			if tt.code.ID == "" && err != nil || tt.code.ID != "" && !tt.code.Is(err) {
+				t.Errorf("error %v, want %s", err, tt.code.ID)
+			}
+			if got := len(d.ReadOutputs("out")); got != tt.passed {
+				t.Errorf("%d records passed, want %d", got, tt.passed)
+			}
+			if got := d.Metrics().Dropped.Load(); tt.code.ID == "" && got != 2 {
+				t.Errorf("%d records were counted as dropped, want 2", got)
+			}
+		})
+	}
+}
