@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,12 +17,17 @@ import (
 )
 
 // lab runs a page of docs as a reader would: every console block in order, a named terminal in the background.
+//
+// Three things differ from a reader's machine, and the lab puts them in: the broker's address, the folder of local
+// state, and Kafka's own commands, which are .ci/kafka.sh's.
 type lab struct {
 	t         *testing.T
-	bin, root string
+	root      string
 	env       []string
-	// broker tells whether the page's own broker is started, and where.
-	port      string
+	addr      string // of the broker
+	embedded  bool   // the page's own broker is started, else there is one already
+	stateDir  string
+	tools     string // folder of Kafka's commands; "" leaves blocks of the terminal "kafka" out
 	terminals map[string]*terminal
 }
 
@@ -34,42 +38,17 @@ type terminal struct {
 	done chan error
 }
 
-// newLab prepares a page for a broker at addr; own says that the page starts it by itself.
-func newLab(t *testing.T, addr string, own bool) *lab {
+// newLab prepares a page for a broker at addr, which the page starts by itself if embedded is set.
+func newLab(t *testing.T, addr string, embedded bool) *lab {
 	t.Helper()
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{t: t, root: root, bin: buildBinary(t), terminals: map[string]*terminal{}}
-	l.env = append(os.Environ(), "PATH="+l.bin+string(os.PathListSeparator)+os.Getenv("PATH"), "NO_COLOR=1",
-		"WASMSTREAM_BOOTSTRAP_SERVER="+addr, "WASMSTREAM_STATE_DIR="+t.TempDir(), "XDG_CACHE_HOME="+t.TempDir())
-	if own {
-		_, l.port, _ = net.SplitHostPort(addr)
-	}
+	l := &lab{t: t, root: root, addr: addr, embedded: embedded, stateDir: t.TempDir(), terminals: map[string]*terminal{}}
+	l.env = append(os.Environ(), "NO_COLOR=1", "WASMSTREAM_BOOTSTRAP_SERVER="+addr, "WASMSTREAM_STATE_DIR="+l.stateDir,
+		"XDG_CACHE_HOME="+t.TempDir())
 	return l
-}
-
-var buildOnce = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "wasmstream-bin-")
-	if err != nil {
-		return "", err
-	}
-	out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "wasmstream"), ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return dir, nil
-})
-
-// buildBinary returns a folder that holds the binary under test.
-func buildBinary(t testing.TB) string {
-	t.Helper()
-	dir, err := buildOnce()
-	if err != nil {
-		t.Fatalf("building wasmstream: %v", err)
-	}
-	return dir
 }
 
 // run works through the page at path.
@@ -86,7 +65,8 @@ func (l *lab) run(path string) {
 	}
 	for _, b := range blocks {
 		switch {
-		case b.terminal == "":
+		case b.terminal == "broker" && !l.embedded, b.terminal == "kafka" && l.tools == "":
+		case b.terminal == "", b.terminal == "kafka":
 			l.foreground(b.steps)
 		case b.steps[0].command == "^C":
 			l.interrupt(b.terminal)
@@ -106,7 +86,7 @@ func (l *lab) foreground(steps []step) {
 		if err != nil {
 			l.t.Fatalf("$ %s\n%s%s%v\n%s", s.command, out, stderr.String(), err, l.transcripts())
 		}
-		if d := cmp.Diff(s.output, string(out)); d != "" && s.output != "" {
+		if d := cmp.Diff(strings.ReplaceAll(s.output, "/tmp/kafka-streams", l.stateDir), string(out)); d != "" {
 			l.t.Fatalf("$ %s printed something else (-page +really):\n%s\n%s", s.command, d, l.transcripts())
 		}
 	}
@@ -116,12 +96,11 @@ func (l *lab) foreground(steps []step) {
 func (l *lab) background(name, command string) {
 	l.t.Helper()
 	if name == "broker" {
-		if l.port == "" {
-			return // the reader has a broker already
-		}
-		command += " --port " + l.port
+		_, port, _ := net.SplitHostPort(l.addr)
+		command += " --port " + port
 	}
 	cmd := l.command("exec " + command)
+	killWithParent(cmd)
 	term := &terminal{cmd: cmd, out: &transcript{}, done: make(chan error, 1)}
 	cmd.Stdout = term.out
 	cmd.Stderr = term.out
@@ -176,6 +155,7 @@ func (l *lab) transcripts() string {
 func (l *lab) command(line string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	l.t.Cleanup(cancel)
+	line = strings.ReplaceAll(line, "localhost:9092", l.addr)
 	cmd := exec.CommandContext(ctx, "bash", "-o", "pipefail", "-c", line)
 	cmd.Dir, cmd.Env = l.root, l.env
 	return cmd
@@ -218,42 +198,6 @@ func (b *block) add(line string) {
 		return
 	}
 	b.steps[len(b.steps)-1].output += line + "\n"
-}
-
-// transcript collects what a terminal prints and tells when a word has appeared.
-type transcript struct {
-	mu    sync.Mutex
-	text  bytes.Buffer
-	words []string
-	seen  chan struct{}
-}
-
-// contains returns a channel that is closed once one of words was printed.
-func (p *transcript) contains(words ...string) <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.words, p.seen = words, make(chan struct{})
-	return p.seen
-}
-
-func (p *transcript) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.text.Write(b)
-	for _, w := range p.words {
-		if strings.Contains(p.text.String(), w) {
-			close(p.seen)
-			p.words = nil
-			break
-		}
-	}
-	return len(b), nil
-}
-
-func (p *transcript) String() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.String()
 }
 
 // freeAddr is an address on loopback that nobody listens on now.

@@ -28,12 +28,15 @@ type Broker struct {
 	unique string
 }
 
+// At is a cluster that something else has started.
+func At(addr string) *Broker { return &Broker{Addr: addr, unique: token()} }
+
 // Each runs test on every kind of broker that this build has, as subtests "kfake" and "kafka".
 func Each(t *testing.T, test func(t *testing.T, b *Broker)) {
 	t.Helper()
 	t.Run("kfake", func(t *testing.T) { test(t, Fake(t)) })
 	if addr := real(t); addr != "" {
-		t.Run("kafka", func(t *testing.T) { test(t, &Broker{Addr: addr, unique: token()}) })
+		t.Run("kafka", func(t *testing.T) { test(t, At(addr)) })
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 // Real returns a real Apache Kafka for tests that make sense nowhere else: the one that all tests share.
 func Real(t testing.TB) *Broker {
 	t.Helper()
-	return &Broker{Addr: real(t), unique: token()}
+	return At(real(t))
 }
 
 // Own starts a node that no other test sees and that ends with the test.
@@ -46,7 +46,7 @@ func OwnCluster(t testing.TB, nodes int) *Cluster {
 		t.Fatalf("starting Apache Kafka: %v\ninstall what it needs with: make deps", err)
 	}
 	t.Cleanup(n.stop)
-	return &Cluster{Broker: &Broker{Addr: n.addr(), unique: token()}, node: n}
+	return &Cluster{Broker: At(n.addr()), node: n}
 }
 
 // Kill ends a node by SIGKILL.

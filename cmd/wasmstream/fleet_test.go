@@ -1,0 +1,263 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wasmstream/wasmstream/internal/brokertest"
+)
+
+// fleet is several processes of one application, each with a state directory that stays from life to life.
+type fleet struct {
+	t     *testing.T
+	dir   string
+	file  string
+	procs map[string]*process
+	lives map[string]string // what the predecessors of procs printed
+	// revivals are the times from a kill to the state RUNNING of the process that followed.
+	revivals []time.Duration
+}
+
+// process is one life of "wasmstream run".
+type process struct {
+	name  string
+	cmd   *exec.Cmd
+	out   *transcript
+	born  time.Time // of its predecessor's death
+	ready <-chan struct{}
+	ended chan error
+	ran   bool
+}
+
+func newFleet(t *testing.T, yaml string) *fleet {
+	t.Helper()
+	f := &fleet{t: t, dir: t.TempDir(), procs: map[string]*process{}, lives: map[string]string{}}
+	f.file = filepath.Join(f.dir, "app.yaml")
+	if err := os.WriteFile(f.file, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.end)
+	return f
+}
+
+// start runs the process of a name; set are more settings, KEY=VALUE.
+func (f *fleet) start(name string, set ...string) *process {
+	f.t.Helper()
+	p := &process{name: name, out: &transcript{}, ended: make(chan error, 1), born: time.Now()}
+	args := []string{"run", "-f", f.file, "--set", "state.dir=" + filepath.Join(f.dir, "state-"+name)}
+	for _, s := range set {
+		args = append(args, "--set", s)
+	}
+	p.cmd = exec.Command("wasmstream", args...)
+	p.cmd.Env = append(os.Environ(), "NO_COLOR=1", "XDG_CACHE_HOME="+filepath.Join(f.dir, "cache"))
+	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	killWithParent(p.cmd)
+	p.ready = p.out.contains("RUNNING after")
+	if old := f.procs[name]; old != nil {
+		f.bury(old, "killed")
+	}
+	if err := p.cmd.Start(); err != nil {
+		f.t.Fatal(err)
+	}
+	go func() { p.ended <- p.cmd.Wait() }()
+	f.procs[name] = p
+	return p
+}
+
+// isRunning tells whether the process has said that it is.
+func (p *process) isRunning() bool {
+	select {
+	case <-p.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// kill ends a process by SIGKILL.
+func (f *fleet) kill(p *process) {
+	f.t.Helper()
+	if err := p.cmd.Process.Kill(); err != nil {
+		f.t.Fatalf("killing process %s: %v", p.name, err)
+	}
+	<-p.ended
+}
+
+// checkAlive fails the test if a process has ended by itself, and notes how long those took that run now.
+func (f *fleet) checkAlive() {
+	f.t.Helper()
+	for _, p := range f.procs {
+		if !p.ran && p.isRunning() {
+			p.ran = true
+			f.revivals = append(f.revivals, time.Since(p.born))
+		}
+		select {
+		case err := <-p.ended:
+			p.ended <- err
+			f.t.Fatalf("process %s ended by itself: %v", p.name, err)
+		default:
+		}
+	}
+}
+
+// stopAll interrupts all processes, which have to commit and end with status 0.
+func (f *fleet) stopAll() {
+	f.t.Helper()
+	for _, p := range f.procs {
+		if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+			f.t.Fatalf("stopping process %s: %v", p.name, err)
+		}
+	}
+	for _, p := range f.procs {
+		select {
+		case err := <-p.ended:
+			if err != nil {
+				f.t.Fatalf("process %s did not stop well: %v", p.name, err)
+			}
+		case <-time.After(stall):
+			f.dump()
+			f.t.Fatalf("process %s goes on after an interrupt", p.name)
+		}
+	}
+	for _, p := range f.procs {
+		f.bury(p, "stopped")
+	}
+}
+
+// bury keeps what a process printed for the case that the test fails.
+func (f *fleet) bury(p *process, how string) {
+	f.lives[p.name] = tail(f.lives[p.name]+p.out.String()) + "-- " + how + " --\n"
+	delete(f.procs, p.name)
+}
+
+// dump has every process print its goroutines and end.
+func (f *fleet) dump() {
+	for _, p := range f.procs {
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT)
+		select {
+		case err := <-p.ended:
+			p.ended <- err
+		case <-time.After(10 * time.Second):
+		}
+	}
+}
+
+// end kills what still runs; if the test has failed, it shows what the processes said.
+func (f *fleet) end() {
+	for _, p := range f.procs {
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+		f.bury(p, "killed at the end")
+	}
+	for name, text := range f.lives {
+		if f.t.Failed() {
+			f.t.Logf("-- process %s --\n%s", name, text)
+		}
+	}
+}
+
+// tail is the end of a text that may be long.
+func tail(text string) string { return text[max(0, len(text)-20_000):] }
+
+// startEmbedded runs "wasmstream broker" until the test ends.
+func startEmbedded(t *testing.T) *brokertest.Broker {
+	t.Helper()
+	out := &transcript{}
+	cmd := exec.Command("wasmstream", "broker", "--port", "0")
+	cmd.Stdout, cmd.Stderr = out, out
+	killWithParent(cmd)
+	ready := out.contains("in memory")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	select {
+	case <-ready:
+	case <-time.After(time.Minute):
+		t.Fatalf("the broker does not start:\n%s", out)
+	}
+	line, _, _ := strings.Cut(out.String(), "\n")
+	return brokertest.At(line[strings.LastIndex(line, " ")+1:])
+}
+
+// groupFault tells what is wrong with a group that has been stopped after it has processed all of in: members that are
+// left, input that is not committed, a transaction in out that is still open. "" is nothing.
+func groupFault(cl *kgo.Client, group, in, out string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	adm := kadm.NewClient(cl)
+	groups, err1 := adm.DescribeGroups(ctx, group)
+	committed, err2 := adm.FetchOffsets(ctx, group)
+	ends, err3 := adm.ListEndOffsets(ctx, in, out)
+	stable, err4 := adm.ListCommittedOffsets(ctx, out)
+	for _, err := range []error{err1, err2, err3, err4} {
+		if err != nil {
+			return err.Error()
+		}
+	}
+	var faults bytes.Buffer
+	for _, m := range groups[group].Members {
+		fmt.Fprintf(&faults, "member %s is left; ", m.MemberID)
+	}
+	ends.Each(func(end kadm.ListedOffset) {
+		if o, _ := committed.Lookup(in, end.Partition); end.Topic == in && o.At != end.Offset {
+			fmt.Fprintf(&faults, "%s-%d is committed up to %d of %d; ", in, end.Partition, o.At, end.Offset)
+		}
+		if s, _ := stable.Lookup(out, end.Partition); end.Topic == out && s.Offset != end.Offset {
+			fmt.Fprintf(&faults, "%s-%d is stable up to %d of %d; ", out, end.Partition, s.Offset, end.Offset)
+		}
+	})
+	return faults.String()
+}
+
+// transcript collects what a command prints and tells when a word has appeared.
+type transcript struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	words []string
+	seen  chan struct{}
+}
+
+// contains returns a channel that is closed once one of words was printed.
+func (p *transcript) contains(words ...string) <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.words, p.seen = words, make(chan struct{})
+	return p.seen
+}
+
+func (p *transcript) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	from := max(0, p.text.Len()-100) // a word may come in two pieces
+	p.text.Write(b)
+	for _, w := range p.words {
+		if bytes.Contains(p.text.Bytes()[from:], []byte(w)) {
+			close(p.seen)
+			p.words = nil
+			break
+		}
+	}
+	return len(b), nil
+}
+
+func (p *transcript) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
+}
