@@ -34,6 +34,9 @@ type Guest struct {
 // Guests lists the guests of this repository.
 func Guests() []Guest {
 	return []Guest{
+		{Name: "hello-c", Language: C, Dir: "examples/hello/c", Committed: "examples/hello/hello.wasm"},
+		{Name: "hello-go", Language: Go, Dir: "examples/hello/go"},
+		{Name: "hello-rust", Language: Rust, Dir: "examples/hello/rust"},
 		{Name: "wordcount-c", Language: C, Dir: "examples/wordcount/c", Committed: "examples/wordcount/wordcount.wasm"},
 		{Name: "wordcount-go", Language: Go, Dir: "examples/wordcount/go"},
 		{Name: "wordcount-rust", Language: Rust, Dir: "examples/wordcount/rust"},
