@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -30,6 +32,7 @@ func TestMain(m *testing.M) {
 //	interrupt NAME [SIGNAL...]     sends INT (or the signals) and wants status 0, with ! another
 //	output NAME REGEXP [VAR]       waits until the started command has printed REGEXP; VAR is its first group
 //	freeport VAR                   sets VAR to a port that nobody listens on
+//	damage DIR                     overwrites the end of every file of the store under DIR
 //	module NAME [AS]               writes AS.wasm (or NAME.wasm), a module of moduleFolders
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -45,9 +48,18 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": startCommand, "interrupt": interruptCommand, "output": outputCommand, "freeport": freeportCommand, "module": copyModule,
+			"start": startCommand, "interrupt": interruptCommand, "output": outputCommand, "freeport": freeportCommand, "module": copyModule, "damage": damageCommand,
+		},
+		Condition: func(cond string) (bool, error) {
+			path, ok := strings.CutPrefix(cond, "exists:")
+			if !ok {
+				return false, fmt.Errorf("there is no condition %q", cond)
+			}
+			_, err := os.Stat(path)
+			return err == nil, nil
 		},
 		RequireUniqueNames: true,
+		Deadline:           time.Now().Add(3 * time.Minute), // a command that should have failed may run for ever
 	})
 }
 
@@ -202,6 +214,24 @@ func freeportCommand(ts *testscript.TestScript, _ bool, args []string) {
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	ts.Check(err)
 	ts.Setenv(args[0], port)
+}
+
+func damageCommand(ts *testscript.TestScript, _ bool, args []string) {
+	n := 0
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.Contains(path, "/db/") || strings.HasSuffix(path, "LOCK") {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		for i := len(data) / 2; i < len(data); i++ {
+			data[i] ^= 0x55
+		}
+		n++
+		return errors.Join(err, os.WriteFile(path, data, 0o600))
+	}))
+	if n == 0 {
+		ts.Fatalf("there is no store under %s", args[0])
+	}
 }
 
 // moduleFolders hold modules for scripts: the examples, those that fail on demand, those that break a rule of the ABI.

@@ -1,5 +1,5 @@
 ;; A guest by hand with one component, "all", a filter that lets every record pass, except that a value which begins
-;; with T makes it trap and one which begins with L makes it loop.
+;; with T makes it trap, with L loop and with M ask for memory without end. The component "none" does not open.
 ;; Memory: 1024 + handle: 1 if open. 4096: output frame. 131072: what the host writes.
 (module
   (type $unused (func))
@@ -45,8 +45,10 @@
     (i64.or (i64.shl (i64.const 4096) (i64.const 32)) (i64.extend_i32_u (local.get $len))))
   (func $explode unreachable)
   (func $spin (loop $for_ever (br $for_ever)))
+  (func $hoard (loop $more (br_if $more (i32.ge_s (memory.grow (i32.const 16)) (i32.const 0)))) unreachable)
   (func $judge (param $letter i32)
     (if (i32.eq (local.get $letter) (i32.const 0x54)) (then (call $explode)))
+    (if (i32.eq (local.get $letter) (i32.const 0x4D)) (then (call $hoard)))
     (if (i32.eq (local.get $letter) (i32.const 0x4C)) (then (call $spin))))
   (func $process (export "ws_process") (param $h i32) (param $p i32) (param $len i32) (result i64)
     (local $left i32) (local $in i32) (local $out i32) (local $count i32)
@@ -72,5 +74,5 @@
     (if (i32.eqz (call $open (local.get $h))) (then (return (i32.const -2))))
     (i32.store8 offset=1024 (local.get $h) (i32.const 0))
     (i32.const 0))
-  ;; ws.manifest {"abi":1,"name":"faulty","components":[{"name":"all","kind":"filter"}]}
+  ;; ws.manifest {"abi":1,"name":"faulty","components":[{"name":"all","kind":"filter"},{"name":"none","kind":"filter"}]}
 )
