@@ -45,5 +45,5 @@ var (
 )
 
 func guestCodes() []Code {
-	return []Code{GuestTrap, GuestBudget, GuestMemory, GuestError, GuestContract, GuestAnswer, GuestOpen}
+	return []Code{GuestTrap, GuestBudget, GuestMemory, GuestError, GuestContract, GuestAnswer, GuestUnsupported, GuestOpen}
 }
