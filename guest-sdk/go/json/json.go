@@ -215,12 +215,12 @@ func (d *Doc) Int(f Field) (n int64, ok bool) {
 	return parseInt(d.Raw(f))
 }
 
-// Float is the double nearest to a number; ok is false for other kinds and for numbers too large for a double.
+// Float is the double nearest to a number, infinite if it is too large; ok is false for other kinds.
 func (d *Doc) Float(f Field) (x float64, ok bool) {
 	if d.spans[f].kind != Number {
 		return 0, false
 	}
-	return parseFloat(d.Raw(f))
+	return parseFloat(d.Raw(f)), true
 }
 
 // Bool is the value of true or false; ok is false for other kinds.

@@ -37,7 +37,7 @@ var pow10 = [...]float64{
 }
 
 // parseFloat reads a sound number. Up to 15 digits and a point give an exact quotient; all else is strconv's.
-func parseFloat(raw []byte) (x float64, ok bool) {
+func parseFloat(raw []byte) float64 {
 	digits := raw
 	if raw[0] == '-' {
 		digits = raw[1:]
@@ -55,15 +55,16 @@ func parseFloat(raw []byte) (x float64, ok bool) {
 			}
 		}
 		if i == len(digits) && u <= 1<<53 {
-			x = float64(u) / pow10[places]
+			x := float64(u) / pow10[places]
 			if len(digits) != len(raw) {
 				x = -x
 			}
-			return x, true
+			return x
 		}
 	}
-	x, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(raw), len(raw)), 64)
-	return x, err == nil
+	// The only error left is that of a number out of range, and x is infinite then.
+	x, _ := strconv.ParseFloat(unsafe.String(unsafe.SliceData(raw), len(raw)), 64)
+	return x
 }
 
 // AppendFloat appends x with the fewest digits that are read as x again, in the form of Java's Double.toString: plainly
@@ -90,7 +91,11 @@ func AppendFloat(dst []byte, x float64) []byte {
 			if places == 0 {
 				return append(dst, '0')
 			}
-			return append(dst, digits[point:]...)
+			end := len(digits) // x * 10^places may be no whole number though x has so few places
+			for end > point+1 && digits[end-1] == '0' {
+				end--
+			}
+			return append(dst, digits[point:end]...)
 		}
 	}
 	return appendShortest(dst, buf[:0], x)

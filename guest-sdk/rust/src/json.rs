@@ -378,9 +378,9 @@ impl<'a> Document<'a> {
         core::str::from_utf8(self.raw_of(f, Kind::Number)?).ok()?.parse().ok()
     }
 
-    /// The double nearest to a number, unless it is too large for one.
+    /// The double nearest to a number, infinite if it is too large.
     pub fn float(&self, f: Field) -> Option<f64> {
-        parse_float(self.raw_of(f, Kind::Number)?).filter(|x| x.is_finite())
+        parse_float(self.raw_of(f, Kind::Number)?)
     }
 
     /// The value of true or false.

@@ -35,7 +35,7 @@ fn get() {
         ]
     );
     assert_eq!((doc.int(id), doc.int(amount), doc.int(name)), (Some(17), None, None));
-    assert_eq!((doc.float(amount), doc.float(big), doc.float(id)), (Some(-12.5), None, Some(17.0)));
+    assert_eq!((doc.float(amount), doc.float(big), doc.float(id)), (Some(-12.5), Some(f64::INFINITY), Some(17.0)));
     assert_eq!((doc.bool(deep), doc.bool(paid), doc.bool(id)), (Some(true), Some(false), None));
     let mut text = Vec::new();
     assert!(doc.text(name, &mut text) && !doc.text(id, &mut text));
