@@ -22,7 +22,10 @@ import (
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain holds that nothing stays behind; the broker that tests may share lives as long as they do.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("os/exec.(*Cmd).Start.func2"))
+}
 
 const filterApp = `apiVersion: wasmstream/v1
 kind: Application

@@ -19,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/wasmstream/wasmstream/internal/brokertest"
+	"github.com/wasmstream/wasmstream/internal/kafka"
 )
 
 func TestMain(m *testing.M) {
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 // default of every command; $EXAMPLES is the folder of examples. Beside testscript's commands there are
 //
 //	start NAME REGEXP COMMAND...   starts a command and waits until it has printed REGEXP; the match is $NAME
-//	interrupt NAME [SIGNAL...]     sends INT (or the signals) and wants status 0, with ! another
+//	interrupt NAME [SIGNAL...]     sends INT (or the signals) and wants status 0, with ! another; HUP and STOP do not end it
 //	output NAME REGEXP [VAR]       waits until the started command has printed REGEXP; VAR is its first group
 //	freeport VAR                   sets VAR to a port that nobody listens on
 //	damage DIR                     overwrites the end of every file of the store under DIR
@@ -174,6 +175,10 @@ func lookPath(ts *testscript.TestScript, name string) (string, error) {
 	return "", fmt.Errorf("%s is not on the PATH of the script", name)
 }
 
+var signalsByName = map[string]os.Signal{
+	"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP, "STOP": syscall.SIGSTOP,
+}
+
 func interruptCommand(ts *testscript.TestScript, neg bool, args []string) {
 	t := terminalsOf(ts)[args[0]]
 	signals := args[1:]
@@ -181,8 +186,8 @@ func interruptCommand(ts *testscript.TestScript, neg bool, args []string) {
 		signals = []string{"INT"}
 	}
 	for _, name := range signals {
-		ts.Check(t.cmd.Process.Signal(map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}[name]))
-		if name == "HUP" {
+		ts.Check(t.cmd.Process.Signal(signalsByName[name]))
+		if name == "HUP" || name == "STOP" {
 			return
 		}
 	}
@@ -266,4 +271,20 @@ func TestIntersperse(t *testing.T) {
 			t.Errorf("%s becomes %s, want %s", in, got, want)
 		}
 	}
+}
+
+func FuzzParseFormat(f *testing.F) {
+	f.Add(`%k\t%v\x00\n`)
+	f.Fuzz(func(_ *testing.T, format string) { _, _ = parseFormat(format) })
+}
+
+func FuzzReadProperties(f *testing.F) {
+	f.Add([]byte("a=b\n# c\nd : e \\\n f"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "p")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_ = readProperties(path, kafka.Properties{})
+	})
 }
