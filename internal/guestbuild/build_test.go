@@ -99,6 +99,16 @@ func TestGuestsOfThisRepositoryAreWhereTheySay(t *testing.T) {
 	}
 }
 
+func TestCommittedModulesAreCurrent(t *testing.T) {
+	root, err := Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Check(t.Context(), root); err != nil {
+		t.Error(err)
+	}
+}
+
 // home is a repository with one small guest and its module.
 func home(t *testing.T) (root string, g Guest) {
 	t.Helper()

@@ -96,8 +96,7 @@ func (w *writer) add(f Field, s *span) {
 		w.out = append(w.out, ',')
 	}
 	w.grown = s.parent
-	path := w.doc.paths[f]
-	w.out = append(appendQuoted(w.out, path[len(path)-1]), ':')
+	w.out = append(w.out, w.doc.names[f]...)
 	w.text(f)
 }
 

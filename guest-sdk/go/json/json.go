@@ -68,11 +68,15 @@ const none = -1
 
 // span is where a field is, in offsets into the document.
 type span struct {
+	kind              Kind
 	start, value, end int // of the key (in arrays of the value), of the value, behind the value
 	comma             int // of the comma before the member, or none
-	parent, parentEnd int // of the brackets around it, or around where it would be, or none
-	siblings          int // members of the parent, this one included
-	kind, parentKind  Kind
+	parent            int // of the bracket that the object or array around it begins with
+
+	// Of the object or array in which a missing field would be, if there is one: what it is, where it ends, and how
+	// many members it has.
+	parentKind          Kind
+	parentEnd, siblings int
 }
 
 // edit is what is to become of a field.
@@ -96,6 +100,8 @@ type level struct {
 	leaves  uint64 // fields that are the current member
 	comma   int
 	members int
+	start   int // of the container
+	kind    Kind
 }
 
 // want is one key of a path in the form that it is compared in.
@@ -107,6 +113,7 @@ type want struct {
 // Doc is a set of fields and the document in which they were found last. The zero value has no fields.
 type Doc struct {
 	paths  [][]string
+	names  [][]byte // of the last key of each path, with quotes and colon
 	spans  []span
 	edits  []edit
 	texts  []byte  // new values
@@ -140,6 +147,7 @@ func (d *Doc) FieldAt(keys ...string) Field {
 		panic("json: more fields than a Doc has room for")
 	}
 	d.paths = append(d.paths, keys)
+	d.names = append(d.names, append(appendQuoted(nil, keys[len(keys)-1]), ':'))
 	d.spans = append(d.spans, span{})
 	d.edits = append(d.edits, edit{})
 	d.order, d.places = append(d.order, 0), append(d.places, 0)

@@ -29,45 +29,56 @@ func (d *Doc) reset() {
 
 // scan goes over the document once and returns none, or where it is not JSON.
 func (d *Doc) scan(b []byte) int {
-	i := skipSpace(b, 0)
+	i, inside := skipSpace(b, 0), false
 	for {
-		if i == len(b) {
-			return i
-		}
-		if c := b[i]; c == '{' || c == '[' {
-			if d.depth == MaxNesting {
-				return i
-			}
-			d.open(c, i)
-			if i = skipSpace(b, i+1); i == len(b) {
-				return i
-			}
-			if b[i] != c+2 { // the closing brackets lie two behind the opening ones
-				at := i
-				if i = d.enter(b, d.members(b, i)); i < 0 {
+		at, whole := i, false
+		if inside { // i is at a member, not at a value
+			if i, whole = d.members(b, i); !whole {
+				if at, i = i, d.enter(b, i); i < 0 {
 					return at
 				}
-				continue
 			}
-			d.close(i)
-			i++
-		} else {
-			at := i
-			if i = skipScalar(b, i); i < 0 {
+		}
+		if !whole {
+			if i == len(b) {
+				return i
+			}
+			at = i
+			if i, inside = d.value(b, i); i < 0 {
 				return at
 			}
+			if inside {
+				continue
+			}
 		}
-		next, more := d.leave(b, i)
-		if !more {
-			if next == len(b) {
+		if i, inside = d.leave(b, i); !inside {
+			if i == len(b) {
 				return none
 			}
-			return next
-		}
-		if i = d.enter(b, d.members(b, next)); i < 0 {
-			return next
+			return i
 		}
 	}
+}
+
+// value goes over the scalar or the empty container at b[i], or inside of the container that begins there, to its
+// first member. end is none for what is not a value.
+func (d *Doc) value(b []byte, i int) (end int, inside bool) {
+	c := b[i]
+	if c != '{' && c != '[' {
+		return skipScalar(b, i), false
+	}
+	if d.depth == MaxNesting {
+		return none, false
+	}
+	d.open(c, i)
+	if i = skipSpace(b, i+1); i == len(b) {
+		return none, false
+	}
+	if b[i] != c+2 { // the closing brackets lie two behind the opening ones
+		return i, true
+	}
+	d.close(i)
+	return i + 1, false
 }
 
 func (d *Doc) inObject() bool { return d.object[d.depth>>6]>>(d.depth&63)&1 != 0 }
@@ -91,25 +102,20 @@ func (d *Doc) open(bracket byte, i int) {
 		kind = Object
 		d.object[d.depth>>6] |= 1 << (d.depth & 63)
 	}
-	if d.depth >= len(d.levels) {
-		return
-	}
-	d.levels[d.depth] = level{mask: d.mask, comma: none}
-	for m := d.mask; m != 0; m &= m - 1 {
-		f := bits.TrailingZeros64(m)
-		if len(d.paths[f]) == d.depth {
-			d.spans[f].parent, d.spans[f].parentKind = i, kind
-		}
+	if d.depth < len(d.levels) {
+		d.levels[d.depth] = level{mask: d.mask, start: i, kind: kind, comma: none}
 	}
 }
 
-// close leaves the container whose closing bracket is at i.
+// close leaves the container whose closing bracket is at i. Fields that should be in it and are not could be added
+// here.
 func (d *Doc) close(i int) {
 	if l := d.top(); l != nil {
-		for m := l.mask; m != 0; m &= m - 1 {
+		for m := l.mask &^ l.matched; m != 0; m &= m - 1 {
 			f := bits.TrailingZeros64(m)
 			if len(d.paths[f]) == d.depth {
-				d.spans[f].parentEnd, d.spans[f].siblings = i, l.members
+				s := &d.spans[f]
+				s.parent, s.parentKind, s.parentEnd, s.siblings = l.start, l.kind, i, l.members
 			}
 		}
 	}
@@ -117,53 +123,59 @@ func (d *Doc) close(i int) {
 }
 
 // members goes over members of an object that are written plainly - no white space, no escapes, ASCII, the value a
-// string or a number - and returns the start of the first one that is not, or of the last one. What it leaves is for
-// the general way; this one is the same in one piece, since calls and branches are what costs in Go's wasm.
-func (d *Doc) members(b []byte, start int) int {
+// string or a number. It returns the start of the first one that is not, or (whole) the end of the last one of the
+// object. What it leaves is for the general way; this one is the same in one piece, since calls and branches are what
+// costs in Go's wasm.
+func (d *Doc) members(b []byte, start int) (next int, whole bool) {
 	if !d.inObject() {
-		return start
+		return start, false
 	}
 	l := d.top()
 	for {
 		// The shortest member, "":0, and 8 bytes to look at it.
 		if len(b)-start < 13 || b[start] != '"' {
-			return start
+			return start, false
 		}
 		key := start + 1
 		s := special(load8(b, key))
 		k := key + bits.TrailingZeros64(s)>>3
 		if s == 0 {
 			if k = plainEnd(b, k); k < 0 {
-				return start
+				return start, false
 			}
 		}
 		if len(b)-k < 11 || b[k] != '"' || b[k+1] != ':' {
-			return start
+			return start, false
 		}
 		value := k + 2
 		end := value + 1
 		if c := b[value]; c == '"' {
 			if end = plainEnd(b, end); end < 0 || b[end] != '"' {
-				return start
+				return start, false
 			}
 			end++
 		} else if c > '9' || c < '-' {
-			return start
+			return start, false
 		} else if end = skipNumber(b, value); end < 0 {
-			return start
+			return start, false
 		}
-		if end >= len(b) || b[end] != ',' {
-			return start
+		if end >= len(b) || b[end] != ',' && b[end] != '}' {
+			return start, false
 		}
 		if l != nil {
 			if l.matched != l.mask && d.sieve[d.depth]&sieveBit(headOf(b, key, k)) != 0 {
 				d.plainMember(l, b, key, k, end)
 			}
 			l.members++
+		}
+		if b[end] == '}' {
+			return end, true
+		}
+		if l != nil {
 			l.comma = end
 		}
 		if start = end + 1; start < len(b) && b[start] <= ' ' {
-			return skipSpace(b, start)
+			return skipSpace(b, start), false
 		}
 	}
 }
@@ -280,7 +292,7 @@ func (d *Doc) found(l *level, f, start, value int, first byte) {
 	}
 	l.leaves |= bit
 	s := &d.spans[f]
-	s.kind, s.start, s.value, s.comma = kindOf(first), start, value, l.comma
+	s.kind, s.start, s.value, s.comma, s.parent = kindOf(first), start, value, l.comma, l.start
 }
 
 // leave goes on behind a value, over a comma or closing brackets, to the next member (more) or behind the last one.

@@ -89,7 +89,12 @@ func hex4(s []byte, i int) rune {
 // appendQuoted appends text as a JSON string. Bytes that are not UTF-8 become U+FFFD, so that the result is JSON.
 func appendQuoted[T ~string | ~[]byte](dst []byte, text T) []byte {
 	dst = append(dst, '"')
-	for i := 0; i < len(text); {
+	plain := 0
+	for plain < len(text) && text[plain]-0x20 < utf8.RuneSelf-0x20 && text[plain] != '"' && text[plain] != '\\' {
+		plain++
+	}
+	dst = append(dst, text[:plain]...)
+	for i := plain; i < len(text); {
 		c := text[i]
 		if c < utf8.RuneSelf {
 			dst = appendQuotedByte(dst, c)
