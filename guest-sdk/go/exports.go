@@ -30,18 +30,18 @@ func wsReserve(n uint32) unsafe.Pointer { return ptr(reserve(int(n))) }
 //go:wasmexport ws_open
 func wsOpen(p unsafe.Pointer, n uint32) int32 { return openComponent(view(p, n)) }
 
-// Calls of ws_process since other goroutines had their turn. Go's runtime has one thread in wasm and leaves it only
-// when a goroutine yields: without a turn now and then the garbage collector's workers do not get to finish their
-// cycles, and the memory of a guest that allocates grows to its limit. One turn costs about a microsecond.
-var calls uint32
+// Records since other goroutines had their turn. Go's runtime has one thread in wasm and leaves it only when a
+// goroutine yields: without a turn now and then the garbage collector's workers do not finish their cycles, and the
+// memory of a guest that allocates grows to its limit. One turn costs about a microsecond.
+var recordsSinceTurn uint32
 
-const callsPerTurn = 64
+const recordsPerTurn = 64
 
 //go:wasmexport ws_process
 func wsProcess(handle int32, p unsafe.Pointer, n uint32) int64 {
 	answer := packed(processFrame(handle, view(p, n)))
-	if calls++; calls == callsPerTurn {
-		calls = 0
+	if recordsSinceTurn += load32(p, frameCountAt); recordsSinceTurn >= recordsPerTurn {
+		recordsSinceTurn = 0
 		runtime.Gosched()
 	}
 	return answer
