@@ -227,7 +227,7 @@ func (c *crash) checkOne(r *kgo.Record) {
 // of the input and has no members, and no transaction is open.
 func (c *crash) checkGroup() {
 	c.t.Helper()
-	if fault := groupFault(c.b.Client(c.t), c.b.Name("crash"), c.in, c.out); fault != "" {
+	if fault := groupFault(c.t, c.b.Client(c.t), c.b.Name("crash"), c.in, c.out); fault != "" {
 		c.t.Errorf("after a clean stop: %s", fault)
 	}
 }
@@ -239,4 +239,43 @@ func spread(list []time.Duration) string {
 	}
 	list = slices.Sorted(slices.Values(list))
 	return fmt.Sprintf("%.1f to %.1f s, median %.1f s", list[0].Seconds(), list[len(list)-1].Seconds(), list[len(list)/2].Seconds())
+}
+
+// TestInterruptsAtAnyMoment interrupts one or both of two processes again and again, while they start, join, restore or
+// run, some of them after a kill. They must have left the group each time: a member that is dead and not missed keeps its partitions from the rest.
+func TestInterruptsAtAnyMomentOnTheEmbeddedBroker(t *testing.T) {
+	newCrash(t, startEmbedded(t)).interrupt(16)
+}
+
+func (c *crash) interrupt(n int) {
+	c.t.Helper()
+	client, names := c.b.Client(c.t), []string{"0", "1"}
+	for range n {
+		for _, name := range names {
+			if c.procs[name] == nil {
+				c.start(name)
+			}
+		}
+		moment := time.Now().Add(time.Duration(100+c.rng.IntN(600)) * time.Millisecond)
+		c.feedUntil(func() bool { return time.Now().After(moment) })
+		switch one := c.procs[names[c.rng.IntN(2)]]; c.rng.IntN(3) {
+		case 0:
+			c.stop(c.procs["0"], c.procs["1"])
+		case 1:
+			c.kill(one)
+			c.start(one.name)
+			continue
+		case 2:
+			c.stop(one)
+		}
+		if members := membersOf(c.t, client, c.b.Name("crash")); len(members) > len(c.procs) {
+			c.t.Fatalf("members after interrupts: %v", members)
+		}
+	}
+	if c.procs["0"] == nil {
+		c.start("0")
+	}
+	c.drain()
+	c.stopAll()
+	c.checkGroup()
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,7 +39,8 @@ type process struct {
 	out   *transcript
 	born  time.Time // of its predecessor's death
 	ready <-chan struct{}
-	ended chan error
+	ended chan struct{}
+	err   error // of the end
 	ran   bool
 }
 
@@ -55,7 +58,7 @@ func newFleet(t *testing.T, yaml string) *fleet {
 // start runs the process of a name; set are more settings, KEY=VALUE.
 func (f *fleet) start(name string, set ...string) *process {
 	f.t.Helper()
-	p := &process{name: name, out: &transcript{}, ended: make(chan error, 1), born: time.Now()}
+	p := &process{name: name, out: &transcript{}, ended: make(chan struct{}), born: time.Now()}
 	args := []string{"run", "-f", f.file, "--set", "state.dir=" + filepath.Join(f.dir, "state-"+name)}
 	for _, s := range set {
 		args = append(args, "--set", s)
@@ -71,7 +74,10 @@ func (f *fleet) start(name string, set ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		f.t.Fatal(err)
 	}
-	go func() { p.ended <- p.cmd.Wait() }()
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.ended)
+	}()
 	f.procs[name] = p
 	return p
 }
@@ -104,36 +110,54 @@ func (f *fleet) checkAlive() {
 			f.revivals = append(f.revivals, time.Since(p.born))
 		}
 		select {
-		case err := <-p.ended:
-			p.ended <- err
-			f.t.Fatalf("process %s ended by itself: %v", p.name, err)
+		case <-p.ended:
+			f.t.Fatalf("process %s ended by itself: %v", p.name, p.err)
 		default:
 		}
 	}
 }
 
-// stopAll interrupts all processes, which have to commit and end with status 0.
+// stopAll interrupts all processes once they run, which have to commit and end with status 0.
 func (f *fleet) stopAll() {
 	f.t.Helper()
 	for _, p := range f.procs {
+		select {
+		case <-p.ready:
+		case <-time.After(stall):
+			f.dump()
+			f.t.Fatalf("process %s does not run", p.name)
+		}
+	}
+	f.stop(slices.Collect(maps.Values(f.procs))...)
+}
+
+// stop interrupts processes at any moment of their lives.
+func (f *fleet) stop(procs ...*process) {
+	f.t.Helper()
+	for _, p := range procs {
 		if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
 			f.t.Fatalf("stopping process %s: %v", p.name, err)
 		}
 	}
-	for _, p := range f.procs {
-		select {
-		case err := <-p.ended:
-			if err != nil {
-				f.t.Fatalf("process %s did not stop well: %v", p.name, err)
-			}
-		case <-time.After(stall):
-			f.dump()
-			f.t.Fatalf("process %s goes on after an interrupt", p.name)
-		}
+	for _, p := range procs {
+		f.awaitEnd(p)
 	}
-	for _, p := range f.procs {
-		f.bury(p, "stopped")
+}
+
+// awaitEnd wants the status 0 of a process that was interrupted. One that had not begun to listen to signals died of it,
+// and had not done anything yet either.
+func (f *fleet) awaitEnd(p *process) {
+	f.t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(stall):
+		f.dump()
+		f.t.Fatalf("process %s goes on after an interrupt", p.name)
 	}
+	if p.err != nil && p.cmd.ProcessState.ExitCode() != -1 {
+		f.t.Fatalf("process %s did not stop well: %v", p.name, p.err)
+	}
+	f.bury(p, "stopped")
 }
 
 // bury keeps what a process printed for the case that the test fails.
@@ -147,8 +171,7 @@ func (f *fleet) dump() {
 	for _, p := range f.procs {
 		_ = p.cmd.Process.Signal(syscall.SIGQUIT)
 		select {
-		case err := <-p.ended:
-			p.ended <- err
+		case <-p.ended:
 		case <-time.After(10 * time.Second):
 		}
 	}
@@ -195,24 +218,38 @@ func startEmbedded(t *testing.T) *brokertest.Broker {
 	return brokertest.At(line[strings.LastIndex(line, " ")+1:])
 }
 
+// membersOf are the instances in a group.
+func membersOf(t *testing.T, cl *kgo.Client, group string) (ids []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	groups, err := kadm.NewClient(cl).DescribeGroups(ctx, group)
+	if err != nil {
+		t.Fatalf("describing the group: %v", err)
+	}
+	for _, m := range groups[group].Members {
+		ids = append(ids, m.MemberID)
+	}
+	return ids
+}
+
 // groupFault tells what is wrong with a group that has been stopped after it has processed all of in: members that are
 // left, input that is not committed, a transaction in out that is still open. "" is nothing.
-func groupFault(cl *kgo.Client, group, in, out string) string {
+func groupFault(t *testing.T, cl *kgo.Client, group, in, out string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	adm := kadm.NewClient(cl)
-	groups, err1 := adm.DescribeGroups(ctx, group)
-	committed, err2 := adm.FetchOffsets(ctx, group)
-	ends, err3 := adm.ListEndOffsets(ctx, in, out)
-	stable, err4 := adm.ListCommittedOffsets(ctx, out)
-	for _, err := range []error{err1, err2, err3, err4} {
+	committed, err1 := adm.FetchOffsets(ctx, group)
+	ends, err2 := adm.ListEndOffsets(ctx, in, out)
+	stable, err3 := adm.ListCommittedOffsets(ctx, out)
+	for _, err := range []error{err1, err2, err3} {
 		if err != nil {
 			return err.Error()
 		}
 	}
 	var faults bytes.Buffer
-	for _, m := range groups[group].Members {
-		fmt.Fprintf(&faults, "member %s is left; ", m.MemberID)
+	if members := membersOf(t, cl, group); len(members) > 0 {
+		fmt.Fprintf(&faults, "members %v are left; ", members)
 	}
 	ends.Each(func(end kadm.ListedOffset) {
 		if o, _ := committed.Lookup(in, end.Partition); end.Topic == in && o.At != end.Offset {

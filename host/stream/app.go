@@ -238,7 +238,9 @@ func (a *App) run(ctx context.Context) error {
 	a.threads = threads
 	close(a.ready)
 	a.leaveStale(ctx, client, dir.ProcessID())
-	err = a.runThreads(ctx, admin, db)
+	if err = a.runThreads(ctx, admin, db); err == nil {
+		a.leaveUnjoined(client)
+	}
 	return errors.Join(err, db.Close(), dir.Close())
 }
 

@@ -151,6 +151,22 @@ func (a *App) leaveStale(ctx context.Context, client *kgo.Client, processID stri
 	}
 }
 
+// leaveUnjoined removes the members of threads that were stopped before they had joined. They may be members still from
+// a life that was killed, and nobody will come back for their partitions.
+func (a *App) leaveUnjoined(client *kgo.Client) {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+	defer cancel()
+	for _, t := range a.threads {
+		if t.left || t.cfg.instanceID == "" {
+			continue
+		}
+		err := errors.Join(leaveStatic(ctx, client, t.cfg.applicationID, "", t.cfg.instanceID), a.settle(ctx, t.cfg.transactionalID))
+		if err != nil {
+			a.log.Warn("a member of an earlier run stays until its session ends", "instance", t.cfg.instanceID, "err", err)
+		}
+	}
+}
+
 // settle ends what a producer of an earlier run left open.
 func (a *App) settle(ctx context.Context, transactionalID string) error {
 	if !a.cfg.Streams.ExactlyOnce {

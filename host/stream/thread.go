@@ -115,6 +115,7 @@ type Thread struct {
 	backoff    time.Duration
 	failingAt  time.Time // since when no commit succeeded
 	everJoined bool
+	left       bool // the last session told the group that the member leaves
 }
 
 func newThread(cfg *threadConfig, db *state.DB) *Thread {
@@ -204,6 +205,7 @@ func (t *Thread) runSession(ctx context.Context) (err error) {
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(t.cfg.shutdownGrace, cancel) })()
 	s := &session{Thread: t, hard: hard, batch: t.db.NewBatch()}
+	t.left = false
 	if err := s.open(ctx); err != nil {
 		return errors.Join(err, s.close(false))
 	}
@@ -460,6 +462,7 @@ func (s *session) close(clean bool) error {
 		ctx, cancel := context.WithTimeout(s.hard, s.cfg.shutdownGrace)
 		s.consumer.close(ctx, clean)
 		cancel()
+		s.left = clean
 	}
 	if s.reader != nil {
 		s.reader.close()
