@@ -80,3 +80,15 @@ func TestDemoPrintsEachUpdateOfLines(t *testing.T) {
 		t.Errorf("updates differ (-want +got):\n%s", d)
 	}
 }
+
+func TestProse(t *testing.T) {
+	page := "# Title\n\nTwo lines\nof text.\n```sh\ncode\n\n```\n| a | table |\n* an item"
+	want := []string{"Two lines", "of text.", "* an item"}
+	var got []string
+	for _, line := range prose([]byte(page)) {
+		got = append(got, string(line))
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
