@@ -127,7 +127,7 @@ func descend(root, rel string, d fs.DirEntry) error {
 	if rel == "." {
 		return nil
 	}
-	if strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || rel == "internal/brokertest" || rel == "internal/deps" {
+	if strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || rel == "internal/brokertest" {
 		return filepath.SkipDir
 	}
 	if _, err := os.Stat(filepath.Join(root, rel, "go.mod")); err == nil {
