@@ -9,7 +9,14 @@ import (
 
 // Drained tells whether an application has committed everything in its input topics and its repartition topics. The
 // latter are written in transactions and may end in a marker of each thread, which is no record.
+//
+// Offsets are asked for before ends: ends only grow, so what the offsets say is done is done. The other way round a
+// commit in between moves the input's offset to its end and fills a repartition topic whose end was still the old one.
 func Drained(ctx context.Context, adm *kadm.Client, applicationID string, threads int, inputs ...string) (bool, error) {
+	group, err := adm.FetchOffsets(ctx, applicationID)
+	if err != nil {
+		return false, nil // there is no group before the first member
+	}
 	topics, err := adm.ListTopics(ctx)
 	if err != nil {
 		return false, err
@@ -23,10 +30,6 @@ func Drained(ctx context.Context, adm *kadm.Client, applicationID string, thread
 	ends, err := adm.ListEndOffsets(ctx, sources...)
 	if err != nil {
 		return false, err
-	}
-	group, err := adm.FetchOffsets(ctx, applicationID)
-	if err != nil {
-		return false, nil // there is no group before the first member
 	}
 	drained := true
 	ends.Each(func(end kadm.ListedOffset) {
