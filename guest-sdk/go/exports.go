@@ -40,7 +40,10 @@ const recordsPerTurn = 64
 //go:wasmexport ws_process
 func wsProcess(handle int32, p unsafe.Pointer, n uint32) int64 {
 	answer := packed(processFrame(handle, view(p, n)))
-	if recordsSinceTurn += load32(p, frameCountAt); recordsSinceTurn >= recordsPerTurn {
+	if n >= frameHdrSize {
+		recordsSinceTurn += load32(p, frameCountAt)
+	}
+	if recordsSinceTurn >= recordsPerTurn {
 		recordsSinceTurn = 0
 		runtime.Gosched()
 	}
