@@ -138,21 +138,22 @@ func TestCountSurvivesCutConnections(t *testing.T) {
 // TestFencedProcessEnds: a second process with the identity of a running one takes its place, and the first says so
 // instead of fighting back.
 func TestFencedProcessEnds(t *testing.T) {
-	b := brokertest.Fake(t)
-	h := newHarness(t, b)
-	in, out := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
-	input := numbered(in, 0, 100, 3, 1)
-	b.Produce(t, input...)
-	first := h.start(countTopology(t, in, out), "statestore.cache.max.bytes=0").running()
-	h.output(out, 100)
-	thread := first.threads[0]
-	cl := b.Client(t, kgo.ConsumerGroup(h.appID), kgo.ConsumeTopics(in), kgo.InstanceID(thread.cfg.instanceID), kgo.Balancers(
-		NewAssignor(func(string) (int, bool) { return 0, true }, processBytes("ab"), thread.cfg.local)))
-	cl.PollFetches(canceledSoon(t))
-	err := first.ended()
-	if !errs.KafkaFenced.Is(err) {
-		t.Errorf("a fenced process ended with %v", err)
-	}
+	brokertest.Each(t, func(t *testing.T, b *brokertest.Broker) {
+		h := newHarness(t, b)
+		in, out := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
+		input := numbered(in, 0, 100, 3, 1)
+		b.Produce(t, input...)
+		first := h.start(countTopology(t, in, out), "statestore.cache.max.bytes=0").running()
+		h.output(out, 100)
+		thread := first.threads[0]
+		cl := b.Client(t, kgo.ConsumerGroup(h.appID), kgo.ConsumeTopics(in), kgo.InstanceID(thread.cfg.instanceID), kgo.Balancers(
+			NewAssignor(func(string) (int, bool) { return 0, true }, processBytes("ab"), thread.cfg.local)))
+		cl.PollFetches(canceledSoon(t))
+		err := first.ended()
+		if !errs.KafkaFenced.Is(err) {
+			t.Errorf("a fenced process ended with %v", err)
+		}
+	})
 }
 
 func canceledSoon(t *testing.T) context.Context {
@@ -163,18 +164,19 @@ func canceledSoon(t *testing.T) context.Context {
 
 // TestARecordThatIsTooLargeEndsTheApplication with a code, and without its transaction.
 func TestARecordThatIsTooLargeEndsTheApplication(t *testing.T) {
-	b := brokertest.Fake(t)
-	h := newHarness(t, b)
-	in := b.CreateTopic(t, b.Name("in"), 1)
-	out := b.CreateTopic(t, b.Name("out"), 1, "max.message.bytes=1000")
-	b.Produce(t, &kgo.Record{Topic: in, Value: []byte("small")}, &kgo.Record{Topic: in, Value: make([]byte, 2000)})
-	app := h.start(copyTopology(t, in, out))
-	if err := app.ended(); !errs.RecordTooLarge.Is(err) {
-		t.Errorf("the application ended with %v", err)
-	}
-	if s := app.State(); s != Failed {
-		t.Errorf("the state after a failure is %s", s)
-	}
+	brokertest.Each(t, func(t *testing.T, b *brokertest.Broker) {
+		h := newHarness(t, b)
+		in := b.CreateTopic(t, b.Name("in"), 1)
+		out := b.CreateTopic(t, b.Name("out"), 1, "max.message.bytes=1000")
+		b.Produce(t, &kgo.Record{Topic: in, Value: []byte("small")}, &kgo.Record{Topic: in, Value: make([]byte, 2000)})
+		app := h.start(copyTopology(t, in, out))
+		if err := app.ended(); !errs.RecordTooLarge.Is(err) {
+			t.Errorf("the application ended with %v", err)
+		}
+		if s := app.State(); s != Failed {
+			t.Errorf("the state after a failure is %s", s)
+		}
+	})
 }
 
 // ended waits until the application ends by itself.
@@ -191,19 +193,20 @@ func (in *instance) ended() error {
 }
 
 func TestMissingTopicsAreNamedWithTheirCommands(t *testing.T) {
-	b := brokertest.Fake(t)
-	h := newHarness(t, b)
-	err := h.start(copyTopology(t, "no-such-input", "no-such-output")).ended()
-	for _, topic := range []string{"no-such-input", "no-such-output"} {
-		found := false
-		for _, e := range errs.Flatten(err) {
-			var coded *errs.Error
-			if errors.As(e, &coded) && coded.Code == errs.TopicMissing.ID && coded.Where == topic {
-				found = coded.Fix == "create it: wasmstream topic create "+topic+" --partitions 1 --replication-factor 1"
+	brokertest.Each(t, func(t *testing.T, b *brokertest.Broker) {
+		h := newHarness(t, b)
+		err := h.start(copyTopology(t, "no-such-input", "no-such-output")).ended()
+		for _, topic := range []string{"no-such-input", "no-such-output"} {
+			found := false
+			for _, e := range errs.Flatten(err) {
+				var coded *errs.Error
+				if errors.As(e, &coded) && coded.Code == errs.TopicMissing.ID && coded.Where == topic {
+					found = coded.Fix == "create it: wasmstream topic create "+topic+" --partitions 1 --replication-factor 1"
+				}
+			}
+			if !found {
+				t.Errorf("the error does not name %s and its command: %v", topic, err)
 			}
 		}
-		if !found {
-			t.Errorf("the error does not name %s and its command: %v", topic, err)
-		}
-	}
+	})
 }

@@ -151,10 +151,14 @@ func (a *App) leaveStale(ctx context.Context, client *kgo.Client, processID stri
 	}
 }
 
+// leaveTimeout is how long a stop waits for a cluster that does not answer only to tell it that a member has left, which
+// it finds out by itself later.
+const leaveTimeout = 5 * time.Second
+
 // leaveUnjoined removes the members of threads that were stopped before they had joined. They may be members still from
 // a life that was killed, and nobody will come back for their partitions.
 func (a *App) leaveUnjoined(client *kgo.Client) {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
 	for _, t := range a.threads {
 		if t.left || t.cfg.instanceID == "" {

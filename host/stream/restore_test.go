@@ -42,23 +42,24 @@ func TestStateIsRebuiltWhateverHappensToIt(t *testing.T) {
 	}
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
-			b := brokertest.Fake(t)
-			h := newHarness(t, b)
-			in, out := b.CreateTopic(t, b.Name("in"), 2), b.CreateTopic(t, b.Name("out"), 2)
-			dir := t.TempDir()
-			input := numbered(in, 0, 500, 13, 2)
-			b.Produce(t, input...)
-			app := h.start(countTopology(t, in, out), "state.dir="+dir, "statestore.cache.max.bytes=0")
-			h.output(out, len(input))
-			app.stop()
-			h.abortInto(h.appID+"-KSTREAM-AGGREGATE-STATE-STORE-0000000001-changelog", 2)
-			damage(t, dir)
-			more := numbered(in, 500, 100, 13, 2)
-			b.Produce(t, more...)
-			input = append(input, more...)
-			h.start(countTopology(t, in, out), "state.dir="+dir, "statestore.cache.max.bytes=0")
-			h.output(out, len(input))
-			h.checkCounts(in, out, input)
+			brokertest.Each(t, func(t *testing.T, b *brokertest.Broker) {
+				h := newHarness(t, b)
+				in, out := b.CreateTopic(t, b.Name("in"), 2), b.CreateTopic(t, b.Name("out"), 2)
+				dir := t.TempDir()
+				input := numbered(in, 0, 500, 13, 2)
+				b.Produce(t, input...)
+				app := h.start(countTopology(t, in, out), "state.dir="+dir, "statestore.cache.max.bytes=0")
+				h.output(out, len(input))
+				app.stop()
+				h.abortInto(h.appID+"-KSTREAM-AGGREGATE-STATE-STORE-0000000001-changelog", 2)
+				damage(t, dir)
+				more := numbered(in, 500, 100, 13, 2)
+				b.Produce(t, more...)
+				input = append(input, more...)
+				h.start(countTopology(t, in, out), "state.dir="+dir, "statestore.cache.max.bytes=0")
+				h.output(out, len(input))
+				h.checkCounts(in, out, input)
+			})
 		})
 	}
 }
@@ -162,94 +163,97 @@ func TestInternalTopicsAreMadeAndChecked(t *testing.T) {
 }
 
 func TestProcessedRecordsOfRepartitionTopicsAreDeleted(t *testing.T) {
-	b := brokertest.Fake(t)
-	h := newHarness(t, b)
-	in, out := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
-	b.Produce(t, &kgo.Record{Topic: in, Value: []byte("a b c d")})
-	h.start(wordCountTopology(t, in, out), "repartition.purge.interval.ms=50", "statestore.cache.max.bytes=0")
-	h.output(out, 4)
-	adm := kadm.NewClient(b.Client(t))
-	repartition := h.appID + "-KSTREAM-AGGREGATE-STATE-STORE-0000000003-repartition"
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		starts, err := adm.ListStartOffsets(t.Context(), repartition)
-		check(t, err)
-		if o, _ := starts.Lookup(repartition, 0); o.Offset >= 4 {
-			return
+	brokertest.Each(t, func(t *testing.T, b *brokertest.Broker) {
+		h := newHarness(t, b)
+		in, out := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
+		b.Produce(t, &kgo.Record{Topic: in, Value: []byte("a b c d")})
+		h.start(wordCountTopology(t, in, out), "repartition.purge.interval.ms=50", "statestore.cache.max.bytes=0")
+		h.output(out, 4)
+		adm := kadm.NewClient(b.Client(t))
+		repartition := h.appID + "-KSTREAM-AGGREGATE-STATE-STORE-0000000003-repartition"
+		for deadline := time.Now().Add(20 * time.Second); ; {
+			starts, err := adm.ListStartOffsets(t.Context(), repartition)
+			check(t, err)
+			if o, _ := starts.Lookup(repartition, 0); o.Offset >= 4 {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("the repartition topic is not purged")
+			}
+			check(t, pause(t.Context(), 10*time.Millisecond))
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("the repartition topic is not purged")
-		}
-		check(t, pause(t.Context(), 10*time.Millisecond))
-	}
+	})
 }
 
 // TestAStoreWithoutChangelogFollowsItsInput: set back to the beginning, the input is counted from nothing again.
 func TestAStoreWithoutChangelogFollowsItsInput(t *testing.T) {
-	b := brokertest.Fake(t)
-	h := newHarness(t, b)
-	in, out := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
-	sb := dsl.NewStreamsBuilder(dsl.Defaults{Key: topology.String, Value: topology.String})
-	sb.Stream(in).GroupByKey().Count(dsl.Materialized{Name: "counts", LoggingDisabled: true}).ToStream().To(out)
-	topo := build(t, sb)
-	dir := t.TempDir()
-	input := numbered(in, 0, 50, 5, 1)
-	b.Produce(t, input...)
-	once := counted(input)[0]
-	run := func(want []string) {
-		t.Helper()
-		app := h.start(topo, "state.dir="+dir, "statestore.cache.max.bytes=0")
-		got := lines(h.output(out, len(want)), long)[0]
-		h.drained(in)
-		app.stop()
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Error(diff)
+	brokertest.Each(t, func(t *testing.T, b *brokertest.Broker) {
+		h := newHarness(t, b)
+		in, out := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
+		sb := dsl.NewStreamsBuilder(dsl.Defaults{Key: topology.String, Value: topology.String})
+		sb.Stream(in).GroupByKey().Count(dsl.Materialized{Name: "counts", LoggingDisabled: true}).ToStream().To(out)
+		topo := build(t, sb)
+		dir := t.TempDir()
+		input := numbered(in, 0, 50, 5, 1)
+		b.Produce(t, input...)
+		once := counted(input)[0]
+		run := func(want []string) {
+			t.Helper()
+			app := h.start(topo, "state.dir="+dir, "statestore.cache.max.bytes=0")
+			got := lines(h.output(out, len(want)), long)[0]
+			h.drained(in)
+			app.stop()
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
 		}
-	}
-	run(once)
-	adm := kadm.NewClient(b.Client(t))
-	var back kadm.Offsets
-	back.AddOffset(in, 0, 0, -1)
-	check(t, adm.CommitAllOffsets(t.Context(), h.appID, back))
-	run(append(once, once...))
+		run(once)
+		adm := kadm.NewClient(b.Client(t))
+		var back kadm.Offsets
+		back.AddOffset(in, 0, 0, -1)
+		check(t, adm.CommitAllOffsets(t.Context(), h.appID, back))
+		run(append(once, once...))
+	})
 }
 
 func TestMetricsAreThereToScrape(t *testing.T) {
-	b := brokertest.Fake(t)
-	h := newHarness(t, b)
-	in, out := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
-	input := numbered(in, 0, 200, 5, 1)
-	b.Produce(t, input...)
-	app := h.app(countTopology(t, in, out), "statestore.cache.max.bytes=0")
-	registry := prometheus.NewRegistry()
-	cfg := app.cfg
-	cfg.Registerer = registry
-	app, err := New(cfg)
-	check(t, err)
-	in1 := h.run(app)
-	h.output(out, len(input))
-	h.drained(in)
-	families, err := registry.Gather()
-	check(t, err)
-	values := make(map[string]float64)
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			values[f.GetName()] += m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+	brokertest.Each(t, func(t *testing.T, b *brokertest.Broker) {
+		h := newHarness(t, b)
+		in, out := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
+		input := numbered(in, 0, 200, 5, 1)
+		b.Produce(t, input...)
+		app := h.app(countTopology(t, in, out), "statestore.cache.max.bytes=0")
+		registry := prometheus.NewRegistry()
+		cfg := app.cfg
+		cfg.Registerer = registry
+		app, err := New(cfg)
+		check(t, err)
+		in1 := h.run(app)
+		h.output(out, len(input))
+		h.drained(in)
+		families, err := registry.Gather()
+		check(t, err)
+		values := make(map[string]float64)
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				values[f.GetName()] += m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			}
 		}
-	}
-	for name, want := range map[string]float64{
-		"wasmstream_client_state": 2, "wasmstream_alive_stream_threads": 1, "wasmstream_processed_records_total": 200,
-		"wasmstream_task_created_total": 1,
-	} {
-		if values[name] != want {
-			t.Errorf("%s is %v, want %v", name, values[name], want)
+		for name, want := range map[string]float64{
+			"wasmstream_client_state": 2, "wasmstream_alive_stream_threads": 1, "wasmstream_processed_records_total": 200,
+			"wasmstream_task_created_total": 1,
+		} {
+			if values[name] != want {
+				t.Errorf("%s is %v, want %v", name, values[name], want)
+			}
 		}
-	}
-	for _, name := range []string{"wasmstream_thread_duration_seconds", "wasmstream_txn_total", "wasmstream_store_operations_total", "wasmstream_txn_duration_seconds", "wasmstream_records_produced_total"} {
-		if values[name] == 0 {
-			t.Errorf("%s is 0", name)
+		for _, name := range []string{"wasmstream_thread_duration_seconds", "wasmstream_txn_total", "wasmstream_store_operations_total", "wasmstream_txn_duration_seconds", "wasmstream_records_produced_total"} {
+			if values[name] == 0 {
+				t.Errorf("%s is 0", name)
+			}
 		}
-	}
-	in1.stop()
+		in1.stop()
+	})
 }
 
 func TestErrorsAreSortedByWhatMustBeDone(t *testing.T) {
