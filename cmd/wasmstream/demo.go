@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -40,7 +41,7 @@ func runDemo(c *cli.Context) error {
 		})
 		return err
 	}
-	fmt.Fprintln(talk, "embedded broker, in memory: counting the words of the documentation, exactly once")
+	tellDemo(talk)
 	cfg := demo.Config{}
 	if errs.IsTerminal(os.Stderr) {
 		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription("lines"),
@@ -55,15 +56,19 @@ func runDemo(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return printDemo(c, r)
+	return printDemo(c, r, c.Int("top"))
 }
 
-func printDemo(c *cli.Context, r demo.Result) error {
+func tellDemo(talk io.Writer) {
+	fmt.Fprintln(talk, "embedded broker, in memory: counting the words of the documentation, exactly once")
+}
+
+func printDemo(c *cli.Context, r demo.Result, top int) error {
 	words := slices.SortedFunc(maps.Keys(r.Counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(r.Counts[b], r.Counts[a]), cmp.Compare(a, b))
 	})
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, word := range words[:min(len(words), c.Int("top"))] {
+	for _, word := range words[:max(0, min(len(words), top))] {
 		fmt.Fprintf(w, "%d\t %q\n", r.Counts[word], word)
 	}
 	if err := w.Flush(); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/urfave/cli/v2"
 
+	"github.com/wasmstream/wasmstream/internal/demo"
 	"github.com/wasmstream/wasmstream/topology/spec"
 )
 
@@ -231,6 +233,31 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	}
 	if d := cmp.Diff(made, documented); d != "" {
 		t.Errorf("docs/operations.md has other metrics (-made +documented):\n%s", d)
+	}
+}
+
+// demoOutput is what the demo prints, whatever it counted.
+var demoOutput = regexp.MustCompile(`^embedded broker, in memory: .+\n( +\d+ ".*"\n){10}\d+ lines, \d+ words, \d+ different ones in [\d.]+ s: \d+ words a second, .+\n$`)
+
+// TestReadmeShowsWhatTheDemoPrints compares the form; words and numbers change with the documentation and the machine.
+func TestReadmeShowsWhatTheDemoPrints(t *testing.T) {
+	shown := slices.ContainsFunc(blocks(pages(t)["README.md"], "text"), demoOutput.MatchString)
+	if !shown {
+		t.Error("README.md does not show the output of the demo in the form that it has")
+	}
+	var out bytes.Buffer
+	app := newApp(strings.NewReader(""), &out, &out)
+	counts := map[string]int64{}
+	for i := range int64(12) {
+		counts[strings.Repeat("x", int(i))] = i
+	}
+	c := cli.NewContext(app, flag.NewFlagSet("", flag.ContinueOnError), nil)
+	tellDemo(&out)
+	if err := printDemo(c, demo.Result{Counts: counts, Lines: 1, Words: 66, Seconds: 1}, 10); err != nil {
+		t.Fatal(err)
+	}
+	if !demoOutput.MatchString(out.String()) {
+		t.Errorf("the demo prints\n%s", out.String())
 	}
 }
 
