@@ -27,7 +27,7 @@ func reloadCommand() *cli.Command {
 			&cli.StringFlag{Name: "admin", Usage: "`ADDRESS` that run --admin printed", EnvVars: []string{"WASMSTREAM_ADMIN"}},
 			&cli.StringFlag{Name: "module", Aliases: []string{"m"}, Usage: "`FILE` of the new module"},
 			&cli.StringFlag{Name: "name", Usage: "`NAME` of the module in the application, where it has several"},
-			&cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "how long to wait"},
+			&cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "how long to wait, a `DURATION` such as 30s"},
 			outputFlag("text", "json"),
 		},
 		Action: reload,
