@@ -17,7 +17,7 @@ func brokerCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "port", Value: 9092, Usage: "`PORT` to listen on; 0 takes a free one"},
 			&cli.StringFlag{Name: "host", Value: "127.0.0.1", Usage: "loopback `ADDRESS` to listen on"},
-			&cli.DurationFlag{Name: "retention", Value: 24 * time.Hour, Usage: "how long topics without retention.ms keep records, a `DURATION` such as 1h"},
+			&cli.DurationFlag{Name: "retention", Value: 24 * time.Hour, Usage: "how long topics without retention.ms keep records, `DURATION` such as 1h"},
 		},
 		Action: broker,
 	}
