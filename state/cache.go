@@ -190,27 +190,19 @@ func (n *namedCache) set(e *cacheEntry, value []byte) {
 	}
 }
 
-// fill takes in a clean pair read from below and returns the entry. What must go to make room goes first, so that the
-// entry's bytes can be lent; an entry larger than the whole budget is not kept.
-func (n *namedCache) fill(key, value []byte) (*cacheEntry, error) {
-	e := n.take(key)
+// fill takes in a clean pair read from below and evicts if the thread's budget is passed. The pair is entered before
+// that, so that a listener who writes its key meets it; a pair held aside and entered afterwards would hide such a write
+// that was evicted in turn.
+func (n *namedCache) fill(key, value []byte) error {
+	e := n.add(n.take(key))
 	n.set(e, value)
 	e.context = RecordContext{}
-	e.size = e.measure()
-	for !n.flushing && n.thread.size+e.size > n.thread.max && len(n.entries) > 0 {
-		if err := n.evict(); err != nil {
-			return nil, err
-		}
-	}
-	if held := n.entries[string(key)]; held != nil { // a listener wrote the key meanwhile
-		return held, nil
-	}
-	if n.thread.size+e.size <= n.thread.max {
-		n.add(e)
-		n.grow(e.size)
-	}
-	return e, nil
+	n.resize(e)
+	return n.shrink()
 }
+
+// peek returns the entry of key, or nil. It is no use of the entry.
+func (n *namedCache) peek(key []byte) *cacheEntry { return n.entries[string(key)] }
 
 // take returns an unlinked entry for key.
 func (n *namedCache) take(key []byte) *cacheEntry {

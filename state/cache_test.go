@@ -204,7 +204,8 @@ func (c *cacheScript) rangeOver(d *datadriven.TestData) error {
 // middle of puts, gets and other flushes. Nothing may be lost, and the last thing told of a key is its value.
 func TestCacheReentrant(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		db := openTestDB(t, vfs.NewMem())
+		db, err := OpenDB("", Options{ApplicationID: "app", InMemory: true})
+		noRapidError(rt, err)
 		defer db.Close()
 		cache := NewThreadCache(rapid.Int64Range(50, 600).Draw(rt, "max"))
 		var stores [2]*MeteredKeyValueStore
@@ -214,12 +215,19 @@ func TestCacheReentrant(t *testing.T) {
 			models[i][key] = value
 			noRapidError(rt, stores[i].Put([]byte(key), []byte(value)))
 		}
+		remove := func(i int, key string) {
+			delete(models[i], key)
+			noRapidError(rt, stores[i].Put([]byte(key), nil))
+		}
 		for i := range stores {
 			s, err := db.NewKeyValueStore(KeyValueConfig{ID: StoreID{"0_0", strconv.Itoa(i)}, Cache: cache})
 			noRapidError(rt, err)
 			stores[i] = s
 			s.SetFlushListener(func(e *Flushed) error {
 				told[i][string(e.Key)] = string(e.New)
+				if e.New == nil {
+					delete(told[i], string(e.Key))
+				}
 				if writes > 0 {
 					writes--
 					put(writes%2, string('a'+rune(writes%7)), fmt.Sprintf("%s from %d of %s", e.New, writes, e.Key))
@@ -233,14 +241,16 @@ func TestCacheReentrant(t *testing.T) {
 		for n := range rapid.IntRange(1, 60).Draw(rt, "operations") {
 			writes = rapid.IntRange(0, 6).Draw(rt, "writes of listeners")
 			i, key := rapid.IntRange(0, 1).Draw(rt, "store"), string('a'+rune(rapid.IntRange(0, 6).Draw(rt, "key")))
-			switch rapid.IntRange(0, 3).Draw(rt, "operation") {
+			switch rapid.IntRange(0, 4).Draw(rt, "operation") {
 			case 0:
 				noRapidError(rt, stores[i].Flush())
 			case 1:
-				want := models[i][key]
-				if got, err := stores[i].Get([]byte(key)); err != nil || string(got) != want && string(got) != models[i][key] {
+				got, err := stores[i].Get([]byte(key))
+				if want, ok := models[i][key]; err != nil || string(got) != want || ok != (got != nil) {
 					rt.Fatalf("get %s: %q, %v, want %q", key, got, err, want)
 				}
+			case 2:
+				remove(i, key)
 			default:
 				put(i, key, fmt.Sprintf("value %d", n))
 			}

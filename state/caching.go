@@ -60,7 +60,8 @@ func (s *CachingKeyValueStore) check(key []byte) error {
 	return nil
 }
 
-// Get returns nil for a key that is absent. A value found below stays in the cache.
+// Get returns nil for a key that is absent. A value found below stays in the cache. What makes room for it may be
+// forwarded and write the key, or be the key itself: the value is that of the store afterwards.
 func (s *CachingKeyValueStore) Get(key []byte) ([]byte, error) {
 	if err := s.check(key); err != nil {
 		return nil, err
@@ -72,11 +73,13 @@ func (s *CachingKeyValueStore) Get(key []byte) ([]byte, error) {
 	if err != nil || value == nil {
 		return nil, err
 	}
-	e, err := s.cache.fill(key, value)
-	if err != nil {
+	if err := s.cache.fill(key, value); err != nil {
 		return nil, err
 	}
-	return e.stored(), nil
+	if e := s.cache.peek(key); e != nil {
+		return e.stored(), nil
+	}
+	return s.inner.Get(key)
 }
 
 // Put sets key; a nil value deletes it.
