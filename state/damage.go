@@ -55,7 +55,7 @@ func (l *pebbleLogger) Errorf(format string, args ...any) {
 	l.opts.Logger.Debug("pebble", "message", fmt.Sprintf(format, args...))
 }
 
-// Fatalf must not return. A failed write ends the goroutine (see DB.guard); a broken invariant of Pebble's iterators
+// Fatalf must not return. A database beyond repair ends the goroutine (see DB.guard); a broken invariant of Pebble's iterators
 // is a bug that must be seen.
 func (l *pebbleLogger) Fatalf(format string, args ...any) {
 	message := fmt.Sprintf(format, args...)

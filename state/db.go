@@ -32,7 +32,9 @@ type DB struct {
 	opts   Options
 	pebble *pebble.DB // nil if InMemory
 	id     string
+	opened atomic.Bool           // set once: from here on the failure of an essential file ends the database
 	failed atomic.Pointer[error] // set once: nothing may touch Pebble any more
+	ended  chan struct{}         // closed when failed is set
 
 	mu struct {
 		sync.Mutex
@@ -49,7 +51,7 @@ func OpenDB(dir string, o Options) (*DB, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("opening state: %w", err)
 	}
-	db := &DB{dir: dir, opts: o.withDefaults()}
+	db := &DB{dir: dir, opts: o.withDefaults(), ended: make(chan struct{})}
 	db.mu.open = map[StoreID]*KeyValueBytes{}
 	if o.InMemory {
 		db.id, db.mu.catalog = newUUID(), newCatalog()
@@ -88,14 +90,16 @@ func (db *DB) openPebble() (err error) {
 	cache := pebble.NewCache(db.opts.CacheBytes)
 	defer cache.Unref() // Pebble holds a reference of its own
 	opts := db.pebbleOptions(cache)
+	var opened *pebble.DB
 	failure := db.guard(func() (err error) {
-		db.pebble, err = pebble.Open(db.dir, opts)
+		opened, err = pebble.Open(db.dir, opts)
 		return err
 	})
 	if failure != nil {
-		db.pebble = nil
 		return db.openError(failure)
 	}
+	db.pebble = opened
+	db.opened.Store(true)
 	return nil
 }
 
@@ -106,7 +110,7 @@ const pebbleFormat = pebble.FormatWALSyncChunks
 func (db *DB) pebbleOptions(cache *pebble.Cache) *pebble.Options {
 	o := &pebble.Options{
 		Cache:                       cache,
-		FS:                          db.opts.FS,
+		FS:                          &essentialFS{FS: db.opts.FS, db: db},
 		FormatMajorVersion:          pebbleFormat,
 		MemTableSize:                uint64(db.opts.MemTableBytes),
 		MemTableStopWritesThreshold: 3,
@@ -364,9 +368,10 @@ func (db *DB) failure() error {
 }
 
 // guard runs f, a call into Pebble that may find the database beyond repair, and returns the failure then. Pebble says
-// so in two ways, a panic with the error or Logger.Fatalf, and counts on neither coming back. So f runs on a goroutine
-// of its own, where the panic is caught and which Fatalf ends; Pebble's background goroutines end the same way, and none
-// takes the process down. What Pebble has locked stays locked: nothing calls it again.
+// so in two ways, a panic with the error or Logger.Fatalf, and counts on neither coming back; what it could not survive
+// does not reach it (essentialFS). So f runs on a goroutine of its own, where the panic is caught, which Fatalf ends, and
+// which is left behind when the database fails under it: what Pebble holds then it holds for good, the arguments of f
+// included. Pebble's background goroutines end the same way, and none takes the process down.
 func (db *DB) guard(f func() error) error {
 	if err := db.failure(); err != nil {
 		return err
@@ -388,7 +393,12 @@ func (db *DB) guard(f func() error) error {
 		}()
 		err = f()
 	}()
-	err := <-done
+	var err error
+	select {
+	case err = <-done:
+	case <-db.ended:
+		return db.failure()
+	}
 	if bug != nil {
 		panic(fmt.Sprintf("pebble: %v\n%s", bug, stack))
 	}
@@ -405,6 +415,7 @@ var errEnded = errors.New("the call ended its goroutine")
 func (db *DB) fail(cause error) {
 	var err error = errs.StateUnusable.New(db.dir, "the state database cannot be written any more", "").WithCause(cause)
 	if db.failed.CompareAndSwap(nil, &err) {
+		close(db.ended)
 		db.opts.Logger.Error("state database failed", "code", errs.StateUnusable.ID, "dir", db.dir, "error", cause)
 		if db.opts.OnFailure != nil {
 			db.opts.OnFailure(err)

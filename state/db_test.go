@@ -194,9 +194,9 @@ func TestDiskFailure(t *testing.T) {
 		}
 		return nil
 	}))
-	var failures atomic.Int32
+	failures := make(chan error, 2)
 	o := testOptions(fs)
-	o.OnFailure = func(error) { failures.Add(1) }
+	o.OnFailure = func(err error) { failures <- err }
 	db, err := OpenDB("db", o)
 	noError(t, err)
 	s := keyValue(t, db, "0_0", "s")
@@ -214,11 +214,14 @@ func TestDiskFailure(t *testing.T) {
 	if err := db.Flush(); !errs.StateUnusable.Is(err) {
 		t.Errorf("flush after the failure: %v", err)
 	}
-	if n := failures.Load(); n != 1 {
-		t.Errorf("OnFailure called %d times", n)
+	if err := <-failures; !errs.StateUnusable.Is(err) {
+		t.Errorf("OnFailure got %v", err)
 	}
 	s.Discard()
 	noError(t, db.Close())
+	if len(failures) > 0 {
+		t.Errorf("OnFailure was called again, with %v", <-failures)
+	}
 }
 
 // commitUntilError commits until the log cannot be written, at the latest when the table in memory is full.

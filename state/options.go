@@ -27,7 +27,8 @@ type Options struct {
 	// Logger gets changes of state (INFO), and damage and failures (ERROR); nil is silent.
 	Logger *slog.Logger
 	// OnFailure is called once, from any goroutine, when the database can no longer be written (disk full, damaged
-	// log). It gets the coded error that every later call returns. nil is allowed.
+	// log), perhaps after a call has returned the failure. It gets the coded error that every later call returns. nil is
+	// allowed.
 	OnFailure func(error)
 }
 
