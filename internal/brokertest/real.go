@@ -49,6 +49,15 @@ func OwnCluster(t testing.TB, nodes int) *Cluster {
 	return &Cluster{Broker: At(n.addr()), node: n}
 }
 
+// Servers lists all nodes as bootstrap.servers takes them.
+func (c *Cluster) Servers() string {
+	var list []string
+	for i := range c.node.nodes {
+		list = append(list, fmt.Sprintf("127.0.0.1:%d", c.node.port+i))
+	}
+	return strings.Join(list, ",")
+}
+
 // Kill ends a node by SIGKILL.
 func (c *Cluster) Kill(t testing.TB, id int32) {
 	t.Helper()
