@@ -26,9 +26,13 @@ import (
 	"github.com/wasmstream/wasmstream/topology"
 )
 
-// Defaults where Kafka's would cost memory that a process of tens of MiB does not have. They hold unless the key is set.
+// Defaults where Kafka's would cost memory that a process of tens of MiB does not have, or time. They hold unless the key
+// is set.
 const (
-	defaultFetchMaxBytes      = 256 << 10 // fetch.max.bytes, Kafka: 50 MiB; a fetch of words of 10 bytes is 30 MiB of records
+	defaultFetchMaxBytes = 256 << 10 // fetch.max.bytes, Kafka: 50 MiB; a fetch of words of 10 bytes is 30 MiB of records
+	// defaultFetchMaxWait, Kafka: 500 ms. A broker answers one fetch after another, and one that waits for the empty
+	// partitions of a repartition topic holds up the next for the full ones.
+	defaultFetchMaxWait       = 10 * time.Millisecond
 	defaultProducerBatchBytes = 256 << 10 // per partition; larger ones win nothing
 	defaultBufferMemory       = 16 << 20  // buffer.memory, Kafka: 32 MiB
 	producerBufferedRecords   = 20_000    // records waiting to be sent; Send waits above
@@ -462,6 +466,9 @@ func (a *App) consumerOptions(thread string) ([]kgo.Opt, error) {
 	opts = append(opts, group...)
 	if !a.isSet("fetch.max.bytes") {
 		opts = append(opts, kgo.FetchMaxBytes(defaultFetchMaxBytes))
+	}
+	if !a.isSet("fetch.max.wait.ms") {
+		opts = append(opts, kgo.FetchMaxWait(defaultFetchMaxWait))
 	}
 	return opts, nil
 }

@@ -59,7 +59,7 @@ that has it; ` + "`consumer.`, `producer.` and `admin.`" + ` direct it to one, `
 *No effect* means that any value is taken and changes nothing, for the reason given; a warning says so at start. Defaults
 are those of Kafka's clients; for its own clients Kafka Streams sets ` + "`auto.offset.reset` earliest, `max.poll.records` 1000, `linger.ms`" + `
 100 and, under exactly_once_v2, ` + "`isolation.level` read_committed, `transaction.timeout.ms` 10000 and `delivery.timeout.ms`" + ` without end. Where Kafka's
-defaults would cost memory that a small process does not have, ` + "`fetch.max.bytes` is 256 KiB and `buffer.memory`" + ` 16 MiB in a
+defaults would cost memory or time, ` + "`fetch.max.bytes` is 256 KiB, `fetch.max.wait.ms` 10 and `buffer.memory`" + ` 16 MiB in a
 running application, and ` + "`max.poll.records`" + ` has no bound, because what waits is bounded by the buffers; all hold as set
 once they are set.
 `

@@ -197,8 +197,8 @@ func OwnKeys() []kafka.Key {
 	return []kafka.Key{
 		text("wasm.cache.dir", "", "where compiled modules are kept; the user's cache directory when empty, none when it is \"off\""),
 		number(kafka.Long, "wasm.call.timeout.ms", "5000", 1, "the longest time of one call into a guest, by the wall clock"),
-		number(kafka.Long, "wasm.fuel.max", "1000000000", 1, "the most work of one call, in instructions"),
-		number(kafka.Long, "wasm.fuel.per.byte", "1000", 0, "work that a call may use for each byte it is given"),
+		number(kafka.Long, "wasm.fuel.max", "4000000000", 1, "the most work of one call, in instructions"),
+		number(kafka.Long, "wasm.fuel.per.byte", "2000", 0, "work that a call may use for each byte it is given"),
 		number(kafka.Long, "wasm.fuel.per.frame", "50000000", 0, "work that any call may use"),
 		number(kafka.Long, "wasm.fuel.per.record", "1000000", 0, "work that a call may use for each record it is given"),
 		number(kafka.Long, "wasm.memory.max.bytes", "67108864", 65536, "the memory of one instance, in pages of 64 KiB"),
