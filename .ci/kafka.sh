@@ -4,6 +4,7 @@
 #   kafka.sh start DIR [PORT [N]]  N nodes (1 or 3) on PORT, PORT+1, ...; controllers on PORT+1000, ...; those that run
 #                                  already stay as they are
 #   kafka.sh stop DIR              stops the nodes of DIR
+#   kafka.sh kill DIR              the same by SIGKILL, for nodes of a test
 #   kafka.sh tool CLASS ARG...     one of Kafka's own commands
 # KAFKA_LIBS: folder of the jars (default .cache/kafka-libs of the checkout). KAFKA_HEAP: heap of a node (256m).
 set -euo pipefail
@@ -61,6 +62,8 @@ offsets.topic.num.partitions=4
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 auto.create.topics.enable=false
 P
 }
@@ -107,14 +110,24 @@ start() {
   echo "Apache Kafka $version on 127.0.0.1:$base, stop it with: $0 stop $root"
 }
 
+# stop DIR: all nodes at once. Those that lose their quorum by that would wait for it for long, and are killed.
 stop() {
-  local f pid i
+  local f i
+  for f in "$1"/node*/pid; do [[ ! -f $f ]] || kill "$(cat "$f")" 2> /dev/null || true; done
   for f in "$1"/node*/pid; do
     [[ -f $f ]] || continue
-    pid=$(cat "$f")
-    kill "$pid" 2> /dev/null || true
-    for (( i = 0; i < 300; i++ )); do kill -0 "$pid" 2> /dev/null || break; sleep 0.1; done
-    kill -9 "$pid" 2> /dev/null || true
+    for (( i = 0; i < 100; i++ )); do running "${f%/pid}" || break; sleep 0.1; done
+  done
+  kill_nodes "$1"
+}
+
+# kill_nodes DIR: at once, for data that nobody wants any more
+kill_nodes() {
+  local f i
+  for f in "$1"/node*/pid; do
+    [[ -f $f ]] || continue
+    kill -9 "$(cat "$f")" 2> /dev/null || true
+    for (( i = 0; i < 100; i++ )); do running "${f%/pid}" || break; sleep 0.05; done
     rm -f "$f"
   done
 }
@@ -123,6 +136,7 @@ case ${1:-} in
   fetch) fetch ;;
   start) start "${2:?DIR}" "${3:-9092}" "${4:-1}" ;;
   stop) stop "${2:?DIR}" ;;
+  kill) kill_nodes "${2:?DIR}" ;;
   tool) shift; tool "$@" ;;
-  *) sed -n '2,9p' "$0"; exit 2 ;;
+  *) sed -n '2,10p' "$0"; exit 2 ;;
 esac

@@ -112,9 +112,9 @@ func (n *node) args() []string {
 	return []string{"start", n.dir, strconv.Itoa(n.port), strconv.Itoa(n.nodes)}
 }
 
-// guardScript starts nodes, says so, and stops them at the end of its standard input, which comes when the test says
+// guardScript starts nodes, says so, and kills them at the end of its standard input, which comes when the test says
 // so and also when the test binary is killed.
-const guardScript = `script=$1 dir=$2; "$script" start "$dir" "$3" "$4" && { exec >&-; cat > /dev/null; }; "$script" stop "$dir"; rm -rf "$dir"`
+const guardScript = `script=$1 dir=$2; "$script" start "$dir" "$3" "$4" && { exec >&-; cat > /dev/null; }; "$script" kill "$dir"; rm -rf "$dir"`
 
 func start(nodes int) (*node, error) {
 	port, err := freePorts(nodes)
