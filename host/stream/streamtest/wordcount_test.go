@@ -14,6 +14,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/host/stream"
 	"github.com/wasmstream/wasmstream/host/stream/streamtest"
+	"github.com/wasmstream/wasmstream/internal/guestbuild"
 	"github.com/wasmstream/wasmstream/state"
 	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/dsl"
@@ -51,12 +52,19 @@ func buildProcessor(b *dsl.StreamsBuilder) {
 }
 
 func eachWordCount(t *testing.T, test func(t *testing.T, d *streamtest.Driver), c streamtest.Config) {
-	for _, form := range wordCounts {
-		t.Run(form.name, func(t *testing.T) { test(t, startWordCount(t, form.build, c)) })
+	for _, guest := range wordCountGuests {
+		for _, form := range wordCounts {
+			t.Run(guest+"/"+form.name, func(t *testing.T) { test(t, startGuest(t, guest, form.build, c)) })
+		}
 	}
 }
 
 func startWordCount(t testing.TB, build func(*dsl.StreamsBuilder), c streamtest.Config) *streamtest.Driver {
+	t.Helper()
+	return startGuest(t, "wordcount-c", build, c)
+}
+
+func startGuest(t testing.TB, guest string, build func(*dsl.StreamsBuilder), c streamtest.Config) *streamtest.Driver {
 	t.Helper()
 	b := dsl.NewStreamsBuilder()
 	build(b)
@@ -64,11 +72,7 @@ func startWordCount(t testing.TB, build func(*dsl.StreamsBuilder), c streamtest.
 	if err != nil {
 		t.Fatal(err)
 	}
-	module, err := os.ReadFile("../../../examples/wordcount/wordcount.wasm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Modules = map[string][]byte{"wordcount": module}
+	c.Modules = map[string][]byte{"wordcount": guestbuild.Load(t, guest)}
 	c.KeySerde, c.ValueSerde = topology.String, topology.String
 	c.Start = time.UnixMilli(1_700_000_000_000)
 	d, err := streamtest.New(topo, c)

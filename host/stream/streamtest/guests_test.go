@@ -1,0 +1,6 @@
+//go:build !integration
+
+package streamtest_test
+
+// wordCountGuests are those that need no toolchain.
+var wordCountGuests = []string{"wordcount-c"}
