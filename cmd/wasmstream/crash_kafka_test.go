@@ -42,6 +42,7 @@ func TestWordCountSurvivesLostLeaders(t *testing.T) {
 	c.drain()
 	c.stopAll()
 	c.checkGroup()
+	c.t.Logf("the clean stop took %.1f s", c.slowest.Seconds())
 }
 
 // leader is the node that leads a partition of the output.

@@ -123,6 +123,15 @@ func (c *crash) run(n int) {
 		c.crash()
 	}
 	crashed := time.Since(began)
+	c.finish()
+	c.t.Logf("%d records counted over %d crashes in %.1f s", c.checked, n, crashed.Seconds())
+	c.t.Logf("from SIGKILL to RUNNING: %s; longest wait for an output of a partition that had input: %.1f s; longest clean stop: %.1f s",
+		spread(c.revivals), c.gap.Seconds(), c.slowest.Seconds())
+}
+
+// finish has everything counted, ends all processes, and counts on with one that knows the changelog alone.
+func (c *crash) finish() {
+	c.t.Helper()
 	c.drain()
 	c.stopAll()
 	c.checkGroup()
@@ -130,9 +139,6 @@ func (c *crash) run(n int) {
 	c.written += c.feed(crashBatch)
 	c.drain()
 	c.stopAll()
-	c.t.Logf("%d records counted over %d crashes in %.1f s", c.checked, n, crashed.Seconds())
-	c.t.Logf("from SIGKILL to RUNNING: %s; longest wait for an output of a partition that had input: %.1f s",
-		spread(c.revivals), c.gap.Seconds())
 }
 
 // crash kills one of the processes at a random moment: while it works or, one time in three, maybe before.

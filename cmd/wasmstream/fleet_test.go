@@ -30,6 +30,7 @@ type fleet struct {
 	lives map[string]string // what the predecessors of procs printed
 	// revivals are the times from a kill to the state RUNNING of the process that followed.
 	revivals []time.Duration
+	slowest  time.Duration // stop
 }
 
 // process is one life of "wasmstream run".
@@ -42,6 +43,8 @@ type process struct {
 	ended chan struct{}
 	err   error // of the end
 	ran   bool
+	// mortal says that the process may die, by SIGKILL, at a failpoint.
+	mortal bool
 }
 
 func newFleet(t *testing.T, yaml string) *fleet {
@@ -55,16 +58,22 @@ func newFleet(t *testing.T, yaml string) *fleet {
 	return f
 }
 
-// start runs the process of a name; set are more settings, KEY=VALUE.
+// start runs the process of a name; set are more settings, KEY=VALUE, or variables, $NAME=VALUE.
 func (f *fleet) start(name string, set ...string) *process {
 	f.t.Helper()
 	p := &process{name: name, out: &transcript{}, ended: make(chan struct{}), born: time.Now()}
 	args := []string{"run", "-f", f.file, "--set", "state.dir=" + filepath.Join(f.dir, "state-"+name)}
+	env := append(os.Environ(), "NO_COLOR=1", "XDG_CACHE_HOME="+filepath.Join(f.dir, "cache"))
 	for _, s := range set {
+		if variable, ok := strings.CutPrefix(s, "$"); ok {
+			env = append(env, variable)
+			p.mortal = true
+			continue
+		}
 		args = append(args, "--set", s)
 	}
 	p.cmd = exec.Command("wasmstream", args...)
-	p.cmd.Env = append(os.Environ(), "NO_COLOR=1", "XDG_CACHE_HOME="+filepath.Join(f.dir, "cache"))
+	p.cmd.Env = env
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	killWithParent(p.cmd)
 	p.ready = p.out.contains("RUNNING after")
@@ -80,6 +89,16 @@ func (f *fleet) start(name string, set ...string) *process {
 	}()
 	f.procs[name] = p
 	return p
+}
+
+// isDead tells whether the process has ended.
+func (p *process) isDead() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // isRunning tells whether the process has said that it is.
@@ -111,7 +130,9 @@ func (f *fleet) checkAlive() {
 		}
 		select {
 		case <-p.ended:
-			f.t.Fatalf("process %s ended by itself: %v", p.name, p.err)
+			if !p.mortal || p.cmd.ProcessState.ExitCode() != -1 {
+				f.t.Fatalf("process %s ended by itself: %v", p.name, p.err)
+			}
 		default:
 		}
 	}
@@ -134,6 +155,7 @@ func (f *fleet) stopAll() {
 // stop interrupts processes at any moment of their lives.
 func (f *fleet) stop(procs ...*process) {
 	f.t.Helper()
+	began := time.Now()
 	for _, p := range procs {
 		if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
 			f.t.Fatalf("stopping process %s: %v", p.name, err)
@@ -142,6 +164,7 @@ func (f *fleet) stop(procs ...*process) {
 	for _, p := range procs {
 		f.awaitEnd(p)
 	}
+	f.slowest = max(f.slowest, time.Since(began))
 }
 
 // awaitEnd wants the status 0 of a process that was interrupted. One that had not begun to listen to signals died of it,

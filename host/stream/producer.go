@@ -117,6 +117,7 @@ func (p *Producer) commit(ctx context.Context, meta func() groupMetadata, offset
 			return commitError("adding the offsets to the transaction", err)
 		}
 	}
+	failpoint("offsets sent")
 	if err := p.client.EndTransaction(ctx, kgo.TryCommit); err != nil {
 		return commitError("committing the transaction", err)
 	}

@@ -236,6 +236,7 @@ func (s *session) open(ctx context.Context) (err error) {
 	if err := s.producer.init(ctx); err != nil {
 		return err
 	}
+	failpoint("initialised")
 	s.records = newRecordCollector(s.hard, s.producer.client, c.partitions, c.metrics)
 	topics, patterns := c.plan.subscription()
 	if s.consumer, err = newConsumer(consumerConfig{
@@ -273,6 +274,7 @@ func (s *session) loop(ctx context.Context) error {
 func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 	m := s.cfg.metrics
 	if !s.reader.idle() {
+		failpoint("restoring")
 		if err := s.tasks.restore(); err != nil {
 			return false, err
 		}
@@ -296,6 +298,7 @@ func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 		return false, err
 	}
 	if n > 0 {
+		failpoint("processed")
 		began, now = now, s.cfg.clock()
 		m.durations.Process.Observe(now.Sub(began))
 		m.processed.Add(int64(n))
@@ -343,16 +346,20 @@ func (s *session) commit(force bool) error {
 	if err := s.tasks.prepareCommit(); err != nil {
 		return err
 	}
+	failpoint("prepared")
 	if err := s.records.flush(s.hard); err != nil {
 		return err
 	}
+	failpoint("flushed")
 	offsets := s.tasks.offsets()
 	if err := s.commitOffsets(offsets); err != nil {
 		return err
 	}
+	failpoint("ended")
 	if err := s.commitState(offsets); err != nil {
 		return err
 	}
+	failpoint("stored")
 	s.records.committed()
 	s.tasks.postCommit(offsets)
 	if s.cache != nil {
