@@ -53,14 +53,12 @@ func (s *scanner) decode(op byte, at int) error {
 	case opI32Const:
 		r.signed(32)
 		s.push(1)
-		s.burn(1)
 		return nil
 	case opBlock, opLoop, opIf, opElse, opEnd, opBr, opBrIf, opBrTable, opReturn, opUnreachable, opCall, opCallIndirect:
 		return s.control(op, at)
 	case opI64Const:
 		r.signed(64)
 		s.push(1)
-		s.burn(1)
 		return nil
 	}
 	switch {
@@ -96,7 +94,6 @@ func (s *scanner) local(op byte, at int) error {
 	case opLocalSet:
 		s.push(-1)
 	}
-	s.burn(1)
 	return nil
 }
 

@@ -11,7 +11,8 @@ import (
 // to it, so a part of the configuration can only tighten what the part above it allows.
 type Limits struct {
 	// Fuel of one ws_process: FuelPerFrame + FuelPerRecord for each record + FuelPerByte for each byte of the input
-	// frame, at most FuelMax. One unit is about one instruction, and a nanosecond at worst.
+	// frame, at most FuelMax. One unit is about one instruction that does something: three or four
+	// to a nanosecond.
 	FuelPerFrame, FuelPerRecord, FuelPerByte, FuelMax uint64
 	// Wall bounds each call by the clock on the wall, for work that fuel underrates (memory far from the cache).
 	Wall time.Duration
@@ -27,7 +28,7 @@ type Limits struct {
 // record, and a Go runtime starts in 3 MiB.
 func DefaultLimits() Limits {
 	return Limits{
-		FuelPerFrame: 50_000_000, FuelPerRecord: 1_000_000, FuelPerByte: 1_000, FuelMax: 1_000_000_000,
+		FuelPerFrame: 50_000_000, FuelPerRecord: 1_000_000, FuelPerByte: 2_000, FuelMax: 4_000_000_000,
 		Wall:        5 * time.Second, // half of the transaction timeout: a stuck guest must not fence its own task
 		MemoryBytes: 64 << 20,
 		StackBytes:  16 << 20, // tens of thousands of calls deep; an engine without it takes 400 MB for a runaway

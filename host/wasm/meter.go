@@ -18,7 +18,7 @@ const (
 )
 
 // meterVersion names the code that meter writes; it is part of the key of cached code.
-const meterVersion = 1
+const meterVersion = 2
 
 const (
 	maxMemoryPages = maxMemoryBytes / pageSize

@@ -92,8 +92,9 @@ const (
 	simdLast          = 255
 )
 
-// Fuel of instructions. All others cost 1; those that only give structure cost 0. Bulk operations, calls of imports and
-// growth of memory cost by size on top (meter.go, imports.go).
+// Fuel of instructions. All others cost 1; those that become no code of their own cost 0: what gives structure, and
+// what moves locals and constants to where they are used, half of all instructions in a Go guest. Bulk operations, calls
+// of imports and growth of memory cost by size on top (meter.go, imports.go).
 const (
 	fuelDivide       = 4
 	fuelCall         = 4
@@ -129,7 +130,10 @@ func makePlainFuel() (f [256]uint8) {
 	for op := range f {
 		f[op] = 1
 	}
-	for _, op := range []int{opNop, opBlock, opLoop, opElse, opEnd, opDrop} {
+	for _, op := range []int{opNop, opBlock, opLoop, opElse, opEnd, opDrop, opLocalGet, opLocalSet, opLocalTee} {
+		f[op] = 0
+	}
+	for op := opI32Const; op <= opF64Const; op++ {
 		f[op] = 0
 	}
 	for _, op := range []int{0x6d, 0x6e, 0x6f, 0x70, 0x7f, 0x80, 0x81, 0x82, 0x91, 0x95, 0x9f, 0xa3} { // div, rem, sqrt
