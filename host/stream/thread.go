@@ -162,8 +162,7 @@ func (t *Thread) Run(ctx context.Context) error {
 // startAnew tells whether a session's error is answered by another session. Without a commit for task.timeout.ms it is
 // not: then something is wrong that does not pass.
 func (t *Thread) startAnew(err error) bool {
-	var corrupted *TaskCorruptedError
-	if errs.KafkaFenced.Is(err) || !errors.Is(err, ErrTaskMigrated) && !errors.As(err, &corrupted) {
+	if !passes(err) {
 		return false
 	}
 	if t.cfg.clock().Sub(t.failingAt) > t.cfg.taskTimeout {
@@ -173,6 +172,12 @@ func (t *Thread) startAnew(err error) bool {
 	t.log.Warn("the thread starts again from what is committed", "err", err)
 	t.cfg.metrics.restarts.Add(1)
 	return true
+}
+
+// passes tells whether an error may be gone in another session.
+func passes(err error) bool {
+	var corrupted *TaskCorruptedError
+	return !errs.KafkaFenced.Is(err) && (errors.Is(err, ErrTaskMigrated) || errors.As(err, &corrupted))
 }
 
 // committedOnce notes that the thread makes progress.
@@ -207,7 +212,7 @@ func (t *Thread) runSession(ctx context.Context) (err error) {
 	s := &session{Thread: t, hard: hard, batch: t.db.NewBatch()}
 	t.left = false
 	if err := s.open(ctx); err != nil {
-		return errors.Join(err, s.close(false))
+		return errors.Join(err, s.close(false, false))
 	}
 	t.session.Store(s)
 	err = s.loop(ctx)
@@ -217,7 +222,11 @@ func (t *Thread) runSession(ctx context.Context) (err error) {
 		t.setState(ThreadPendingShutdown)
 		err = s.commit(true)
 	}
-	err = errors.Join(err, s.close(clean && err == nil))
+	// A thread that ends leaves the group, after an error too: nobody is to wait for it. One that was fenced has been
+	// replaced under its name already.
+	clean = clean && err == nil
+	leave := clean || !passes(err) && !errs.KafkaFenced.Is(err) && !s.consumer.fenced.Load()
+	err = errors.Join(err, s.close(clean, leave))
 	if s.consumer.fenced.Load() && !clean {
 		return fencedError(err)
 	}
@@ -455,7 +464,7 @@ func (s *session) fail(err error) {
 
 // close ends everything of the session; clean after a commit that left nothing open. Then the group is told that the
 // member leaves for good.
-func (s *session) close(clean bool) error {
+func (s *session) close(clean, leave bool) error {
 	var faults []error
 	reason := CloseDirty
 	if clean {
@@ -467,9 +476,9 @@ func (s *session) close(clean bool) error {
 	s.failure = errSessionOver // callbacks from here on find nothing to do
 	if s.consumer != nil {
 		ctx, cancel := context.WithTimeout(s.hard, s.cfg.shutdownGrace)
-		s.consumer.close(ctx, clean)
+		s.consumer.close(ctx, leave)
 		cancel()
-		s.left = clean
+		s.left = leave
 	}
 	if s.reader != nil {
 		s.reader.close()
