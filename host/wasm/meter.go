@@ -18,7 +18,7 @@ const (
 )
 
 // meterVersion names the code that meter writes; it is part of the key of cached code.
-const meterVersion = 2
+const meterVersion = 3
 
 const (
 	maxMemoryPages = maxMemoryBytes / pageSize
