@@ -91,16 +91,6 @@ func (f *fleet) start(name string, set ...string) *process {
 	return p
 }
 
-// isDead tells whether the process has ended.
-func (p *process) isDead() bool {
-	select {
-	case <-p.ended:
-		return true
-	default:
-		return false
-	}
-}
-
 // isRunning tells whether the process has said that it is.
 func (p *process) isRunning() bool {
 	select {
