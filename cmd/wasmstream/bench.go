@@ -162,6 +162,7 @@ func benchApplicationCommand() *cli.Command {
 		Flags: append(flag("job", "guest", "module", "in", "out", "bootstrap", "id", "guarantee", "state", "cpuprofile", "memprofile"),
 			&cli.IntFlag{Name: "records"}, &cli.IntFlag{Name: "threads"}, &cli.StringSliceFlag{Name: "set"}),
 		Action: func(c *cli.Context) error {
+			tuneGC()
 			a := bench.Application{
 				Job: c.String("job"), Guest: c.String("guest"), Module: c.String("module"), In: c.String("in"), Out: c.String("out"),
 				Bootstrap: c.String("bootstrap"), ID: c.String("id"), Guarantee: c.String("guarantee"), State: c.String("state"),

@@ -33,6 +33,7 @@ func runCommand() *cli.Command {
 }
 
 func runApplication(c *cli.Context) error {
+	tuneGC()
 	cfg, err := application(c)
 	if err != nil {
 		return err
