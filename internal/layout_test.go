@@ -21,7 +21,7 @@ var levels = map[string]int{
 	"docs": 0, "examples": 0,
 	"host/wasm": 2, "host/tenant": 2, "internal/kafka": 2, "internal/streamsconfig": 2, "internal/metrics": 2, "internal/guestbuild": 2,
 	"host/stream": 3, "host/connect": 3, "host/registry": 3,
-	"host/rest": 4, "internal/bench": 6, "internal/demo": 6,
+	"host/rest": 4, "internal/bench": 6, "internal/demo": 6, "internal/conformance": 6,
 	"host": 5,
 	"cmd":  6, "examples/embed": 6,
 }

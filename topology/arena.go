@@ -8,7 +8,8 @@ const arenaChunk = 64 << 10
 // Chunks are never reused: the garbage collector frees one when the last slice into it is gone. The zero value is
 // ready for use. An Arena belongs to one goroutine.
 type Arena struct {
-	free []byte
+	free   []byte
+	extras []Extra
 }
 
 // Copy returns a copy of b that is never nil, also for an empty b.

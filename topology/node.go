@@ -46,27 +46,6 @@ type Serde interface {
 	Deserialize(data []byte) ([]byte, error)
 }
 
-// StoreKind names the kinds of state stores.
-type StoreKind string
-
-// The kinds of stores.
-const (
-	KeyValue            StoreKind = "keyValue"
-	TimestampedKeyValue StoreKind = "timestampedKeyValue"
-)
-
-// StoreSpec describes one state store: plain data.
-type StoreSpec struct {
-	Name             string
-	Kind             StoreKind
-	InMemory         bool
-	KeySerde         Serde
-	ValueSerde       Serde
-	CachingEnabled   bool
-	LoggingDisabled  bool
-	ChangelogConfigs map[string]string // on top of Kafka's defaults for the kind
-}
-
 // InternalTopic is a topic that the application makes for itself.
 type InternalTopic struct {
 	Name       string // with the application.id

@@ -35,6 +35,8 @@ type Record struct {
 	Index int32
 	// Dest is, in the answer of a guest processor, the child it goes to: AllChildren, or 1 for the first child.
 	Dest int32
+	// Extra is nil for nearly all records; see Extra.
+	Extra *Extra
 }
 
 // Context is what stores note of the record behind a write (see state.ContextualStore).

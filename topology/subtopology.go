@@ -1,9 +1,6 @@
 package topology
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // Suffixes of internal topics, as Kafka's.
 const (
@@ -26,12 +23,6 @@ func repartitionConfigs() map[string]string {
 		"cleanup.policy": "delete", "message.timestamp.type": "CreateTime",
 		"retention.ms": "-1", "segment.bytes": "52428800",
 	}
-}
-
-func changelogConfigs(s *StoreSpec) map[string]string {
-	c := map[string]string{"cleanup.policy": "compact", "message.timestamp.type": "CreateTime"}
-	maps.Copy(c, s.ChangelogConfigs)
-	return c
 }
 
 // Subtopologies splits t into the sets of nodes that are connected by edges or shared stores, numbered as Kafka

