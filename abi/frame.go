@@ -6,6 +6,8 @@ import "encoding/binary"
 const (
 	FrameHeaderSize  = 64
 	RecordHeaderSize = 48
+	// CallHeaderSize is the size of a record's header in frames with FrameHasArguments.
+	CallHeaderSize = 56
 
 	// FrameMagic is "WSB1" in memory.
 	FrameMagic uint32 = 'W' | 'S'<<8 | 'B'<<16 | '1'<<24
@@ -43,6 +45,9 @@ const (
 	RecFlagsAt       = 39 // u8
 	RecDestAt        = 40
 	RecPartitionAt   = 44
+	// In frames with FrameHasArguments.
+	RecSecondLenAt = 48
+	RecThirdLenAt  = 52
 )
 
 // Flags of a frame. A reader ignores those it does not know.
@@ -50,6 +55,8 @@ const (
 	FrameReplay uint32 = 1 << 0 // the records were seen before; outputs are compared or thrown away
 	FrameShadow uint32 = 1 << 1 // outputs are compared with another version's and thrown away
 	FrameHasAux uint32 = 1 << 2 // aux_off and aux_len name a block of pairs behind the records
+	// FrameHasArguments: each record carries a second and a third argument of the function, behind its headers.
+	FrameHasArguments uint32 = 1 << 3
 )
 
 // AuxTopic is the key in a frame's aux block for the topic that its records were read from.
@@ -110,13 +117,22 @@ func extend(dst []byte, n int) (whole, part []byte) {
 	return whole, whole[at : at+n : at+n]
 }
 
-// AppendFrameHeader starts a frame at the end of dst. The records follow by AppendRecord, and FinishFrame ends it.
+// recordHeaderSize is the size of the header of each record in a frame with these flags.
+func recordHeaderSize(flags uint32) uint32 {
+	if flags&FrameHasArguments != 0 {
+		return CallHeaderSize
+	}
+	return RecordHeaderSize
+}
+
+// AppendFrameHeader starts a frame at the end of dst. The records follow by AppendRecord, or with FrameHasArguments by
+// AppendCall, and FinishFrame ends it.
 // Nothing is reallocated while cap(dst) suffices (FrameHeaderSize, RecordSize, AuxSize).
 func AppendFrameHeader(dst []byte, h *FrameHeader) []byte {
 	dst, b := extend(dst, FrameHeaderSize)
 	le := binary.LittleEndian
 	le.PutUint32(b[FrameMagicAt:], FrameMagic)
-	le.PutUint32(b[FrameHeaderLenAt:], FrameHeaderSize|RecordHeaderSize<<16)
+	le.PutUint32(b[FrameHeaderLenAt:], FrameHeaderSize|recordHeaderSize(h.Flags)<<16)
 	le.PutUint64(b[FrameLenAt:], FrameHeaderSize)
 	le.PutUint32(b[FrameFlagsAt:], h.Flags)
 	le.PutUint64(b[FrameAuxOffAt:], 0)

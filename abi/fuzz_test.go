@@ -28,7 +28,7 @@ func FuzzReader(f *testing.F) {
 		var rec, rec2 Record
 		n := 0
 		for ; r.Next(&rec); n++ {
-			copied = AppendRecord(copied, &rec)
+			copied = appendAs(copied, r.Header(), &rec)
 			if output && rec.Index != NoIndex && int64(rec.Index) >= int64(expect.Inputs) {
 				t.Fatalf("index %d of %d accepted", rec.Index, expect.Inputs)
 			}
@@ -63,6 +63,14 @@ func FuzzReader(f *testing.F) {
 			t.Fatalf("last record %+v became %+v", rec, rec2)
 		}
 	})
+}
+
+// appendAs appends rec in the form that the frame's header says.
+func appendAs(frame []byte, h *FrameHeader, rec *Record) []byte {
+	if h.Flags&FrameHasArguments != 0 {
+		return AppendCall(frame, rec)
+	}
+	return AppendRecord(frame, rec)
 }
 
 // FuzzPairs wants: no panic, and what is accepted encodes to a block of the same pairs.

@@ -24,6 +24,13 @@ type golden struct {
 	expect      Expect
 }
 
+// joined is a record of two values as a joiner gets it, and of a mapped key.
+func joined(index uint32, key, left, right, mapped []byte) goldenRecord {
+	r := plain(index, key, left)
+	r.Second, r.Third = right, mapped
+	return r
+}
+
 type goldenRecord struct {
 	Record
 	pairs [][2]string // headers; "\x00null" is a null value
@@ -51,6 +58,10 @@ func goldens() []golden {
 	routed.Dest, routed.Timestamp = 2, 1700000000999
 	free := output(NoIndex, 0, []byte("late"), nil)
 	free.Timestamp = 5
+	args := in
+	args.Flags = FrameHasArguments
+	both := joined(0, []byte("k"), []byte("left"), []byte("right value"), []byte("mapped"))
+	both.pairs = [][2]string{{"trace", "abc"}}
 	return []golden{
 		{name: "empty", about: "a frame without records", header: in},
 		{name: "input", about: "two records: a -> hi, null -> \"\"", header: in, records: []goldenRecord{
@@ -58,6 +69,9 @@ func goldens() []golden {
 		}},
 		{name: "input-values", about: "the same for a component that wants only values", header: in, records: []goldenRecord{
 			plain(0, nil, []byte("hi")), plain(1, nil, []byte{}),
+		}},
+		{name: "arguments", about: "a joiner's records: left and right with a header and a mapped key, left alone", header: args, records: []goldenRecord{
+			both, joined(1, []byte("k"), []byte{}, nil, nil),
 		}},
 		{name: "output-map-values", about: "its answer: upper case, all but the value kept", header: out, expect: Expect{Output: true, Inputs: 2}, records: []goldenRecord{
 			output(0, KeepKey|KeepHeaders|KeepTimestamp, nil, []byte("HI")), output(1, KeepKey|KeepHeaders|KeepTimestamp, nil, []byte{}),
@@ -79,6 +93,10 @@ func (g *golden) encode() []byte {
 	frame := AppendFrameHeader(nil, &g.header)
 	for i := range g.records {
 		rec := &g.records[i]
+		if g.header.Flags&FrameHasArguments != 0 {
+			frame = rec.appendCall(frame)
+			continue
+		}
 		start := len(frame)
 		frame = AppendRecord(frame, &rec.Record)
 		for _, p := range rec.pairs {
@@ -97,6 +115,15 @@ func (g *golden) encode() []byte {
 	}
 	FinishFrame(frame, 0, len(g.records))
 	return frame
+}
+
+func (r *goldenRecord) appendCall(frame []byte) []byte {
+	call := r.Record
+	for _, p := range r.pairs {
+		call.Headers = AppendPair(call.Headers, p[0], p[1])
+	}
+	call.HeaderCount = len(r.pairs)
+	return AppendCall(frame, &call)
 }
 
 func (g *golden) decode(t *testing.T, frame []byte) {
@@ -234,7 +261,12 @@ func annotate(title string, frame []byte) string {
 		for i, name := range recordFields {
 			annotateLine(&w, frame, at+i*8, name)
 		}
-		at = annotateParts(&w, frame, at+RecordHeaderSize, &rec)
+		at += RecordHeaderSize
+		if r.Header().Flags&FrameHasArguments != 0 {
+			annotateLine(&w, frame, at, "second_len, third_len")
+			at += CallHeaderSize - RecordHeaderSize
+		}
+		at = annotateParts(&w, frame, at, &rec)
 	}
 	if aux := r.Aux(); aux != nil {
 		fmt.Fprintf(&w, "# aux block\n")
@@ -246,7 +278,9 @@ func annotate(title string, frame []byte) string {
 func annotateParts(w *strings.Builder, frame []byte, at int, rec *Record) int {
 	at = annotatePart(w, frame, at, len(rec.Key), "key")
 	at = annotatePart(w, frame, at, len(rec.Value), "value")
-	return annotatePart(w, frame, at, len(rec.Headers), "headers")
+	at = annotatePart(w, frame, at, len(rec.Headers), "headers")
+	at = annotatePart(w, frame, at, len(rec.Second), "second")
+	return annotatePart(w, frame, at, len(rec.Third), "third")
 }
 
 func annotatePart(w *strings.Builder, frame []byte, at, n int, name string) int {

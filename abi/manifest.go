@@ -24,15 +24,43 @@ const (
 	Foreach       Kind = "foreach"
 	Process       Kind = "process"
 	ProcessValues Kind = "processValues"
+
+	// Functions of aggregations and joins. All but Initializer have arguments.
+	Initializer Kind = "initializer"
+	Aggregator  Kind = "aggregator"
+	Reducer     Kind = "reducer"
+	Merger      Kind = "merger"
+	Joiner      Kind = "joiner"
+
+	// Functions of sources and sinks.
+	TimestampExtractor Kind = "timestampExtractor"
+	TopicNameExtractor Kind = "topicNameExtractor"
+	Partitioner        Kind = "partitioner"
+	Serializer         Kind = "serializer"
+	Deserializer       Kind = "deserializer"
 )
 
-var kinds = []Kind{Filter, Map, MapValues, FlatMap, FlatMapValues, SelectKey, Foreach, Process, ProcessValues}
+var kinds = []Kind{
+	Filter, Map, MapValues, FlatMap, FlatMapValues, SelectKey, Foreach, Process, ProcessValues,
+	Initializer, Aggregator, Reducer, Merger, Joiner,
+	TimestampExtractor, TopicNameExtractor, Partitioner, Serializer, Deserializer,
+}
 
 // Kinds returns all kinds; the caller owns the slice.
 func Kinds() []Kind { return slices.Clone(kinds) }
 
 // Stateful tells whether components of this kind may use stores and schedules.
 func (k Kind) Stateful() bool { return k == Process || k == ProcessValues }
+
+// HasArguments tells whether components of this kind are functions of more than a record: they get frames with
+// FrameHasArguments, others never do.
+func (k Kind) HasArguments() bool {
+	switch k {
+	case Aggregator, Reducer, Merger, Joiner:
+		return true
+	}
+	return false
+}
 
 // Parts is a set of the parts of a record.
 type Parts uint8

@@ -57,7 +57,7 @@ func TestManifestFaults(t *testing.T) {
 		{component(`7`), "components[0]: not a JSON object"},
 		{component(`{"kind":"map"}`), "components[0].name: missing"},
 		{component(`{"name":"a"}`), "components[0].kind: missing"},
-		{component(`{"name":"a","kind":"mapvalues"}`), `components[0].kind: "mapvalues" is not one of filter, map, mapValues, flatMap, flatMapValues, selectKey, foreach, process, processValues`},
+		{component(`{"name":"a","kind":"mapvalues"}`), `components[0].kind: "mapvalues" is not one of ` + joinKinds()},
 		{component(`{"name":"a","kind":"map"},{"name":"a","kind":"map"}`), `components[1].name: "a" occurs twice`},
 		{component(`{"name":"a","kind":"map","wants":"value"}`), "components[0].wants: not an array of strings"},
 		{component(`{"name":"a","kind":"map","wants":null}`), "components[0].wants: not an array of strings"},

@@ -42,7 +42,8 @@ type Reader struct {
 	off    int    // of the next record
 	end    int    // of the records
 	recHdr int
-	next   int // number of the next record
+	args   bool // records have arguments
+	next   int  // number of the next record
 	last   uint32
 	err    error
 }
@@ -101,6 +102,13 @@ func (r *Reader) readHeader() error {
 		return fault("LIM-1", -1, "more than 100,000 records")
 	}
 	r.off, r.recHdr, r.end = hdrLen, recHdr, len(b)
+	r.args = le.Uint32(b[FrameFlagsAt:])&FrameHasArguments != 0
+	if r.args && recHdr < CallHeaderSize {
+		return fault("ARG-1", -1, "a frame with arguments needs a rec_hdr_len from 56 on")
+	}
+	if r.args && r.expect.Output {
+		return fault("ARG-2", -1, "an output frame has no arguments")
+	}
 	r.header = FrameHeader{
 		Flags:      le.Uint32(b[FrameFlagsAt:]),
 		Input:      le.Uint32(b[FrameInputAt:]),
@@ -147,12 +155,11 @@ func (r *Reader) Next(rec *Record) bool {
 	le := binary.LittleEndian
 	size, klen, vlen, hlen := le.Uint32(b), le.Uint32(b[RecKeyLenAt:]), le.Uint32(b[RecValueLenAt:]), le.Uint32(b[RecHeadersLenAt:])
 	// Lengths are below 2^32, so their sum cannot overflow 64 bits.
-	need := uint64(r.recHdr) + uint64(hlen)
-	if klen != Null {
-		need += (uint64(klen) + 7) &^ 7
-	}
-	if vlen != Null {
-		need += (uint64(vlen) + 7) &^ 7
+	need := uint64(r.recHdr) + uint64(hlen) + padded(klen) + padded(vlen)
+	second, third := Null, Null
+	if r.args {
+		second, third = le.Uint32(b[RecSecondLenAt:]), le.Uint32(b[RecThirdLenAt:])
+		need += padded(second) + padded(third)
 	}
 	if need != uint64(size) || need > uint64(len(b)) || hlen%8 != 0 {
 		return r.failSize(uint64(size), need, len(b), hlen)
@@ -167,8 +174,10 @@ func (r *Reader) Next(rec *Record) bool {
 	b = b[r.recHdr:need]
 	rec.Key, b = part(b, klen)
 	rec.Value, b = part(b, vlen)
-	rec.Headers = b
-	if (len(b) > 0 || rec.HeaderCount > 0) && countPairs(b) != rec.HeaderCount {
+	rec.Headers, b = b[:hlen:hlen], b[hlen:]
+	rec.Second, b = part(b, second)
+	rec.Third, _ = part(b, third)
+	if (hlen > 0 || rec.HeaderCount > 0) && countPairs(rec.Headers) != rec.HeaderCount {
 		return r.fail("REC-3", "the header block does not hold hdr_count headers")
 	}
 	if r.expect.Output && !r.checkOutput(rec) {
@@ -180,6 +189,14 @@ func (r *Reader) Next(rec *Record) bool {
 		return r.fail("FRAME-4", "bytes behind the last record")
 	}
 	return true
+}
+
+// padded is the length of a part with its padding, by the length that stands in a header. It cannot overflow.
+func padded(n uint32) uint64 {
+	if n == Null {
+		return 0
+	}
+	return (uint64(n) + 7) &^ 7
 }
 
 // part cuts a padded part of n bytes off b. The caller has checked that b holds it.

@@ -52,6 +52,11 @@ func TestFaults(t *testing.T) {
 		{"count too small", "FRAME-4", u32(12, 1)},
 		{"count 0", "FRAME-4", u32(12, 0)},
 		{"count huge", "LIM-1", u32(12, 0xFFFFFFFF)},
+		{"arguments in short headers", "ARG-1", u32(FrameFlagsAt, FrameHasArguments)},
+		{"arguments in an output", "ARG-2", func(b []byte) []byte {
+			le.PutUint16(b[6:], CallHeaderSize)
+			return u32(FrameFlagsAt, FrameHasArguments)(b)
+		}},
 		{"aux", "FRAME-5", u32(FrameFlagsAt, FrameHasAux)},
 		{"rec_len 0", "REC-2", u32(rec0, 0)},
 		{"rec_len huge", "REC-1", u32(rec0, 0xFFFFFFF8)},
@@ -103,6 +108,34 @@ func TestErrorRecord(t *testing.T) {
 		if tt.clause == "" && err != nil || tt.clause != "" && (e == nil || e.Clause != tt.clause) {
 			t.Errorf("index %d: %v, want %q", tt.index, err, tt.clause)
 		}
+	}
+}
+
+// TestArgumentFaults breaks the lengths of arguments.
+func TestArgumentFaults(t *testing.T) {
+	const rec0 = FrameHeaderSize
+	for _, tt := range []struct {
+		name, clause string
+		at           int
+		n            uint32
+	}{
+		{"sound", "", rec0 + RecSecondLenAt, 6},
+		{"second null", "REC-2", rec0 + RecSecondLenAt, Null},
+		{"second too long", "REC-1", rec0 + RecSecondLenAt, 17},
+		{"second near 2^32", "REC-1", rec0 + RecSecondLenAt, 0xFFFFFFFE},
+		{"third near 2^32", "REC-1", rec0 + RecThirdLenAt, 0xFFFFFFFE},
+		{"headers take the second", "REC-1", rec0 + RecHeadersLenAt, 8},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			frame := AppendFrameHeader(nil, &FrameHeader{Flags: FrameHasArguments})
+			frame = AppendCall(frame, &Record{Key: []byte("k"), Value: []byte("left"), Second: []byte("right."), Third: []byte{}})
+			FinishFrame(frame, 0, 1)
+			binary.LittleEndian.PutUint32(frame[tt.at:], tt.n)
+			e, _ := errors.AsType[*FrameError](readAll(frame, Expect{}))
+			if (e == nil) != (tt.clause == "") || e != nil && e.Clause != tt.clause {
+				t.Errorf("%v, want %q", e, tt.clause)
+			}
+		})
 	}
 }
 

@@ -9,6 +9,8 @@ type Record struct {
 	// Headers is an encoded block of HeaderCount pairs (PairReader reads it).
 	Headers     []byte
 	HeaderCount int
+	// Second and Third are the further arguments of functions that have them; nil is null.
+	Second, Third []byte
 	// Timestamp is in milliseconds since the epoch.
 	Timestamp int64
 	// Offset and Partition are the coordinates of the source record, in input frames; -1 if there is none.
@@ -55,6 +57,35 @@ func AppendRecord(dst []byte, r *Record) []byte {
 	b = putPadded(b, r.Value)
 	copy(b, r.Headers)
 	return dst
+}
+
+// CallSize is the number of bytes of a record with arguments; lengths as in RecordSize.
+func CallSize(keyLen, valueLen, headersLen, secondLen, thirdLen int) int {
+	return RecordSize(keyLen, valueLen, headersLen) + CallHeaderSize - RecordHeaderSize + pad8(max(secondLen, 0)) + pad8(max(thirdLen, 0))
+}
+
+// AppendCall appends r with its arguments to a frame with FrameHasArguments. Its headers are those of r.
+func AppendCall(dst []byte, r *Record) []byte {
+	start := len(dst)
+	dst = AppendRecord(dst, r)
+	parts := dst[start+RecordHeaderSize:]
+	dst, arguments := extend(dst, CallHeaderSize-RecordHeaderSize+pad8(len(r.Second))+pad8(len(r.Third)))
+	b := dst[start:]
+	copy(b[CallHeaderSize:], parts)
+	le := binary.LittleEndian
+	le.PutUint32(b[RecLenAt:], uint32(len(b)))
+	le.PutUint32(b[RecSecondLenAt:], lenOf(r.Second))
+	le.PutUint32(b[RecThirdLenAt:], lenOf(r.Third))
+	putPadded(putPadded(arguments[CallHeaderSize-RecordHeaderSize:], r.Second), r.Third)
+	return dst
+}
+
+// lenOf is the length of a part as a header holds it.
+func lenOf(part []byte) uint32 {
+	if part == nil {
+		return Null
+	}
+	return uint32(len(part))
 }
 
 // putPadded copies p to b, zero-fills up to a multiple of 8 and returns the rest of b.

@@ -39,7 +39,7 @@ func BenchmarkGuests(b *testing.B) {
 			}
 			defer s.in.Close()
 			s.host.beginCall(times(input, 0))
-			frame := encode(input, 0, c.Wants, shape{})
+			frame := encode(input, 0, c.Component, shape{})
 			b.SetBytes(int64(len(bm.value)))
 			b.ReportAllocs()
 			outputs, calls := 0, 0

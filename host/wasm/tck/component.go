@@ -23,6 +23,7 @@ type component struct {
 type output struct {
 	index, dest         uint32
 	kind, flags         uint8
+	partition           int32
 	timestamp           int64
 	key, value, headers []byte
 	nullKey, nullValue  bool
@@ -30,7 +31,7 @@ type output struct {
 }
 
 func (o *output) equal(p *output) bool {
-	return o.index == p.index && o.dest == p.dest && o.kind == p.kind && o.flags == p.flags && o.nullKey == p.nullKey && o.nullValue == p.nullValue &&
+	return o.index == p.index && o.dest == p.dest && o.partition == p.partition && o.kind == p.kind && o.flags == p.flags && o.nullKey == p.nullKey && o.nullValue == p.nullValue &&
 		o.headerCounts == p.headerCounts && (o.flags&abi.KeepTimestamp != 0 || o.kind == abi.KindError || o.timestamp == p.timestamp) &&
 		bytes.Equal(o.key, p.key) && bytes.Equal(o.value, p.value) && bytes.Equal(o.headers, p.headers)
 }
@@ -81,7 +82,7 @@ func faultOf(err error) error {
 // *wasm.CallError is an honest answer.
 func (c *component) ask(s *session, records []record, first int, sh shape) ([]output, error) {
 	s.host.beginCall(times(c.input[:first+len(records)], 0)[first:])
-	last, err := process(s.in, s.handle, encode(records, first, c.Wants, sh))
+	last, err := process(s.in, s.handle, encode(records, first, c.Component, sh))
 	if err != nil {
 		return nil, faultOf(err)
 	}
@@ -116,7 +117,7 @@ func collect(emitted [][]byte, last []byte, inputs, first int) ([]output, error)
 
 func outputOf(r *abi.Record, first int) output {
 	o := output{
-		index: r.Index, dest: r.Dest, kind: r.Kind, flags: r.Flags, timestamp: r.Timestamp, key: bytes.Clone(r.Key), value: bytes.Clone(r.Value),
+		index: r.Index, dest: r.Dest, kind: r.Kind, flags: r.Flags, partition: r.Partition, timestamp: r.Timestamp, key: bytes.Clone(r.Key), value: bytes.Clone(r.Value),
 		headers: bytes.Clone(r.Headers), nullKey: r.Key == nil, nullValue: r.Value == nil, headerCounts: r.HeaderCount,
 	}
 	if o.index != abi.NoIndex {

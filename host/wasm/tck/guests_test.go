@@ -113,7 +113,7 @@ func checkCount(t rapid.TB, g *guest, lines [][]byte) {
 	for i, l := range lines {
 		for _, w := range words(l) {
 			counts[w]++
-			want := output{index: uint32(i), flags: abi.KeepHeaders | abi.KeepTimestamp, key: []byte(w), value: binary.BigEndian.AppendUint64(nil, counts[w])}
+			want := output{index: uint32(i), partition: -1, flags: abi.KeepHeaders | abi.KeepTimestamp, key: []byte(w), value: binary.BigEndian.AppendUint64(nil, counts[w])}
 			if n >= len(out) || !out[n].equal(&want) {
 				t.Fatalf("output %d is not %q = %d", n, w, counts[w])
 			}

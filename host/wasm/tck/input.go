@@ -16,12 +16,16 @@ type record struct {
 	headers    [][2][]byte
 	timestamp  int64
 	kind       uint8
+	// second and third are the arguments for functions that have them.
+	second, third []byte
 }
 
 const (
 	inputTopic     = "tck-input"
 	inputPartition = 3
 	firstOffset    = 1000
+	// partitions is how many a partitioner is told to choose from.
+	partitions = 7
 )
 
 // corpus is the records that every component is asked: nulls, empty and large parts, headers, numbers, JSON, text that
@@ -50,6 +54,9 @@ func corpus() []record {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 60 {
 		out = append(out, record{key: noise(random, 12), value: noise(random, 200), timestamp: wallTime + random.Int64N(10_000)})
+	}
+	for i := range out {
+		out[i].second, out[i].third = out[(i*7+3)%len(out)].value, out[(i*5+1)%len(out)].key
 	}
 	return out
 }
@@ -89,53 +96,73 @@ func times(records []record, first int) []streamTime {
 }
 
 // encode writes records, the first of which is number first of the input, as a frame for a component.
-func encode(records []record, first int, wants abi.Parts, s shape) []byte {
+func encode(records []record, first int, c *abi.Component, s shape) []byte {
 	var streamTime int64 = -1
 	if len(records) > 0 {
 		streamTime = records[0].timestamp
 	}
-	frame := abi.AppendFrameHeader(nil, &abi.FrameHeader{Flags: s.frameFlags, Partition: inputPartition, StreamTime: streamTime, Epoch: 1})
+	header, headerSize := abi.FrameHeader{Flags: s.frameFlags, Partition: inputPartition, StreamTime: streamTime, Epoch: 1}, abi.RecordHeaderSize
+	if c.Kind.HasArguments() {
+		header.Flags |= abi.FrameHasArguments
+		headerSize = abi.CallHeaderSize
+	}
+	frame := abi.AppendFrameHeader(nil, &header)
 	frame = append(frame, bytes.Repeat([]byte{0xA5}, s.frameMore)...)
 	for i := range records {
-		frame = appendRecord(frame, &records[i], first, i, wants, s.recordMore)
+		frame = appendRecord(frame, &records[i], first, i, c, s.recordMore)
 	}
 	if !s.noAux {
 		frame = abi.AppendAux(frame, 0, inputTopic)
 	}
 	abi.FinishFrame(frame, 0, len(records))
 	putU16(frame[abi.FrameHeaderLenAt:], abi.FrameHeaderSize+s.frameMore)
-	putU16(frame[abi.FrameRecHeaderLenAt:], abi.RecordHeaderSize+s.recordMore)
+	putU16(frame[abi.FrameRecHeaderLenAt:], headerSize+s.recordMore)
 	return frame
 }
 
-func appendRecord(frame []byte, r *record, first, i int, wants abi.Parts, more int) []byte {
+func appendRecord(frame []byte, r *record, first, i int, c *abi.Component, more int) []byte {
 	rec := abi.Record{
 		Key: r.key, Value: r.value, Timestamp: r.timestamp, Offset: firstOffset + int64(first+i), Partition: inputPartition,
 		Index: uint32(i), Kind: r.kind,
 	}
-	if !wants.Has(abi.WantKey) {
+	if !c.Wants.Has(abi.WantKey) {
 		rec.Key = nil
 	}
-	if !wants.Has(abi.WantValue) {
+	if !c.Wants.Has(abi.WantValue) {
 		rec.Value = nil
 	}
-	start := len(frame)
-	frame = abi.AppendRecord(frame, &rec)
-	if wants.Has(abi.WantHeaders) && len(r.headers) > 0 {
-		for _, h := range r.headers {
-			if h[1] == nil {
-				frame = abi.AppendNullPair(frame, h[0])
-			} else {
-				frame = abi.AppendPair(frame, h[0], h[1])
-			}
-		}
-		abi.FinishHeaders(frame, start, len(r.headers))
+	if c.Wants.Has(abi.WantHeaders) {
+		rec.Headers, rec.HeaderCount = headerBlock(r.headers), len(r.headers)
+	}
+	switch {
+	case c.Kind == abi.Partitioner:
+		rec.Dest = partitions
+	case c.Kind == abi.Initializer:
+		rec.Key, rec.Value = nil, nil
+	}
+	start, headerSize := len(frame), abi.RecordHeaderSize
+	if c.Kind.HasArguments() {
+		rec.Second, rec.Third, headerSize = r.second, r.third, abi.CallHeaderSize
+		frame = abi.AppendCall(frame, &rec)
+	} else {
+		frame = abi.AppendRecord(frame, &rec)
 	}
 	if more > 0 {
-		frame = slices.Insert(frame, start+abi.RecordHeaderSize, bytes.Repeat([]byte{0xA5}, more)...)
+		frame = slices.Insert(frame, start+headerSize, bytes.Repeat([]byte{0xA5}, more)...)
 		putU32(frame[start:], len(frame)-start)
 	}
 	return frame
+}
+
+func headerBlock(headers [][2][]byte) (block []byte) {
+	for _, h := range headers {
+		if h[1] == nil {
+			block = abi.AppendNullPair(block, h[0])
+		} else {
+			block = abi.AppendPair(block, h[0], h[1])
+		}
+	}
+	return block
 }
 
 func putU16(b []byte, v int) { b[0], b[1] = byte(v), byte(v>>8) }

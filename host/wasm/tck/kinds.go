@@ -29,12 +29,38 @@ var rules = map[abi.Kind]rule{
 	abi.Foreach:       {"KIND-7", 0, 0, 0, false},
 	abi.Process:       {"KIND-8", 0, many, 0, true},
 	abi.ProcessValues: {"KIND-9", 0, many, abi.KeepKey, true},
+
+	abi.Initializer: {"KIND-10", 1, 1, keepAround, false},
+	abi.Aggregator:  {"KIND-11", 1, 1, keepAround | abi.KeepKey, false},
+	abi.Reducer:     {"KIND-12", 1, 1, keepAround | abi.KeepKey, false},
+	abi.Merger:      {"KIND-13", 1, 1, keepAround | abi.KeepKey, false},
+	abi.Joiner:      {"KIND-14", 1, 1, keepAround | abi.KeepKey, false},
+
+	abi.TimestampExtractor: {"KIND-15", 1, 1, abi.KeepKey | abi.KeepValue | abi.KeepHeaders, false},
+	abi.TopicNameExtractor: {"KIND-16", 1, 1, keepAround | abi.KeepKey, false},
+	abi.Partitioner:        {"KIND-17", 0, many, abi.KeepAll, false},
+	abi.Serializer:         {"KIND-18", 1, 1, keepAround | abi.KeepKey, false},
+	abi.Deserializer:       {"KIND-18", 1, 1, keepAround | abi.KeepKey, false},
 }
 
 // holdKind holds the answers to the corpus against the component's kind.
 func (c *component) holdKind(outputs []output) {
 	r := rules[c.Kind]
-	c.report.hold(r.clause, c.Name, r.problem(outputs, len(c.input)))
+	problem := r.problem(outputs, len(c.input))
+	if problem == "" && c.Kind == abi.Partitioner {
+		problem = partitionProblem(outputs)
+	}
+	c.report.hold(r.clause, c.Name, problem)
+}
+
+// partitionProblem finds an answer of a partitioner that names no partition of the kit's topic.
+func partitionProblem(outputs []output) string {
+	for i := range outputs {
+		if o := &outputs[i]; o.kind == abi.KindRecord && (o.partition < -1 || o.partition >= partitions) {
+			return fmt.Sprintf("the answer to input %d has partition %d of %d", o.index, o.partition, partitions)
+		}
+	}
+	return ""
 }
 
 func (r *rule) problem(outputs []output, inputs int) string {

@@ -199,7 +199,7 @@ func unopenedProblem(in *wasm.Instance, h *host) string {
 
 func refusalProblem(in *wasm.Instance, h *host, handle int32) string {
 	h.beginCall(nil)
-	_, err := process(in, handle, encode(nil, 0, abi.WantAll, shape{}))
+	_, err := process(in, handle, encode(nil, 0, &abi.Component{Wants: abi.WantAll}, shape{}))
 	if !errors.Is(err, abi.InvalidArg) && !errors.Is(err, abi.Closed) {
 		return fmt.Sprintf("ws_process with handle %d, which is not open: %s, want INVALID_ARG (-2) or CLOSED (-7)", handle, outcome(err))
 	}
