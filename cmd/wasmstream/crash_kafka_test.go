@@ -17,6 +17,12 @@ func TestCountsSurviveSIGKILL(t *testing.T) {
 	newCrash(t, b, b.Addr, countYAML).run(20)
 }
 
+// TestInterruptsAtAnyMoment is the same on a real Apache Kafka.
+func TestInterruptsAtAnyMoment(t *testing.T) {
+	b := brokertest.Real(t)
+	newCrash(t, b, b.Addr, countYAML).interrupt(16)
+}
+
 // TestWordCountSurvivesLostLeaders kills one node after the other of a cluster of three: each time the one that leads a
 // partition of the output. Words go through a repartition topic. Their counts must go up by one from 1 to the end.
 func TestWordCountSurvivesLostLeaders(t *testing.T) {

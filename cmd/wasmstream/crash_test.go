@@ -66,6 +66,14 @@ func TestCountsSurviveSIGKILLOnTheEmbeddedBroker(t *testing.T) {
 	newCrash(t, b, b.Addr, countYAML).run(6)
 }
 
+// TestInterruptsAtAnyMomentOnTheEmbeddedBroker interrupts one or both of two processes again and again, while they
+// start, join, restore or run, some of them after a kill. They must have left the group each time: a member that is
+// dead and not missed keeps its partitions from the rest.
+func TestInterruptsAtAnyMomentOnTheEmbeddedBroker(t *testing.T) {
+	b := startEmbedded(t)
+	newCrash(t, b, b.Addr, countYAML).interrupt(16)
+}
+
 // crash kills two processes of one application again and again while records flow. What a read_committed consumer
 // sees in each partition must be the fold of the input in its order: no count twice, none missing, none out of order.
 type crash struct {
@@ -153,6 +161,48 @@ func (c *crash) crash() {
 	c.feedUntil(func() bool { return time.Now().After(moment) })
 	c.kill(victim)
 	c.start(victim.name)
+}
+
+// interrupt stops one or both processes n times, or kills one.
+func (c *crash) interrupt(n int) {
+	c.t.Helper()
+	names := []string{"0", "1"}
+	for range n {
+		for _, name := range names {
+			if c.procs[name] == nil {
+				c.start(name)
+			}
+		}
+		moment := time.Now().Add(time.Duration(100+c.rng.IntN(600)) * time.Millisecond)
+		c.feedUntil(func() bool { return time.Now().After(moment) })
+		switch one := c.procs[names[c.rng.IntN(2)]]; c.rng.IntN(3) {
+		case 0:
+			c.stop(c.procs["0"], c.procs["1"])
+		case 1:
+			c.kill(one)
+			c.start(one.name)
+			continue
+		case 2:
+			c.stop(one)
+		}
+		c.checkMembers()
+	}
+	if c.procs["0"] == nil {
+		c.start("0")
+	}
+	c.drain()
+	c.stopAll()
+	c.checkGroup()
+	c.t.Logf("%d records counted over %d interrupts and kills; the longest stop took %.1f s", c.checked, n, c.slowest.Seconds())
+}
+
+// checkMembers wants no more members than there are processes, each of one thread. Those that never heard the
+// interrupt count, for they had no chance to tell the group of their predecessors.
+func (c *crash) checkMembers() {
+	c.t.Helper()
+	if members := membersOf(c.t, c.consumer, c.b.Name("crash")); len(members) > len(c.procs)+len(c.deaf) {
+		c.t.Fatalf("members after interrupts: %v", members)
+	}
 }
 
 // outputs is true when n more have come.

@@ -219,33 +219,51 @@ func (a *App) Run(ctx context.Context) (err error) {
 }
 
 func (a *App) run(ctx context.Context) error {
-	client, err := a.admin(ctx)
+	connecting, cancel := outlasting(ctx, leaveGrace)
+	defer cancel()
+	client, err := a.admin(connecting)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
+	dir, err := state.OpenDirectory(a.cfg.Streams.StateDir, a.cfg.Streams.ApplicationID)
+	if err != nil {
+		return err
+	}
+	if err = a.runIn(ctx, client, dir); err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		a.leaveRest(client, dir.ProcessID())
+	}
+	return errors.Join(err, dir.Close())
+}
+
+// outlasting is a context that is done some time after ctx. With the cluster at hand, an application that is stopped
+// while it starts can still tell the group that an earlier life of it, which was killed, is over.
+func outlasting(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
+	return later, func() { stop(); cancel() }
+}
+
+func (a *App) runIn(ctx context.Context, client *kgo.Client, dir *state.Directory) error {
 	admin := kadm.NewClient(client)
 	plan, err := a.prepareTopics(ctx, admin)
 	if err != nil {
 		return err
 	}
-	dir, db, err := a.openState(plan)
+	db, err := a.openDB(plan, dir)
 	if err != nil {
 		return err
 	}
 	threads, err := a.makeThreads(ctx, client, plan, dir.ProcessID(), db)
 	if err != nil {
-		return errors.Join(err, db.Close(), dir.Close())
+		return errors.Join(err, db.Close())
 	}
 	a.db.Store(db)
 	a.guestModules = guestModulesOf(plan)
 	a.threads = threads
 	close(a.ready)
-	a.leaveStale(ctx, client, dir.ProcessID())
-	if err = a.runThreads(ctx, admin, db); err == nil {
-		a.leaveUnjoined(client)
-	}
-	return errors.Join(err, db.Close(), dir.Close())
+	a.leaveStale(ctx, client, dir.ProcessID(), len(threads))
+	return errors.Join(a.runThreads(ctx, admin, db), db.Close())
 }
 
 func (a *App) admin(ctx context.Context) (*kgo.Client, error) {
@@ -298,16 +316,11 @@ func (a *App) internalConfigs(configs map[string]string) map[string]string {
 
 func (a *App) partitionsOf(topic string) int32 { return (*a.partitions.Load())[topic] }
 
-// openState locks the directory and opens the database: on disk if any store outlives the process. Damaged state is
-// thrown away, for the changelogs have it all.
-func (a *App) openState(plan *topicPlan) (*state.Directory, *state.DB, error) {
-	id := a.cfg.Streams.ApplicationID
-	dir, err := state.OpenDirectory(a.cfg.Streams.StateDir, id)
-	if err != nil {
-		return nil, nil, err
-	}
+// openDB opens the database of the directory: on disk if any store outlives the process. Damaged state is thrown away,
+// for the changelogs have it all.
+func (a *App) openDB(plan *topicPlan, dir *state.Directory) (*state.DB, error) {
 	opts := state.DefaultOptions()
-	opts.ApplicationID, opts.Logger, opts.InMemory = id, a.log, !plan.persistent()
+	opts.ApplicationID, opts.Logger, opts.InMemory = a.cfg.Streams.ApplicationID, a.log, !plan.persistent()
 	db, err := state.OpenDB(dir.DatabasePath(), opts)
 	if errors.Is(err, state.ErrCorrupt) {
 		a.log.Warn("local state is damaged and is built again from the changelogs", "dir", dir.DatabasePath(), "err", err)
@@ -315,10 +328,7 @@ func (a *App) openState(plan *topicPlan) (*state.Directory, *state.DB, error) {
 			db, err = state.OpenDB(dir.DatabasePath(), opts)
 		}
 	}
-	if err != nil {
-		return nil, nil, errors.Join(err, dir.Close())
-	}
-	return dir, db, nil
+	return db, err
 }
 
 // transactionVersion2 asks whether the cluster runs transactions of version 2, and warns if not.

@@ -58,7 +58,8 @@ type Consumer struct {
 	admin   *kadm.Client
 	cfg     consumerConfig
 	mailbox *mailbox
-	fenced  atomic.Bool // another member joined as this instance
+	end     context.CancelFunc // ends all that the client waits for
+	fenced  atomic.Bool        // another member joined as this instance
 
 	mu struct {
 		sync.Mutex
@@ -70,8 +71,11 @@ type Consumer struct {
 func newConsumer(cfg consumerConfig, listener rebalanceListener) (*Consumer, error) {
 	c := &Consumer{cfg: cfg}
 	c.mailbox = newMailbox(c.interrupt)
-	cl, err := kgo.NewClient(c.clientOptions(listener)...)
+	life, end := context.WithCancel(context.Background())
+	c.end = end
+	cl, err := kgo.NewClient(append(c.clientOptions(listener), kgo.WithContext(life))...)
 	if err != nil {
+		end()
 		return nil, fmt.Errorf("making the consumer: %w", err)
 	}
 	c.client, c.admin = cl, kadm.NewClient(cl)
@@ -298,25 +302,55 @@ func (c *Consumer) groupMetadata() groupMetadata {
 	return groupMetadata{group: c.cfg.group, member: member, instance: c.cfg.instanceID, generation: generation}
 }
 
+// leaveGrace is how long a membership may take to end in order. Nothing of value happens in that time any more, for the
+// tasks are closed: kgo only waits for a join that is under way, which at the broker may wait for a member that is dead,
+// until that one's session ends.
+const leaveGrace = time.Second
+
 // close ends the membership and the client; with leave the group learns of it at once, also of a static member, which
 // kgo lets stay. Meanwhile the thread serves the callbacks, the last of which revokes everything.
+//
+// The order matters: a member that is told to leave while its join is under way is answered that it is unknown, and kgo
+// joins once more. So the client ends first, and then another one tells the group.
 func (c *Consumer) close(ctx context.Context, leave bool) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		member, _ := c.client.GroupMetadata()
-		if err := c.client.LeaveGroupContext(ctx); err != nil && ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(ctx, leaveGrace)
+		err := c.client.LeaveGroupContext(ctx)
+		cancel()
+		if err != nil {
 			c.cfg.log.Debug("leaving the group", "err", err)
 		}
-		if leave && c.cfg.instanceID != "" {
-			if err := leaveStatic(ctx, c.client, c.cfg.group, member, c.cfg.instanceID); err != nil {
-				c.cfg.log.Warn("the group was not told that a static member left; its partitions wait for the session timeout", "instance", c.cfg.instanceID, "err", err)
-			}
+		member, _ := c.client.GroupMetadata()
+		if err != nil {
+			member = "" // a join that is cut off may have brought another id
 		}
+		c.end()
 		c.client.CloseAllowingRebalance()
+		if leave {
+			c.tellLeft(context.WithoutCancel(ctx), member)
+		}
 	}()
 	c.mailbox.serveUntil(done)
 	c.mailbox.close()
+}
+
+// tellLeft tells the group that the static member is gone for good. A dynamic one has said so itself.
+func (c *Consumer) tellLeft(ctx context.Context, member string) {
+	if c.cfg.instanceID == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	cl, err := kgo.NewClient(c.cfg.options...)
+	if err == nil {
+		defer cl.Close()
+		err = leaveStatic(ctx, cl, c.cfg.group, member, c.cfg.instanceID)
+	}
+	if err != nil {
+		c.cfg.log.Warn("the group was not told that a static member left; its partitions wait for the session timeout", "instance", c.cfg.instanceID, "err", err)
+	}
 }
 
 // leaveStatic removes a static member from its group. member may be "" for one that is only known by its instance.

@@ -123,10 +123,14 @@ func (a *App) cleanState(db *state.DB) {
 	}
 }
 
+// leaveTimeout is how long a stop waits for a cluster that does not answer only to tell it that a member has left, which
+// it finds out by itself later.
+const leaveTimeout = 5 * time.Second
+
 // leaveStale removes members of this process that no thread stands behind any more: there were more threads before
 // the last stop, and it was not a clean one. Their partitions would wait for the session timeout, and an open
 // transaction of theirs would hold readers back until its own.
-func (a *App) leaveStale(ctx context.Context, client *kgo.Client, processID string) {
+func (a *App) leaveStale(ctx context.Context, client *kgo.Client, processID string, threads int) {
 	group := a.cfg.Streams.ApplicationID
 	described, err := kadm.NewClient(client).DescribeGroups(ctx, group)
 	if err != nil {
@@ -140,7 +144,7 @@ func (a *App) leaveStale(ctx context.Context, client *kgo.Client, processID stri
 			continue
 		}
 		n, err := strconv.Atoi(strings.TrimPrefix(*m.InstanceID, prefix))
-		if err != nil || n <= len(a.threads) {
+		if err != nil || n <= threads {
 			continue
 		}
 		a.log.Info("removing a member of an earlier run", "instance", *m.InstanceID)
@@ -151,24 +155,12 @@ func (a *App) leaveStale(ctx context.Context, client *kgo.Client, processID stri
 	}
 }
 
-// leaveTimeout is how long a stop waits for a cluster that does not answer only to tell it that a member has left, which
-// it finds out by itself later.
-const leaveTimeout = 5 * time.Second
-
-// leaveUnjoined removes the members of threads that were stopped before they had joined. They may be members still from
-// a life that was killed, and nobody will come back for their partitions.
-func (a *App) leaveUnjoined(client *kgo.Client) {
+// leaveRest removes what members of this process are left after a stop. They are of a life that was killed, because
+// this one was stopped before they had joined again, and nobody will come back for their partitions.
+func (a *App) leaveRest(client *kgo.Client, processID string) {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	for _, t := range a.threads {
-		if t.left || t.cfg.instanceID == "" {
-			continue
-		}
-		err := errors.Join(leaveStatic(ctx, client, t.cfg.applicationID, "", t.cfg.instanceID), a.settle(ctx, t.cfg.transactionalID))
-		if err != nil {
-			a.log.Warn("a member of an earlier run stays until its session ends", "instance", t.cfg.instanceID, "err", err)
-		}
-	}
+	a.leaveStale(ctx, client, processID, 0)
 }
 
 // settle ends what a producer of an earlier run left open.

@@ -115,7 +115,6 @@ type Thread struct {
 	backoff    time.Duration
 	failingAt  time.Time // since when no commit succeeded
 	everJoined bool
-	left       bool // the last session told the group that the member leaves
 }
 
 func newThread(cfg *threadConfig, db *state.DB) *Thread {
@@ -210,7 +209,6 @@ func (t *Thread) runSession(ctx context.Context) (err error) {
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(t.cfg.shutdownGrace, cancel) })()
 	s := &session{Thread: t, hard: hard, batch: t.db.NewBatch()}
-	t.left = false
 	if err := s.open(ctx); err != nil {
 		return errors.Join(err, s.close(false, false))
 	}
@@ -475,10 +473,7 @@ func (s *session) close(clean, leave bool) error {
 	}
 	s.failure = errSessionOver // callbacks from here on find nothing to do
 	if s.consumer != nil {
-		ctx, cancel := context.WithTimeout(s.hard, s.cfg.shutdownGrace)
-		s.consumer.close(ctx, leave)
-		cancel()
-		s.left = leave
+		s.consumer.close(s.hard, leave)
 	}
 	if s.reader != nil {
 		s.reader.close()
