@@ -14,7 +14,24 @@ const (
 	KindForeach       Kind = "foreach"
 	KindProcess       Kind = "process"
 	KindProcessValues Kind = "processValues"
+
+	KindInitializer Kind = "initializer"
+	KindAggregator  Kind = "aggregator"
+	KindReducer     Kind = "reducer"
+	KindMerger      Kind = "merger"
+	KindJoiner      Kind = "joiner"
+
+	KindTimestampExtractor Kind = "timestampExtractor"
+	KindTopicNameExtractor Kind = "topicNameExtractor"
+	KindPartitioner        Kind = "partitioner"
+	KindSerializer         Kind = "serializer"
+	KindDeserializer       Kind = "deserializer"
 )
+
+// hasArguments tells whether components of this kind are functions of more than a record.
+func (k Kind) hasArguments() bool {
+	return k == KindAggregator || k == KindReducer || k == KindMerger || k == KindJoiner
+}
 
 // Part is a part of a record that a component can want.
 type Part uint8

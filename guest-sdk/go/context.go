@@ -56,6 +56,8 @@ type Context struct {
 	rec   Record // what the component may change
 	busy  bool   // in holds a record
 	frame []byte
+	// partitionTime is, for timestamp extractors, the largest timestamp so far.
+	partitionTime int64
 
 	application, task, node, mode string
 	epoch                         int64

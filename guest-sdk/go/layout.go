@@ -8,6 +8,7 @@ const (
 	openMagic    = 'W' | 'S'<<8 | 'O'<<16 | '1'<<24
 	frameHdrSize = 64
 	recHdrSize   = 48
+	callHdrSize  = 56 // of records with arguments
 	pairHdrSize  = 8
 
 	null    = 0xFFFFFFFF
@@ -22,7 +23,8 @@ const (
 	kindRecord = 0
 	kindError  = 1
 
-	frameHasAux = 4
+	frameHasAux  = 4
+	frameHasArgs = 8
 
 	maxFrameRecords = 100_000
 )
@@ -48,6 +50,8 @@ const (
 	recFlagsAt     = 39
 	recDestAt      = 40
 	recPartitionAt = 44
+	recSecondLenAt = 48
+	recThirdLenAt  = 52
 )
 
 // Frames come from the host, which is trusted, and are read and written without bounds checks. Both sides of the

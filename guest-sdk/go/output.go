@@ -110,6 +110,18 @@ func (o *output) key(index uint32, key []byte) {
 	}
 }
 
+// timestamp answers with input record index at another time.
+func (o *output) timestamp(index uint32, timestamp int64) {
+	head(o.room(recHdrSize), recHdrSize, null, null, 0, timestamp, index, (keepKey|keepValue|keepHeaders)<<24, 0)
+}
+
+// partition answers with input record index for a partition of the topic that is written to.
+func (o *output) partition(index uint32, partition int32) {
+	p := o.room(recHdrSize)
+	head(p, recHdrSize, null, null, 0, 0, index, keepAll<<24, 0)
+	store32(p, recPartitionAt, uint32(partition))
+}
+
 // pair answers with input record index and another key and value.
 func (o *output) pair(index uint32, key, value []byte) {
 	size := recHdrSize + pad8(len(key)) + pad8(len(value))

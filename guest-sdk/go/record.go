@@ -16,6 +16,10 @@ type Record struct {
 	offset    int64
 	partition int32
 	index     uint32
+	dest      uint32
+
+	// The arguments of functions that have them.
+	second, third []byte
 }
 
 // Offset is the offset of the source record behind this one, -1 if there is none.
@@ -86,6 +90,7 @@ type frameReader struct {
 	recHdr uintptr
 	left   uint32
 	index  uint32
+	args   bool // records have arguments
 }
 
 // openFrame is false if frame is no frame.
@@ -102,6 +107,7 @@ func (f *frameReader) open(frame []byte) bool {
 	f.recHdr = uintptr(load16(p, 6))
 	f.left = load32(p, frameCountAt)
 	f.index = 0
+	f.args = load32(p, frameFlagsAt)&frameHasArgs != 0
 	return true
 }
 
@@ -115,6 +121,7 @@ func (f *frameReader) read(rec *Record) bool {
 	rec.Timestamp = int64(load64(p, recTimestampAt))
 	rec.offset = int64(load64(p, recOffsetAt))
 	rec.partition = int32(load32(p, recPartitionAt))
+	rec.dest = load32(p, recDestAt)
 	rec.index = f.index
 
 	q := unsafe.Add(p, f.recHdr)
@@ -123,8 +130,11 @@ func (f *frameReader) read(rec *Record) bool {
 	rec.Value = view(q, vlen)
 	rec.Headers = Headers{}
 	if hlen != 0 {
-		q = unsafe.Add(q, pad8(len(rec.Value)))
-		rec.Headers = Headers{block: unsafe.Slice((*byte)(q), int(hlen)), count: int(load16(p, recHdrCountAt))}
+		h := unsafe.Add(q, pad8(len(rec.Value)))
+		rec.Headers = Headers{block: unsafe.Slice((*byte)(h), int(hlen)), count: int(load16(p, recHdrCountAt))}
+	}
+	if f.args {
+		f.readArguments(p, unsafe.Add(q, pad8(len(rec.Value))), hlen, rec)
 	}
 	f.index++
 	f.left--
@@ -132,6 +142,18 @@ func (f *frameReader) read(rec *Record) bool {
 		f.next = unsafe.Add(p, uintptr(uint32(lens)))
 	}
 	return load16(p, recKindAt)&0xFF == kindRecord
+}
+
+// readArguments decodes the arguments of the record at p, whose headers begin at q.
+func (f *frameReader) readArguments(p, q unsafe.Pointer, hlen uint32, rec *Record) {
+	q = unsafe.Add(q, uintptr(hlen))
+	rec.second = view(q, load32(p, recSecondLenAt))
+	rec.third = view(unsafe.Add(q, pad8(len(rec.second))), load32(p, recThirdLenAt))
+}
+
+// frameTime is the stream time of a frame, -1 if there is none yet.
+func frameTime(frame []byte) int64 {
+	return int64(load64(unsafe.Pointer(unsafe.SliceData(frame)), frameTimeAt))
 }
 
 // topic is the topic that the frame's records were read from, or "" if the host does not say.

@@ -86,12 +86,17 @@ type TestRecord struct {
 	Headers    []TestHeader
 	Timestamp  int64
 	Offset     int64
-	Partition  int32
+	// Partition is that of the source; of a partitioner's answer the one that it chose.
+	Partition int32
+	// Second and Third are the arguments of an Aggregator (the aggregate), Reducer (the new value), Merger (the later
+	// aggregate) and Joiner (the right value and the mapped key).
+	Second, Third []byte
 }
 
 // TestOutput is an answer of a component; its bytes are copies.
 type TestOutput struct {
-	// Record is the answer with the parts that were kept by reference filled in. Offset and Partition are -1.
+	// Record is the answer with the parts that were kept by reference filled in. Offset is -1, and so is
+	// Partition but for partitioners.
 	Record TestRecord
 	// Index is the number of the input record that the answer came from, -1 for none.
 	Index int
@@ -106,6 +111,8 @@ type TestConfig struct {
 	Node     string            // the component's name by default
 	Children []string          // one child by default
 	Config   map[string]string // what Context.Config gives
+	// Partitions is how many a partitioner is told of; 0 is 1.
+	Partitions int
 }
 
 // TestNode is an open component.
@@ -254,7 +261,9 @@ func (n *TestNode) encode(records []TestRecord) []byte {
 	streamTime := n.host.streamTime
 	for i, r := range records {
 		body = n.appendRecord(body, i, r)
-		streamTime = max(streamTime, r.Timestamp)
+		if n.component.kind != KindTimestampExtractor {
+			streamTime = max(streamTime, r.Timestamp)
+		}
 	}
 	aux := len(body)
 	if n.host.Topic != "" {
@@ -264,11 +273,16 @@ func (n *TestNode) encode(records []TestRecord) []byte {
 	copy(frame[frameHdrSize:], body)
 	p := ptr(frame)
 	store32(p, 0, frameMagic)
-	store32(p, 4, frameHdrSize|recHdrSize<<16)
+	flags, recHdr := uint32(0), uint32(recHdrSize)
+	if n.component.kind.hasArguments() {
+		flags, recHdr = frameHasArgs, callHdrSize
+	}
+	store32(p, 4, frameHdrSize|recHdr<<16)
 	store32(p, frameLenAt, uint32(len(frame)))
 	store32(p, frameCountAt, uint32(len(records)))
+	store32(p, frameFlagsAt, flags)
 	if aux < len(body) {
-		store32(p, frameFlagsAt, frameHasAux)
+		store32(p, frameFlagsAt, flags|frameHasAux)
 		store32(p, frameAuxOffAt, uint32(frameHdrSize+aux))
 		store32(p, frameAuxLenAt, uint32(len(body)-aux))
 	}
@@ -290,18 +304,36 @@ func (n *TestNode) appendRecord(body []byte, index int, r TestRecord) []byte {
 			headers.Add(h.Key, h.Value)
 		}
 	}
-	size := recHdrSize + pad8(len(r.Key)) + pad8(len(r.Value)) + len(headers.h.block)
+	recHdr, args := recHdrSize, 0
+	if n.component.kind.hasArguments() {
+		recHdr, args = callHdrSize, pad8(len(r.Second))+pad8(len(r.Third))
+	}
+	size := recHdr + pad8(len(r.Key)) + pad8(len(r.Value)) + len(headers.h.block) + args
 	rec := aligned(size)
 	p := ptr(rec)
 	hl := uint32(len(headers.h.block))
-	head(p, size, lenOf(r.Key), lenOf(r.Value), hl, r.Timestamp, uint32(index), uint32(headers.h.count), 0)
+	head(p, size, lenOf(r.Key), lenOf(r.Value), hl, r.Timestamp, uint32(index), uint32(headers.h.count), uint32(n.dest()))
 	store64(p, recOffsetAt, uint64(r.Offset))
 	store32(p, recPartitionAt, uint32(r.Partition))
-	at := recHdrSize + copy(rec[recHdrSize:], r.Key)
-	at = pad8(at)
-	at = pad8(at + copy(rec[at:], r.Value))
-	copy(rec[at:], headers.h.block)
+	parts := [][]byte{r.Key, r.Value, headers.h.block}
+	if recHdr == callHdrSize {
+		store32(p, recSecondLenAt, lenOf(r.Second))
+		store32(p, recThirdLenAt, lenOf(r.Third))
+		parts = append(parts, r.Second, r.Third)
+	}
+	at := recHdr
+	for _, part := range parts {
+		at = pad8(at + copy(rec[at:], part))
+	}
 	return append(body, rec...)
+}
+
+// dest is what the host writes there: the number of partitions for a partitioner.
+func (n *TestNode) dest() int {
+	if n.component.kind != KindPartitioner {
+		return 0
+	}
+	return max(n.config.Partitions, 1)
 }
 
 // outputs decodes all frames of a call in order.
@@ -330,7 +362,7 @@ func (n *TestNode) output(rec Record, index, dest uint32, kind, flags uint8) Tes
 		return o
 	}
 	o.Record = TestRecord{
-		Key: bytes.Clone(rec.Key), Value: bytes.Clone(rec.Value), Timestamp: rec.Timestamp, Offset: -1, Partition: -1,
+		Key: bytes.Clone(rec.Key), Value: bytes.Clone(rec.Value), Timestamp: rec.Timestamp, Offset: -1, Partition: rec.partition,
 	}
 	rec.Headers.All(func(k, v []byte) bool {
 		o.Record.Headers = append(o.Record.Headers, TestHeader{string(k), bytes.Clone(v)})
