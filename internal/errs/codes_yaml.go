@@ -22,8 +22,13 @@ var (
 		Explanation: "The document is YAML but a value has the wrong type or is not one of those allowed.",
 		Remedy:      "Correct the value under the caret; the message says what is expected.",
 	}
+	YAMLLimit = Code{
+		ID: "E-YAML-LIMIT", Exit: ExitInput, Title: "A document is beyond a limit",
+		Explanation: "A document has at most 1 MiB, nests at most 64 deep and holds at most 100,000 values, aliases and references unfolded. At most 100 faults are listed. It was not read further, because the cost of reading grows faster than the document.",
+		Remedy:      "Check that the file is the one you meant; split an application that is really so large.",
+	}
 )
 
 func yamlCodes() []Code {
-	return []Code{YAMLSyntax, YAMLUnknownField, YAMLDuplicateKey, YAMLInvalid}
+	return []Code{YAMLSyntax, YAMLUnknownField, YAMLDuplicateKey, YAMLInvalid, YAMLLimit}
 }

@@ -42,29 +42,22 @@ func TestRender(t *testing.T) {
 	)
 	var out bytes.Buffer
 	errs.Render(&out, err, false)
-	want := `✗ E-YAML-SYNTAX a.yaml:1:2: no mapping
+	want := `✗ E-YAML-SYNTAX a.yaml:1:2: no mapping: line one -> fix it
   1 | a: [
           ^
-  line one
   line two
-  -> fix it
-✗ E-TOPIC-MISSING t: starting: gone
-  -> make it
-✗ E-RELOAD-FAILED m: not loaded
-  reading: E-MODULE-NOT-WASM m: text
+✗ E-TOPIC-MISSING t: starting: gone -> make it
+✗ E-RELOAD-FAILED m: not loaded: reading: E-MODULE-NOT-WASM m: text -> try
   xx
-  -> try
-✗ E-RUNTIME-ERROR plain
-  -> If the message does not help, please report it with the command that led there
-✗ E-RUNTIME-TIMEOUT waiting: context deadline exceeded
-  -> Try again, with a longer --timeout where the command has one
+✗ E-RUNTIME-ERROR plain -> If the message does not help, please report it with the command that led there
+✗ E-RUNTIME-TIMEOUT waiting: context deadline exceeded -> Try again, with a longer --timeout where the command has one
 `
 	if d := cmp.Diff(want, out.String()); d != "" {
 		t.Error(d)
 	}
 	out.Reset()
 	errs.Render(&out, errs.TopicMissing.New("t", "gone", "make it"), true)
-	if got, want := out.String(), "\x1b[31m✗\x1b[0m \x1b[1mE-TOPIC-MISSING\x1b[0m t: gone\n  \x1b[36m->\x1b[0m make it\n"; got != want {
+	if got, want := out.String(), "\x1b[31m✗\x1b[0m \x1b[1mE-TOPIC-MISSING\x1b[0m t: gone \x1b[36m->\x1b[0m make it\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

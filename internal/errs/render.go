@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
-// Render writes err for people, one block for each joined error:
+// Render writes err for people, for each joined error one line with all that matters, and what explains it below:
 //
-//	✗ CODE where: what
-//	  detail, then the cause
-//	  -> what to do
+//	✗ CODE where: what: cause -> what to do
+//	  detail, then what the cause says beyond its first line
 //
 // An error without a code gets E-RUNTIME-ERROR. Never a Go stack trace.
 func Render(w io.Writer, err error, colour bool) {
@@ -28,36 +28,48 @@ func renderOne(w io.Writer, err error, colour bool) {
 	if colour {
 		mark, code, arrow = "\x1b[31m✗\x1b[0m", "\x1b[1m"+e.Code+"\x1b[0m", "\x1b[36m->\x1b[0m"
 	}
-	fmt.Fprintf(w, "%s %s%s\n", mark, code, strings.TrimPrefix(e.headline(), e.Code))
-	for _, line := range strings.Split(strings.Trim(e.Detail, "\n"), "\n") {
-		if line != "" {
-			fmt.Fprintf(w, "  %s\n", line)
-		}
-	}
-	if e.Cause != nil {
-		for _, line := range strings.Split(strings.TrimSpace(causeText(e.Cause)), "\n") {
-			fmt.Fprintf(w, "  %s\n", line)
-		}
-	}
+	line, below := e.text()
+	fmt.Fprintf(w, "%s %s%s", mark, code, strings.TrimPrefix(line, e.Code))
 	if e.Fix != "" {
-		fmt.Fprintf(w, "  %s %s\n", arrow, e.Fix)
+		fmt.Fprintf(w, " %s %s", arrow, e.Fix)
+	}
+	fmt.Fprintln(w)
+	for _, line := range below {
+		fmt.Fprintf(w, "  %s\n", line)
 	}
 }
 
-// causeText is the cause without the remedies in it: the outermost error says what to do.
-func causeText(err error) string {
+// text is the first line of e without the remedy, and the lines below it. The remedies of causes are left out: the
+// outermost error says what to do.
+func (e *Error) text() (line string, below []string) {
+	line, more, _ := strings.Cut(e.headline(), "\n")
+	below = slices.Concat(lines(more), lines(e.Detail))
+	if e.Cause == nil {
+		return line, below
+	}
+	cause, more2 := causeText(e.Cause)
+	return line + ": " + cause, append(below, more2...)
+}
+
+func causeText(err error) (line string, below []string) {
 	var e *Error
 	if !errors.As(err, &e) {
-		return err.Error()
+		line, more, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
+		return line, lines(more)
 	}
-	text := strings.TrimSuffix(err.Error(), e.Error()) + e.headline()
-	if e.Detail != "" {
-		text += "\n" + strings.Trim(e.Detail, "\n")
+	line, below = e.text()
+	return strings.TrimSuffix(err.Error(), e.Error()) + line, below
+}
+
+// lines are the lines of a text that hold something.
+func lines(text string) []string {
+	var all []string
+	for _, line := range strings.Split(strings.Trim(text, "\n"), "\n") {
+		if line != "" {
+			all = append(all, line)
+		}
 	}
-	if e.Cause != nil {
-		text += "\n" + causeText(e.Cause)
-	}
-	return text
+	return all
 }
 
 // coded returns err as an *Error. Text that was wrapped around the *Error is not lost: it leads the place.

@@ -271,9 +271,10 @@ func located(source string, faults []*common.Error) error {
 		return &Error{Source: source, Message: "the expression does not compile"}
 	}
 	f := faults[0]
-	e := &Error{Source: source, Message: strings.TrimSpace(f.Message)}
+	e := &Error{Source: source}
+	e.Message, e.Fix = explain(f.Message)
 	if l := f.Location; l != nil && l.Line() > 0 {
-		e.Line, e.Column = l.Line(), l.Column()+1
+		e.Line, e.Column = l.Line(), max(l.Column()+1, 1)
 	}
 	return e
 }

@@ -136,10 +136,10 @@ func TestCompileFaults(t *testing.T) {
 		column int
 		want   string
 	}{
-		{MapValues, "valu", nil, 1, 1, "undeclared reference to 'valu'"},
-		{MapValues, "value +", nil, 1, 8, "Syntax error"},
-		{MapValues, "'a' +\n  nope(value)", nil, 2, 7, "undeclared reference to 'nope'"},
-		{MapValues, "value + 1", nil, 1, 7, "found no matching overload"},
+		{MapValues, "valu", nil, 1, 1, `there is no variable or function "valu"`},
+		{MapValues, "value +", nil, 1, 8, "the expression ends too early"},
+		{MapValues, "'a' +\n  nope(value)", nil, 2, 7, `there is no variable or function "nope"`},
+		{MapValues, "value + 1", nil, 1, 7, `"+" does not take string and int`},
 		{MapValues, "1", topology.String, 0, 0, "the expression gives int but string is written here"},
 		{MapValues, "'1'", topology.Long, 0, 0, "the expression gives string but long is written here"},
 		{SelectKey, "true", topology.Double, 0, 0, "the expression gives bool but double is written here"},

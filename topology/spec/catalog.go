@@ -64,6 +64,17 @@ func function(results ...field) []field {
 	return append([]field{guestField, confField, exprField}, results...)
 }
 
+func (op *operator) fieldNames() []string {
+	var names []string
+	for _, f := range op.fields {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// pairFields are the keys of a pair of expressions.
+var pairFields = []string{"key", "value"}
+
 // operators by name. Read only.
 var operators = catalogue()
 
@@ -166,7 +177,7 @@ func endOperators() []*operator {
 		{name: "to", doc: "Writes the stream to a topic that exists.", takes: "a stream", terminal: true, fields: []field{
 			{name: "topic", form: aText, required: true, doc: "The topic to write."}, keySerde, valueSerde,
 		}, lower: func(d *document, op *operation, in output) {
-			in.stream.To(d.required(op.body, "topic", "to"), dsl.Produced{Name: op.name, Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value"))})
+			in.stream.To(d.required(op.body, "topic", "to", op.op.fieldNames()), dsl.Produced{Name: op.name, Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value"))})
 		}},
 		{name: "foreach", doc: "Shows each record to the function; nothing comes after it.", takes: "a stream", terminal: true, fields: []field{guestField, confField}, lower: func(d *document, op *operation, in output) {
 			if fn, ok := d.fn(op, op.body); ok {
@@ -212,7 +223,7 @@ func lowerStream(d *document, op *operation, _ output) {
 		op.out.stream = d.builder.StreamPattern(pattern, c)
 	case len(topics) > 0:
 		op.out.stream = d.builder.StreamTopics(topics, c)
-	default:
+	case !slices.ContainsFunc([]string{"topics", "topic", "pattern"}, func(f string) bool { return d.misspelt(op.body, f, op.op.fieldNames()) }):
 		d.faultAt(errs.YAMLInvalid, op.body, "stream needs topics", "add topics: [...]")
 	}
 }
@@ -399,8 +410,8 @@ func (d *document) expression(op *operation, v, expression *value) (dsl.Fn, bool
 		if !d.isMapping(expression, "the expr of a map") {
 			return fn, false
 		}
-		d.unknown(expression, []string{"key", "value"}, "the expr of a map")
-		fn = dsl.MapExpr(d.required(expression, "key", "the expr of a map"), d.required(expression, "value", "the expr of a map"))
+		d.unknown(expression, pairFields, "the expr of a map")
+		fn = dsl.MapExpr(d.required(expression, "key", "the expr of a map", pairFields), d.required(expression, "value", "the expr of a map", pairFields))
 		if fn.KeyExpr == "" || fn.ValueExpr == "" {
 			return fn, false
 		}

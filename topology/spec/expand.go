@@ -52,6 +52,9 @@ func (d *document) expand(v *value) {
 			if !ok {
 				return
 			}
+			if !d.unfold(v, len(text)) {
+				return
+			}
 			out.WriteString(text)
 			rest = tail
 		}

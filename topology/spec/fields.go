@@ -18,6 +18,14 @@ func (d *document) unknown(v *value, known []string, what string) {
 	}
 }
 
+// misspelt tells whether v has an unknown key that is most likely meant to be key: then it is told as that, and not once
+// more as missing.
+func (d *document) misspelt(v *value, key string, known []string) bool {
+	return slices.ContainsFunc(v.entries, func(e entry) bool {
+		return !slices.Contains(known, e.key) && errs.Nearest(e.key, known) == key
+	})
+}
+
 func (d *document) isMapping(v *value, what string) bool {
 	if v.kind != mapping {
 		d.faultAt(errs.YAMLInvalid, v, what+" is a mapping (got "+v.kindName()+")", "write it as key: value")
@@ -40,9 +48,12 @@ func (d *document) text(v *value, what string) string {
 	return v.text
 }
 
-// required is a text that must be there.
-func (d *document) required(v *value, key, what string) string {
+// required is a text that must be there. known are the keys that v may have.
+func (d *document) required(v *value, key, what string, known []string) string {
 	t := v.get(key)
+	if t == nil && d.misspelt(v, key, known) {
+		return ""
+	}
 	if t == nil {
 		d.faultAt(errs.YAMLInvalid, v, what+" needs "+key, "add "+key+": ...")
 		return ""

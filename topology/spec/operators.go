@@ -57,6 +57,8 @@ var entryFields = []string{"id", "from", "name"}
 
 func (d *document) operators(root, v *value) {
 	switch {
+	case v == nil && d.misspelt(root, "operators", topFields):
+		return
 	case v == nil || v.kind == null:
 		d.faultAt(errs.TopologyNoSource, root, "the application has no operators", "add operators: with a stream to begin with")
 		return
@@ -302,7 +304,7 @@ func (d *document) lower(op *operation) {
 // lowerAside lowers an operation that has faults, or reads from one that has, into a builder that is thrown away, so
 // that the faults of its own fields come out all the same. Its input is of unknown types, so types are not judged.
 func (d *document) lowerAside(op *operation) {
-	if op.body.kind != mapping {
+	if op.body.kind != mapping || d.many() {
 		return
 	}
 	known := map[string]bool{}
@@ -330,6 +332,11 @@ func (d *document) lowerAside(op *operation) {
 	}
 }
 
+// unclear tells whether it is not known what the operation reads.
+func (op *operation) unclear() bool {
+	return op.op == nil || slices.ContainsFunc(op.from, func(r ref) bool { return r.op == nil })
+}
+
 // checkBody holds what stands below an operator to its fields.
 func (d *document) checkBody(op *operation) {
 	if op.body.kind == null {
@@ -340,10 +347,9 @@ func (d *document) checkBody(op *operation) {
 	if !d.isMapping(op.body, op.op.name) {
 		return
 	}
-	var known []string
+	known := op.op.fieldNames()
 	for _, f := range op.op.fields {
-		known = append(known, f.name)
-		if f.required && op.body.get(f.name) == nil {
+		if f.required && op.body.get(f.name) == nil && !d.misspelt(op.body, f.name, known) {
 			d.faultAt(errs.YAMLInvalid, op.body, op.op.name+" needs "+f.name, "add "+f.name+": ...")
 		}
 	}
@@ -391,8 +397,12 @@ func (d *document) adopt(before int, at, expression *value) {
 	}
 }
 
-// orphans reports operators that nothing reads although they do nothing by themselves, and stores without a user.
+// orphans reports operators that nothing reads although they do nothing by themselves, and stores without a user. Where
+// an operator or a from cannot be understood it may be what reads them, so nothing is said.
 func (d *document) orphans() {
+	if slices.ContainsFunc(d.ops, (*operation).unclear) {
+		return
+	}
 	for _, op := range d.ops {
 		if op.failed || op.consumed || op.op == nil || !op.op.pure {
 			continue

@@ -64,7 +64,7 @@ type Options struct {
 
 // Load reads the document at path, with the environment and the files of the process.
 func Load(path string) (*Application, error) {
-	data, err := os.ReadFile(path)
+	data, err := ReadFile(path)
 	if err != nil {
 		return nil, errs.ConfigFile.New(path, "the file cannot be read ("+reason(err)+")", "")
 	}
@@ -77,7 +77,7 @@ func Parse(path string, data []byte, o Options) (*Application, error) {
 		o.LookupEnv = os.LookupEnv
 	}
 	if o.ReadFile == nil {
-		o.ReadFile = os.ReadFile
+		o.ReadFile = ReadFile
 	}
 	d := &document{source: source{name: path}, options: o, app: &Application{
 		Path: path, Config: map[string]string{}, ConfigWhere: map[string]string{},
@@ -140,6 +140,9 @@ func (d *document) head(root *value) {
 
 func (d *document) exactly(root *value, key, want string) {
 	v := root.get(key)
+	if v == nil && d.misspelt(root, key, topFields) {
+		return
+	}
 	if v == nil {
 		d.faultAt(errs.YAMLInvalid, root, key+" is missing", "write "+key+": "+want)
 		return
@@ -204,6 +207,8 @@ func (d *document) defaultSerde(key string) topology.Serde {
 // excerptAt is the excerpt of a place that where made.
 func (d *document) excerptAt(where string) string { return d.excerpt(d.place(where)) }
 
+var moduleFields = []string{"path", "digest"}
+
 func (d *document) modules(v *value) {
 	if v == nil || !d.isMapping(v, "modules") {
 		return
@@ -215,12 +220,12 @@ func (d *document) modules(v *value) {
 		if !d.isMapping(e.value, "a module") {
 			continue
 		}
-		d.unknown(e.value, []string{"path", "digest"}, "a module")
+		d.unknown(e.value, moduleFields, "a module")
 		m := Module{Where: d.where(e.line, e.col), Digest: d.text(e.value.get("digest"), "digest")}
 		if m.Digest != "" && !isDigest(m.Digest) {
 			d.faultAt(errs.YAMLInvalid, e.value.get("digest"), "a digest is sha256: and 64 hexadecimal digits", "wasmstream module inspect F.wasm prints it")
 		}
-		if path := d.required(e.value, "path", "a module"); path != "" {
+		if path := d.required(e.value, "path", "a module", moduleFields); path != "" {
 			m.Path = d.resolve(path)
 		}
 		d.app.Modules[e.key] = m
@@ -267,7 +272,7 @@ func (d *document) readStores(v *value) {
 		}
 		d.unknown(item, storeFields, "a store")
 		s := &storeEntry{at: entry{line: item.line, col: item.col}, spec: topology.StoreSpec{
-			Name: d.required(item, "name", "a store"), Kind: topology.KeyValue,
+			Name: d.required(item, "name", "a store", storeFields), Kind: topology.KeyValue,
 			InMemory: d.boolean(item, "inMemory", false), CachingEnabled: d.boolean(item, "caching", false),
 			LoggingDisabled: !d.boolean(item, "logging", true),
 			KeySerde:        d.serde(item.get("key")), ValueSerde: d.serde(item.get("value")),

@@ -187,6 +187,9 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("{\"apiVersion\": \"wasmstream/v1\",\n\t\"kind\": \"Application\"}"))
 	f.Add([]byte("operators: [{split: {branches: [{id: x, expr: \"true\"}]}}]"))
 	f.Add([]byte("? a\n: - b\n--- |\n x\n...\n"))
+	for _, b := range bombs() {
+		f.Add([]byte(b.text[:min(len(b.text), 4096)]))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		app, err := Parse("dir/app.yaml", data, testOptions)
 		if err == nil && app.Topology == nil {

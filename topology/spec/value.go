@@ -16,12 +16,6 @@ import (
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
-// Bounds on what a document may unfold to through its aliases.
-const (
-	maxValues = 100_000
-	maxDepth  = 64
-)
-
 type kind int
 
 const (
@@ -81,14 +75,19 @@ type source struct {
 	name   string
 	lines  []string
 	faults []error
+	text   int // bytes that aliases and references brought
 	// while the tree is made:
 	anchors map[string]ast.Node
+	aliases int // that are being followed
 	values  int
 }
 
 // parse reads YAML or JSON. Faults of the syntax end it; doubled keys do not.
 func (s *source) parse(data []byte) *value {
-	s.lines = strings.Split(string(data), "\n")
+	s.lines = strings.Split(string(data[:min(len(data), maxBytes)]), "\n")
+	if !s.bounded(data) {
+		return nil
+	}
 	if !utf8.Valid(data) {
 		s.fault(errs.YAMLSyntax, 1, 1, "the file is not UTF-8 text", "")
 		return nil
@@ -162,7 +161,7 @@ func (s *source) convert(n ast.Node, depth int) *value {
 	v := at(n)
 	if depth > maxDepth || s.values > maxValues {
 		if s.values <= maxValues || s.values == maxValues+1 {
-			s.fault(errs.YAMLInvalid, v.line, v.col, "the document is nested too deeply or too large", "")
+			s.limit(v.line, v.col, fmt.Sprintf("the document nests more than %d deep, or has more than %d values", maxDepth, maxValues))
 		}
 		return v
 	}
@@ -176,17 +175,20 @@ func (s *source) convert(n ast.Node, depth int) *value {
 			s.fault(errs.YAMLInvalid, v.line, v.col, "the alias *"+n.Value.GetToken().Value+" has no anchor before it", "")
 			return v
 		}
+		s.aliases++
+		defer func() { s.aliases-- }()
 		return s.convert(target, depth+1)
 	case *ast.TagNode:
 		return s.convert(n.Value, depth+1)
 	case *ast.MappingNode:
 		v.kind = mapping
+		keys := map[string]bool{}
 		for _, pair := range n.Values {
-			s.pair(v, pair, depth)
+			s.pair(v, keys, pair, depth)
 		}
 	case *ast.MappingValueNode:
 		v.kind = mapping
-		s.pair(v, n, depth)
+		s.pair(v, map[string]bool{}, n, depth)
 	case *ast.SequenceNode:
 		v.kind = sequence
 		for _, item := range n.Values {
@@ -197,6 +199,9 @@ func (s *source) convert(n ast.Node, depth int) *value {
 	case *ast.NullNode, nil:
 	case ast.ScalarNode:
 		scalarOf(v, n.GetToken())
+	}
+	if s.aliases > 0 && !s.unfold(v, len(v.text)) {
+		v.text = ""
 	}
 	return v
 }
@@ -227,23 +232,25 @@ func at(n ast.Node) *value {
 	return &value{line: p.Line, col: p.Column}
 }
 
-// pair adds an entry to v. A merge key (<<) adds those of a mapping that are not there yet.
-func (s *source) pair(v *value, n *ast.MappingValueNode, depth int) {
+// pair adds an entry to v, whose keys so far are in keys. A merge key (<<) adds those of a mapping that are not there yet.
+func (s *source) pair(v *value, keys map[string]bool, n *ast.MappingValueNode, depth int) {
 	p := n.Key.GetToken().Position
 	val := s.convert(n.Value, depth+1)
 	if n.Key.IsMergeKey() {
 		for _, e := range val.entries {
-			if v.get(e.key) == nil {
+			if !keys[e.key] {
+				keys[e.key] = true
 				v.entries = append(v.entries, e)
 			}
 		}
 		return
 	}
 	key := n.Key.GetToken().Value
-	if v.get(key) != nil {
+	if keys[key] {
 		s.fault(errs.YAMLDuplicateKey, p.Line, p.Column, fmt.Sprintf("the key %q occurs twice", key), "")
 		return
 	}
+	keys[key] = true
 	v.entries = append(v.entries, entry{key: key, line: p.Line, col: p.Column, value: val})
 }
 
@@ -258,34 +265,44 @@ func (s *source) place(where string) (line, col int) {
 	return line, col
 }
 
-// sorted are the faults from the top of the document to its end.
+// sorted are the faults from the top of the document to its end, as many as a person reads.
 func (s *source) sorted() []error {
-	at := func(err error) (line, col int) {
+	type placed struct {
+		err       error
+		line, col int
+	}
+	all := make([]placed, len(s.faults))
+	for i, err := range s.faults {
+		all[i].err = err
 		var coded *errs.Error
 		if errors.As(err, &coded) {
-			return s.place(coded.Where)
+			all[i].line, all[i].col = s.place(coded.Where)
 		}
-		return 0, 0
 	}
-	slices.SortStableFunc(s.faults, func(a, b error) int {
-		la, ca := at(a)
-		lb, cb := at(b)
-		return cmp.Or(la-lb, ca-cb)
-	})
-	return s.faults
+	slices.SortStableFunc(all, func(a, b placed) int { return cmp.Or(a.line-b.line, a.col-b.col) })
+	var first []error
+	for _, f := range all[:min(len(all), maxFaults)] {
+		first = append(first, f.err)
+	}
+	if left := len(all) - len(first); left > 0 {
+		first = append(first, errs.YAMLLimit.New(s.name, fmt.Sprintf("%d more faults are not listed", left), "correct these first"))
+	}
+	return first
 }
+
+// many tells whether so many faults were found that finding more is not worth much work.
+func (s *source) many() bool { return len(s.faults) > 10*maxFaults }
 
 // excerpt is the line with a caret below the column.
 func (s *source) excerpt(line, col int) string {
 	if line < 1 || line > len(s.lines) {
 		return ""
 	}
-	text := strings.TrimRight(s.lines[line-1], "\r")
 	const width = 160
-	chars := []rune(text)
+	chars := []rune(strings.TrimRight(s.lines[line-1], "\r"))
 	start := 0
 	if len(chars) > width && col > width/2 {
-		start = min(col-width/2, len(chars)-width)
+		start = max(min(col-width/2, len(chars)-width), 0)
 	}
 	chars = chars[start:min(len(chars), start+width)]
 	var under strings.Builder
@@ -301,7 +318,11 @@ func (s *source) excerpt(line, col int) string {
 }
 
 func (s *source) fault(code errs.Code, line, col int, what, fix string) {
-	s.faults = append(s.faults, code.New(s.where(line, col), what, fix).WithDetail(s.excerpt(line, col)))
+	fault := code.New(s.where(line, col), what, fix)
+	if !s.many() {
+		fault = fault.WithDetail(s.excerpt(line, col))
+	}
+	s.faults = append(s.faults, fault)
 }
 
 func (s *source) faultAt(code errs.Code, v *value, what, fix string) {
