@@ -21,6 +21,10 @@
  *     map, flatMap   the same                                ws_key_value, ws_value, ws_key, ws_keep
  *     selectKey      the same                                ws_key, ws_keep
  *     foreach        the same                                nothing
+ *     initializer, aggregator, reducer, merger, joiner, topicNameExtractor, serializer, deserializer
+ *                    as mapValues                            one of ws_value, ws_null_value, ws_keep
+ *     timestampExtractor  as mapValues                       ws_timestamp
+ *     partitioner    as mapValues                            any number of ws_partition
  *     any of them                                            ws_fail: this record could not be processed
  *
  * Who owns bytes: a ws_record and what it points to are valid until the function returns; what stores and iterators
@@ -46,6 +50,7 @@ extern "C" {
 
 #define WS_FRAME_HEADER 64u
 #define WS_RECORD_HEADER 48u
+#define WS_CALL_HEADER 56u /* of records with arguments */
 #define WS_FRAME_MAGIC 0x31425357u /* "WSB1" */
 #define WS_OPEN_MAGIC 0x314F5357u  /* "WSO1" */
 #define WS_NULL 0xFFFFFFFFu        /* length of a part that is null */
@@ -57,6 +62,9 @@ extern "C" {
 #define WS_KEEP_HEADERS 4u
 #define WS_KEEP_TIMESTAMP 8u
 #define WS_KEEP_ALL 15u
+
+#define WS_FRAME_HAS_AUX 4u
+#define WS_FRAME_HAS_ARGS 8u
 
 #define WS_KIND_RECORD 0u
 #define WS_KIND_ERROR 1u
@@ -304,14 +312,18 @@ WS__COLD void ws__grow(ws__buffer *b, uint32_t used, uint32_t n) {
 
 /* ---- Records and context ------------------------------------------------------------------------------------------ */
 
-/* One input record. Parts that the component did not want are null. */
+/* One input record. Parts that the component did not want are null. second and third are the arguments of functions
+ * that have them (abi/SPEC.md, 3): of an aggregator second is the aggregate so far, of a reducer the new value, of a
+ * merger the later aggregate, of a joiner the right value; third is a joiner's mapped key. */
 typedef struct ws_record {
     ws_bytes key, value;
+    ws_bytes second, third;
     ws_bytes headers; /* a block of pairs, for ws_pairs_next */
     uint32_t header_count;
     uint32_t index;
     int64_t timestamp, offset;
     int32_t partition;
+    uint32_t partitions; /* for a partitioner: how many there are */
 } ws_record;
 
 /* A component opened for one node. */
@@ -321,6 +333,7 @@ typedef struct ws_ctx {
     int32_t error;        /* the first error of the running call that nobody can mend */
     uint32_t index;       /* of the record being processed, or WS_NO_INDEX */
     const uint8_t *frame; /* input frame of the running call, or NULL */
+    int64_t partition_time;
     ws_bytes open;        /* the open frame */
     void *state;
 } ws_ctx;
@@ -390,7 +403,7 @@ WS__MAYBE ws_bytes ws_header(const ws_record *r, const char *key, bool *found) {
 
 /* The topic of the record being processed, or null in a punctuator. */
 WS__MAYBE ws_bytes ws_topic(ws_ctx *c) {
-    if (!c->frame || !(ws__load32(c->frame + 16) & 4u)) return ws_null();
+    if (!c->frame || !(ws__load32(c->frame + 16) & WS_FRAME_HAS_AUX)) return ws_null();
     ws_bytes rest = ws_of(c->frame + ws__load32(c->frame + 20), ws__load32(c->frame + 24)), k, v;
     while (ws_pairs_next(&rest, &k, &v))
         if (ws_equal(k, ws_str("topic"))) return v;
@@ -508,6 +521,25 @@ WS__INLINE void ws_key_value(ws_ctx *c, ws_bytes key, ws_bytes value) {
     uint8_t *p = ws__out_record(c, n);
     ws__put(ws__put(p + WS_RECORD_HEADER, key), value);
     ws__out_header(c, p, WS_KEEP_HEADERS | WS_KEEP_TIMESTAMP, key.ptr ? key.len : WS_NULL, value.ptr ? value.len : WS_NULL, n);
+}
+
+/* The record at another time, the answer of a timestampExtractor; below 0 drops it. */
+WS__INLINE void ws_timestamp(ws_ctx *c, int64_t timestamp) {
+    uint8_t *p = ws__out_record(c, 0);
+    ws__out_header(c, p, WS_KEEP_ALL & ~WS_KEEP_TIMESTAMP, WS_NULL, WS_NULL, 0);
+    ws__store64(p + 16, (uint64_t)timestamp);
+    if (timestamp > c->partition_time) c->partition_time = timestamp;
+}
+
+/* For a timestampExtractor: the largest timestamp of the partition before this record, -1 if there is none. */
+WS__INLINE int64_t ws_partition_time(ws_ctx *c) { return c->partition_time; }
+
+/* The partition that the record is written to, the answer of a partitioner; -1 is the one that Kafka takes by default.
+ * Several send it to each of them, none drops it. */
+WS__INLINE void ws_partition(ws_ctx *c, int32_t partition) {
+    uint8_t *p = ws__out_record(c, 0);
+    ws__out_header(c, p, WS_KEEP_ALL, WS_NULL, WS_NULL, 0);
+    ws__store32(p + 44, (uint32_t)partition);
 }
 
 /* A value written in place: room for cap bytes, of which ws_value_end takes the first len. Between the two no other
@@ -1615,7 +1647,21 @@ WS__INLINE void ws__read_record(const uint8_t *p, uint32_t rec_hdr, ws_record *r
     r->offset = (int64_t)ws__load64(p + 24);
     r->index = ws__load32(p + 32);
     r->header_count = ws__load32(p + 36) & 0xFFFFu;
+    r->partitions = ws__load32(p + 40);
     r->partition = (int32_t)ws__load32(p + 44);
+}
+
+/* Reads the arguments of the record at p, which stand behind its headers; null if the frame has none. */
+WS__INLINE void ws__read_arguments(const uint8_t *frame, const uint8_t *p, ws_record *r) {
+    uint32_t second = WS_NULL, third = WS_NULL;
+    if (ws__load32(frame + 16) & WS_FRAME_HAS_ARGS) {
+        second = ws__load32(p + 48);
+        third = ws__load32(p + 52);
+    }
+    const uint8_t *part = r->headers.ptr + r->headers.len;
+    r->second = second == WS_NULL ? ws_null() : ws_of(part, second);
+    part += ws__pad8(r->second.len);
+    r->third = third == WS_NULL ? ws_null() : ws_of(part, third);
 }
 
 /* The loop of each kind, made for each component with its function known, so that the compiler can join the two. */
@@ -1624,6 +1670,7 @@ WS__INLINE void ws__read_record(const uint8_t *p, uint32_t rec_hdr, ws_record *r
         uint32_t count_ = ws__load32(frame + 12), hdr_ = ws__load32(frame + 4);                    \
         const uint8_t *p_ = frame + (hdr_ & 0xFFFFu);                                              \
         ws_record r;                                                                               \
+        r.second = r.third = ws_null();                                                            \
         for (uint32_t i_ = 0; i_ < count_ && !c->error; i_++, p_ += ws__load32(p_)) {              \
             ws__read_record(p_, hdr_ >> 16, &r);                                                   \
             if (p_[38] != WS_KIND_RECORD) continue;                                                \
@@ -1636,6 +1683,13 @@ WS__INLINE void ws__run_filter(ws_ctx *c, const uint8_t *frame, ws_predicate f) 
     WS__LOOP(c, frame, if (f(c, &r)) ws_keep(c));
 }
 WS__INLINE void ws__run_function(ws_ctx *c, const uint8_t *frame, ws_function f) { WS__LOOP(c, frame, f(c, &r)); }
+WS__INLINE void ws__run_arguments(ws_ctx *c, const uint8_t *frame, ws_function f) {
+    WS__LOOP(c, frame, (ws__read_arguments(frame, p_, &r), f(c, &r)));
+}
+WS__INLINE void ws__run_extractor(ws_ctx *c, const uint8_t *frame, ws_function f) {
+    c->partition_time = (int64_t)ws__load64(frame + 40);
+    WS__LOOP(c, frame, f(c, &r));
+}
 WS__INLINE void ws__run_processor(ws_ctx *c, const uint8_t *frame, ws_processor p) {
     if (p.process) WS__LOOP(c, frame, p.process(c, &r));
 }
@@ -1647,6 +1701,16 @@ WS__INLINE void ws__run_processor(ws_ctx *c, const uint8_t *frame, ws_processor 
 #define WS__RUN_flatMapValues(c, frame, f) ws__run_function(c, frame, f)
 #define WS__RUN_selectKey(c, frame, f) ws__run_function(c, frame, f)
 #define WS__RUN_foreach(c, frame, f) ws__run_function(c, frame, f)
+#define WS__RUN_initializer(c, frame, f) ws__run_function(c, frame, f)
+#define WS__RUN_aggregator(c, frame, f) ws__run_arguments(c, frame, f)
+#define WS__RUN_reducer(c, frame, f) ws__run_arguments(c, frame, f)
+#define WS__RUN_merger(c, frame, f) ws__run_arguments(c, frame, f)
+#define WS__RUN_joiner(c, frame, f) ws__run_arguments(c, frame, f)
+#define WS__RUN_timestampExtractor(c, frame, f) ws__run_extractor(c, frame, f)
+#define WS__RUN_topicNameExtractor(c, frame, f) ws__run_function(c, frame, f)
+#define WS__RUN_partitioner(c, frame, f) ws__run_function(c, frame, f)
+#define WS__RUN_serializer(c, frame, f) ws__run_function(c, frame, f)
+#define WS__RUN_deserializer(c, frame, f) ws__run_function(c, frame, f)
 #define WS__RUN_process(c, frame, p) ws__run_processor(c, frame, p)
 #define WS__RUN_processValues(c, frame, p) ws__run_processor(c, frame, p)
 
@@ -1657,6 +1721,16 @@ WS__INLINE void ws__run_processor(ws_ctx *c, const uint8_t *frame, ws_processor 
 #define WS__PROCESSOR_flatMapValues(f) NULL
 #define WS__PROCESSOR_selectKey(f) NULL
 #define WS__PROCESSOR_foreach(f) NULL
+#define WS__PROCESSOR_initializer(f) NULL
+#define WS__PROCESSOR_aggregator(f) NULL
+#define WS__PROCESSOR_reducer(f) NULL
+#define WS__PROCESSOR_merger(f) NULL
+#define WS__PROCESSOR_joiner(f) NULL
+#define WS__PROCESSOR_timestampExtractor(f) NULL
+#define WS__PROCESSOR_topicNameExtractor(f) NULL
+#define WS__PROCESSOR_partitioner(f) NULL
+#define WS__PROCESSOR_serializer(f) NULL
+#define WS__PROCESSOR_deserializer(f) NULL
 #define WS__PROCESSOR_process(p) &p
 #define WS__PROCESSOR_processValues(p) &p
 
@@ -1726,6 +1800,7 @@ WS__MAYBE ws_ctx *ws__new_ctx(const ws_component *k, ws_bytes open, int32_t hand
     c->error = 0;
     c->index = WS_NO_INDEX;
     c->frame = NULL;
+    c->partition_time = -1;
     c->open = ws_of(at + state, open.len);
     c->state = state ? at : NULL;
     ws__rt.handles[handle] = c;

@@ -336,6 +336,45 @@ static void twice(ws_ctx *c, const ws_record *r) {
     ws_key_value(c, r->key, ws_null());
 }
 
+/* The first bytes of a part. */
+static void add_head(ws_bytes b) { add_value(b.len > 1000 ? ws_of(b.ptr, 1000) : b); }
+
+/* Functions of several arguments: what they were given, with bars between. */
+static void arguments(ws_ctx *c, const ws_record *r) {
+    text_len = 0;
+    add_head(r->key);
+    add_str("|");
+    add_head(r->value);
+    add_str("|");
+    add_head(r->second);
+    add_str("|");
+    add_head(r->third);
+    ws_value(c, ws_of(text, text_len));
+}
+static void aggregate(ws_ctx *c, const ws_record *r) { arguments(c, r); }
+static void reduce(ws_ctx *c, const ws_record *r) { arguments(c, r); }
+static void merge(ws_ctx *c, const ws_record *r) { arguments(c, r); }
+static void join(ws_ctx *c, const ws_record *r) { arguments(c, r); }
+static void zero(ws_ctx *c, const ws_record *r) { (void)r; ws_value(c, ws_str("0")); }
+
+/* The length of the value as time; a record without value is one later than the partition. */
+static void later(ws_ctx *c, const ws_record *r) {
+    ws_timestamp(c, ws_is_null(r->value) ? ws_partition_time(c) + 1 : (int64_t)r->value.len);
+}
+
+/* The key's length: that partition; null, all; beyond the last one, the default. */
+static void partition(ws_ctx *c, const ws_record *r) {
+    if (ws_is_null(r->key)) {
+        for (uint32_t p = 0; p < r->partitions; p++) ws_partition(c, (int32_t)p);
+        return;
+    }
+    ws_partition(c, r->key.len < r->partitions ? (int32_t)r->key.len : -1);
+}
+
+static void topic(ws_ctx *c, const ws_record *r) { ws_value(c, r->key); }
+static void form(ws_ctx *c, const ws_record *r) { ws_value(c, r->value); }
+static void other_form(ws_ctx *c, const ws_record *r) { ws_value(c, r->value); }
+
 #define COMPONENTS(C)                                                                                  \
     C(process, probe_processor, "probe", WS_STORES("data", "other") WS_BUFFERS WS_DESCRIPTION("commands")) \
     C(mapValues, json_get, "json-get", WS_WANTS(WS_VALUE))                                             \
@@ -349,6 +388,16 @@ static void twice(ws_ctx *c, const ws_record *r) {
     C(map, swap, "swap", WS_WANTS(WS_KEY, WS_VALUE))                                                   \
     C(selectKey, value_as_key, "value-as-key", WS_WANTS(WS_VALUE))                                     \
     C(flatMap, twice, "twice", WS_WANTS(WS_KEY))                                                       \
-    C(foreach, nothing, "nothing", WS_WANTS_NOTHING)
+    C(foreach, nothing, "nothing", WS_WANTS_NOTHING)                                                   \
+    C(initializer, zero, "zero", WS_WANTS_NOTHING)                                                     \
+    C(aggregator, aggregate, "aggregate", WS_WANTS(WS_KEY, WS_VALUE))                                  \
+    C(reducer, reduce, "reduce", )                                                                     \
+    C(merger, merge, "merge", WS_WANTS(WS_KEY, WS_VALUE))                                              \
+    C(joiner, join, "join", )                                                                          \
+    C(timestampExtractor, later, "later", )                                                            \
+    C(partitioner, partition, "partition", WS_WANTS(WS_KEY))                                           \
+    C(topicNameExtractor, topic, "topic", WS_WANTS(WS_KEY))                                            \
+    C(serializer, form, "form", WS_WANTS(WS_VALUE))                                                    \
+    C(deserializer, other_form, "other-form", WS_WANTS(WS_VALUE))
 
 WS_MODULE("probe", "1.0.0", COMPONENTS)

@@ -2,6 +2,7 @@ package tck
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -41,6 +42,8 @@ type session struct {
 	in     *wasm.Instance
 	host   *host
 	handle int32
+	// partitionTime is the largest timestamp that a timestamp extractor has answered, -1 before the first.
+	partitionTime int64
 }
 
 func (c *component) open() (*session, error) {
@@ -54,7 +57,7 @@ func (c *component) open() (*session, error) {
 		in.Close()
 		return nil, err
 	}
-	return &session{in, h, handle}, nil
+	return &session{in: in, host: h, handle: handle, partitionTime: -1}, nil
 }
 
 // fault is a clause that an answer breaks.
@@ -82,11 +85,21 @@ func faultOf(err error) error {
 // *wasm.CallError is an honest answer.
 func (c *component) ask(s *session, records []record, first int, sh shape) ([]output, error) {
 	s.host.beginCall(times(c.input[:first+len(records)], 0)[first:])
-	last, err := process(s.in, s.handle, encode(records, first, c.Component, sh))
+	frame := encode(records, first, c.Component, sh)
+	if c.Kind == abi.TimestampExtractor {
+		binary.LittleEndian.PutUint64(frame[abi.FrameStreamTimeAt:], uint64(s.partitionTime))
+	}
+	last, err := process(s.in, s.handle, frame)
 	if err != nil {
 		return nil, faultOf(err)
 	}
-	return collect(s.host.emitted, last, len(records), first)
+	out, err := collect(s.host.emitted, last, len(records), first)
+	for i := range out {
+		if c.Kind == abi.TimestampExtractor && out[i].kind == abi.KindRecord {
+			s.partitionTime = max(s.partitionTime, out[i].timestamp)
+		}
+	}
+	return out, err
 }
 
 // collect decodes the frames of a call.

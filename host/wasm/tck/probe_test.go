@@ -103,6 +103,61 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// TestProbeFunctions asks the functions of several arguments, of sources and of sinks.
+func TestProbeFunctions(t *testing.T) {
+	g := compile(t, probePath)
+	full := record{key: []byte("k"), value: []byte("left"), second: []byte("right"), third: []byte("m"), timestamp: wallTime, headers: [][2][]byte{{[]byte("h"), []byte("1")}}}
+	nulls := record{timestamp: wallTime}
+	for _, tt := range []struct {
+		component string
+		in        record
+		want      string
+	}{
+		{"zero", nulls, "0"},
+		{"aggregate", full, "k|left|right|m"},
+		{"reduce", full, "k|left|right|m"},
+		{"merge", full, "k|left|right|m"},
+		{"join", full, "k|left|right|m"},
+		{"join", nulls, "(null)|(null)|(null)|(null)"},
+		{"join", record{key: []byte{}, second: []byte{}}, "|(null)||(null)"},
+		{"topic", full, "k"},
+	} {
+		out, err := g.answers(t, tt.component, tt.in)
+		if err != nil || len(out) != 1 || string(out[0].value) != tt.want {
+			t.Errorf("%s: %+v, %v; want %q", tt.component, out, err, tt.want)
+		}
+	}
+	out, err := g.answers(t, "later", nulls, full, nulls, record{value: []byte("1")}, nulls)
+	var times []int64
+	for i := range out {
+		times = append(times, out[i].timestamp)
+	}
+	if want := []int64{0, 4, 5, 1, 6}; err != nil || !slices.Equal(times, want) {
+		t.Errorf("later: %v, %v; want %v", times, err, want)
+	}
+	out, err = g.answers(t, "partition", full, nulls, record{key: []byte("more than seven")})
+	var to []int32
+	for i := range out {
+		to = append(to, int32(out[i].index), out[i].partition)
+	}
+	if want := []int32{0, 1, 1, 0, 1, 1, 1, 2, 1, 3, 1, 4, 1, 5, 1, 6, 2, -1}; err != nil || !slices.Equal(to, want) {
+		t.Errorf("partition: %v, %v; want %v", to, err, want)
+	}
+}
+
+// answers are what a fresh instance of a component says to records in one frame.
+func (g *guest) answers(t *testing.T, name string, records ...record) ([]output, error) {
+	t.Helper()
+	manifest := g.module.Manifest()
+	c := &component{kit: &g.kit, Component: manifest.Component(name), input: records}
+	s, err := c.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.in.Close()
+	return c.ask(s, records, 0, shape{})
+}
+
 // TestProbeHeaders reads headers: the last of a name counts.
 func TestProbeHeaders(t *testing.T) {
 	k := newTalk(t, compile(t, probePath))
