@@ -117,6 +117,12 @@ type Context interface {
 	StreamTime() int64
 	// SystemTime is the wall clock as the runtime's loop last read it, in milliseconds.
 	SystemTime() int64
+	// Shared returns what the nodes of this task hold in common under name: what make returned to the first that asked.
+	Shared(name string, make func() any) any
+	// ProcessorMetadata is what was kept under key in the metadata of the committed offsets, and whether there is any.
+	ProcessorMetadata(key string) (int64, bool)
+	// SetProcessorMetadata has value kept under key with the next commit.
+	SetProcessorMetadata(key string, value int64)
 	// AppConfig is the value of an application setting as it was given, and whether it was.
 	AppConfig(key string) (string, bool)
 	Arena() *Arena

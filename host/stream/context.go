@@ -108,6 +108,28 @@ func (n *node) StreamTime() int64 { return n.task.group.streamTime }
 // SystemTime implements topology.Context.
 func (n *node) SystemTime() int64 { return n.task.now }
 
+// Shared implements topology.Context.
+func (n *node) Shared(name string, make func() any) any {
+	shared, ok := n.task.shared[name]
+	if !ok {
+		shared = make()
+		n.task.shared[name] = shared
+	}
+	return shared
+}
+
+// ProcessorMetadata implements topology.Context.
+func (n *node) ProcessorMetadata(key string) (int64, bool) {
+	v, ok := n.task.processorMetadata[key]
+	return v, ok
+}
+
+// SetProcessorMetadata implements topology.Context.
+func (n *node) SetProcessorMetadata(key string, value int64) {
+	n.task.processorMetadata[key] = value
+	n.task.metadataChanged = true
+}
+
 // AppConfig implements topology.Context.
 func (n *node) AppConfig(key string) (string, bool) {
 	v, ok := n.task.config.Settings[key]

@@ -43,6 +43,12 @@ type Task struct {
 	// headerKeys are keys of headers that guests made, each kept once.
 	headerKeys map[string]string
 	drops      dropLog
+	// shared is what nodes hold in common, by name.
+	shared map[string]any
+	// processorMetadata is what processors keep with the committed offsets; a change of it is committed with those of
+	// all partitions, as Kafka does.
+	processorMetadata map[string]int64
+	metadataChanged   bool
 
 	now             int64 // ms: the wall clock as last given
 	epoch           int64 // number of commits
@@ -59,6 +65,7 @@ func NewTask(c TaskConfig) (*Task, error) {
 	}
 	c = c.withDefaults()
 	t := &Task{config: c, log: c.Logger, metrics: c.Metrics, guests: make(map[string]*guestModule)}
+	t.shared, t.processorMetadata = make(map[string]any), make(map[string]int64)
 	t.onStream.typ, t.onWall.typ = topology.StreamTime, topology.WallClockTime
 	t.frame = make([]topology.Record, 0, c.FrameRecords)
 	t.contexts = contextsOf(c.Stores)
@@ -144,7 +151,8 @@ func (t *Task) Init(now int64) error {
 }
 
 // RestoreTime takes up the metadata that was committed for a source partition: its partition time, from which stream
-// time goes on. Metadata of other programs is ignored.
+// time goes on, and what processors keep there, of which the largest value of all partitions counts. It is called before
+// Init. Metadata of other programs is ignored.
 func (t *Task) RestoreTime(tp topology.TopicPartition, metadata string) {
 	q := t.group.byPartition[tp]
 	if q == nil {
@@ -155,6 +163,11 @@ func (t *Task) RestoreTime(tp topology.TopicPartition, metadata string) {
 		t.log.Warn("reading the time in a committed offset", slog.String("topic", tp.Topic), slog.Int("partition", int(tp.Partition)), slog.Any("error", err))
 	}
 	t.group.restoreTime(q, m.PartitionTime)
+	for key, value := range m.Processor {
+		if old, ok := t.processorMetadata[key]; !ok || old < value {
+			t.processorMetadata[key] = value
+		}
+	}
 }
 
 // AddRecords takes fetched records of a source partition, in the order of their offsets and with no offset that came
@@ -305,8 +318,8 @@ func (t *Task) PrepareCommit() error {
 func (t *Task) Offsets() map[topology.TopicPartition]OffsetAndMetadata {
 	offsets := make(map[topology.TopicPartition]OffsetAndMetadata)
 	for _, q := range t.group.queues {
-		if q.moved {
-			m := TopicPartitionMetadata{PartitionTime: q.partitionTime}
+		if q.moved || t.metadataChanged && q.position >= 0 {
+			m := TopicPartitionMetadata{PartitionTime: q.partitionTime, Processor: t.processorMetadata}
 			offsets[*q.origin] = OffsetAndMetadata{Offset: q.position, LeaderEpoch: q.leaderEpoch, Metadata: m.Encode()}
 		}
 	}
@@ -318,7 +331,7 @@ func (t *Task) PostCommit() {
 	for _, q := range t.group.queues {
 		q.moved = false
 	}
-	t.commitNeeded, t.commitRequested = false, false
+	t.commitNeeded, t.commitRequested, t.metadataChanged = false, false, false
 	t.epoch++
 	t.metrics.Commits.Add(1)
 	for _, m := range t.guests {

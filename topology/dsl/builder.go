@@ -24,6 +24,8 @@ type StreamsBuilder struct {
 	names    []string
 	faults   []error
 	defaults Defaults
+	// copartitioned are groups of source nodes whose topics must have equal partition counts.
+	copartitioned [][]string
 }
 
 // Defaults are the application's serdes for places that name none. Given to the builder they let expressions be
@@ -65,7 +67,7 @@ func (b *StreamsBuilder) stream(s *sourceGraph, c Consumed) *KStream {
 		return t.AddSource(name, options, s.topics...)
 	}}
 	b.addGraphNode(n, b.root)
-	return &KStream{b: b, node: n, key: c.Key, value: c.Value}
+	return &KStream{b: b, node: n, key: c.Key, value: c.Value, sources: []string{name}}
 }
 
 // AddStateStore makes a store for processors (KStream.Process) to connect to.
@@ -86,6 +88,9 @@ func (b *StreamsBuilder) Build() (*topology.Topology, error) {
 	}
 	t := topology.New()
 	faults := slices.Concat(b.faults, mergeSources(b.root), lowerGraph(b.root, t))
+	for _, sources := range b.copartitioned {
+		t.CopartitionSources(sources...)
+	}
 	if len(faults) == 0 {
 		faults = append(faults, t.Validate())
 	}
@@ -101,6 +106,24 @@ func (b *StreamsBuilder) Faults() []error { return b.faults }
 // NodeNames are the names of nodes given and generated so far, in order. Generated names that Kafka burns when a name
 // is given are not among them.
 func (b *StreamsBuilder) NodeNames() []string { return b.names }
+
+// copartition demands equal partition counts of the topics of all these sources.
+func (b *StreamsBuilder) copartition(sources ...[]string) {
+	b.copartitioned = append(b.copartitioned, union(sources...))
+}
+
+// union is the names of all lists, each once, in the order of their first places.
+func union(lists ...[]string) []string {
+	var all []string
+	for _, list := range lists {
+		for _, name := range list {
+			if !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
+}
 
 func (b *StreamsBuilder) fail(err error) { b.faults = append(b.faults, err) }
 

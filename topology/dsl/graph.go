@@ -16,6 +16,8 @@ type graphNode struct {
 	parents, children []*graphNode
 	source            *sourceGraph
 	written           bool
+	// takesNullKeys: a left or outer join, which takes records with a null key (KIP-962).
+	takesNullKeys bool
 	// lower adds the operator's nodes to t, below the nodes named parents.
 	lower func(t *topology.Topology, parents []string) error
 }
@@ -39,6 +41,22 @@ func (n *graphNode) addChild(c *graphNode) {
 func (n *graphNode) removeChild(c *graphNode) {
 	n.children = slices.DeleteFunc(n.children, func(x *graphNode) bool { return x == c })
 	c.parents = slices.DeleteFunc(c.parents, func(x *graphNode) bool { return x == n })
+}
+
+// nullKeysBelow tells whether any operator below takes records with a null key.
+func (n *graphNode) nullKeysBelow() bool {
+	seen := map[*graphNode]bool{}
+	var below func(n *graphNode) bool
+	below = func(n *graphNode) bool {
+		return slices.ContainsFunc(n.children, func(c *graphNode) bool {
+			if seen[c] {
+				return false
+			}
+			seen[c] = true
+			return c.takesNullKeys || below(c)
+		})
+	}
+	return below(n)
 }
 
 func (n *graphNode) parentsWritten() bool {

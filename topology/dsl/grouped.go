@@ -8,6 +8,8 @@ type KGroupedStream struct {
 	node    *graphNode
 	grouped Grouped
 	rekeyed bool
+	// sources are those of the stream; see KStream.
+	sources []string
 	// shared is the repartition of a named grouping, used by all its aggregations.
 	shared *graphNode
 }
@@ -24,7 +26,7 @@ func (g *KGroupedStream) Count(o ...Materialized) *KTable {
 	}
 	name := g.b.nodeName(m.StoreNamed, aggregateName)
 	spec := m.spec(store, or(m.Key, g.grouped.Key), or(m.Value, topology.Long))
-	parent := g.repartitioned(store)
+	parent, sources := g.repartitioned(store)
 	n := &graphNode{name: name, lower: func(t *topology.Topology, up []string) error {
 		if err := t.AddProcessor(name, Count{Store: store}, up...); err != nil {
 			return err
@@ -32,13 +34,14 @@ func (g *KGroupedStream) Count(o ...Materialized) *KTable {
 		return t.AddStateStore(&spec, name)
 	}}
 	g.b.addGraphNode(n, parent)
-	return &KTable{b: g.b, node: n, key: spec.KeySerde, value: spec.ValueSerde, store: m.Name}
+	return &KTable{b: g.b, node: n, key: spec.KeySerde, value: spec.ValueSerde, store: m.Name, sources: sources}
 }
 
-// repartitioned returns the node to aggregate below: the grouping itself, or the source of its repartition topic.
-func (g *KGroupedStream) repartitioned(store string) *graphNode {
+// repartitioned returns the node to aggregate below, the grouping itself or the source of its repartition topic, and the
+// sources of what is aggregated there.
+func (g *KGroupedStream) repartitioned(store string) (*graphNode, []string) {
 	if !g.rekeyed {
-		return g.node
+		return g.node, g.sources
 	}
 	name := g.grouped.Name
 	if name == "" {
@@ -56,7 +59,7 @@ func (g *KGroupedStream) repartitioned(store string) *graphNode {
 		g.shared = n
 	}
 	g.b.addGraphNode(n, g.node)
-	return n
+	return n, []string{p.source}
 }
 
 func (m Materialized) spec(name string, key, value topology.Serde) topology.StoreSpec {

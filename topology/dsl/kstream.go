@@ -16,8 +16,12 @@ type KStream struct {
 	node *graphNode
 	// key and value are the serdes as far as they are known; nil is the application's default.
 	key, value topology.Serde
-	// rekeyed streams are repartitioned before the next operator that groups.
+	// rekeyed streams are repartitioned before the next operator that groups or joins.
 	rekeyed bool
+	// sources are the names of the source nodes whose partitions the records are in.
+	sources []string
+	// repartitioned is the repartition before joins, shared by all joins of this stream.
+	repartitioned *graphNode
 }
 
 // Name is the name of the node that the stream comes from.
@@ -89,7 +93,7 @@ func (s *KStream) Foreach(fn Fn, name ...Named) {
 // Merge is the records of both streams, in no order between them.
 func (s *KStream) Merge(other *KStream, name ...Named) *KStream {
 	n := s.b.addProcessor(s.b.nodeName(first(name), mergeName), PassThrough{}, s.node, other.node)
-	r := &KStream{b: s.b, node: n, rekeyed: s.rekeyed || other.rekeyed}
+	r := &KStream{b: s.b, node: n, rekeyed: s.rekeyed || other.rekeyed, sources: union(s.sources, other.sources)}
 	if s.key == other.key {
 		r.key = s.key
 	}
@@ -108,7 +112,7 @@ func (s *KStream) GroupBy(fn Fn, o ...Grouped) *KGroupedStream {
 	c, out := s.call(expr.SelectKey, fn)
 	n := s.processor(Named(g.Name), keySelectName, SelectKey{Call: c})
 	g.Key, g.Value = or(g.Key, out.Key), or(g.Value, s.value)
-	return &KGroupedStream{b: s.b, node: n, grouped: g, rekeyed: true}
+	return &KGroupedStream{b: s.b, node: n, grouped: g, rekeyed: true, sources: s.sources}
 }
 
 // GroupByKey groups by the key as it is. An aggregation afterwards repartitions only if the key was changed before.
@@ -118,7 +122,7 @@ func (s *KStream) GroupByKey(o ...Grouped) *KGroupedStream {
 		s.b.fail(err)
 	}
 	g.Key, g.Value = or(g.Key, s.key), or(g.Value, s.value)
-	return &KGroupedStream{b: s.b, node: s.node, grouped: g, rekeyed: s.rekeyed}
+	return &KGroupedStream{b: s.b, node: s.node, grouped: g, rekeyed: s.rekeyed, sources: s.sources}
 }
 
 // Repartition writes the stream to a topic of its own, by key, and reads it from there.
@@ -135,7 +139,7 @@ func (s *KStream) Repartition(o ...Repartitioned) *KStream {
 	p := s.b.newRepartition(name, r)
 	n := p.graphNode()
 	s.b.addGraphNode(n, s.node)
-	return &KStream{b: s.b, node: n, key: r.Key, value: r.Value}
+	return &KStream{b: s.b, node: n, key: r.Key, value: r.Value, sources: []string{p.source}}
 }
 
 // Process hands the records to a processor of the user, with the stores that it may use. The key counts as changed,
@@ -196,11 +200,11 @@ func (s *KStream) checkProduced(node string, p Produced) {
 
 // then is the stream behind n with the serdes as they were.
 func (s *KStream) then(n *graphNode) *KStream {
-	return &KStream{b: s.b, node: n, key: s.key, value: s.value, rekeyed: s.rekeyed}
+	return &KStream{b: s.b, node: n, key: s.key, value: s.value, rekeyed: s.rekeyed, sources: s.sources}
 }
 
 func (s *KStream) rekey(n *graphNode, key, value topology.Serde) *KStream {
-	return &KStream{b: s.b, node: n, key: key, value: value, rekeyed: true}
+	return &KStream{b: s.b, node: n, key: key, value: value, rekeyed: true, sources: s.sources}
 }
 
 func (s *KStream) processor(given Named, prefix string, supplier topology.ProcessorSupplier) *graphNode {
@@ -268,12 +272,18 @@ func (b *StreamsBuilder) newRepartition(name string, r Repartitioned) repartitio
 	return p
 }
 
+// graphNode drops null keys before the topic, unless a left or outer join comes after it, which takes them (KIP-962).
 func (p repartition) graphNode() *graphNode {
-	return &graphNode{name: p.source, lower: func(t *topology.Topology, up []string) error {
+	n := &graphNode{name: p.source}
+	n.lower = func(t *topology.Topology, up []string) error {
 		if err := t.AddInternalTopic(p.topic, p.partitions); err != nil {
 			return err
 		}
-		if err := t.AddProcessor(p.filter, NotNullKey{}, up...); err != nil {
+		var filter topology.ProcessorSupplier = NotNullKey{}
+		if n.nullKeysBelow() {
+			filter = PassThrough{}
+		}
+		if err := t.AddProcessor(p.filter, filter, up...); err != nil {
 			return err
 		}
 		if err := t.AddSink(p.sink, p.topic, topology.SinkOptions{KeySerde: p.key, ValueSerde: p.value}, p.filter); err != nil {
@@ -283,5 +293,6 @@ func (p repartition) graphNode() *graphNode {
 		return t.AddSource(p.source, topology.SourceOptions{
 			KeySerde: p.key, ValueSerde: p.value, TimestampExtractor: "FailOnInvalidTimestamp",
 		}, p.topic)
-	}}
+	}
+	return n
 }
