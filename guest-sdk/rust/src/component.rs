@@ -22,6 +22,16 @@ pub enum Kind {
     Foreach,
     Process,
     ProcessValues,
+    Initializer,
+    Aggregator,
+    Reducer,
+    Merger,
+    Joiner,
+    TimestampExtractor,
+    TopicNameExtractor,
+    Partitioner,
+    Serializer,
+    Deserializer,
 }
 
 impl Kind {
@@ -36,7 +46,23 @@ impl Kind {
             Self::Foreach => "foreach",
             Self::Process => "process",
             Self::ProcessValues => "processValues",
+            Self::Initializer => "initializer",
+            Self::Aggregator => "aggregator",
+            Self::Reducer => "reducer",
+            Self::Merger => "merger",
+            Self::Joiner => "joiner",
+            Self::TimestampExtractor => "timestampExtractor",
+            Self::TopicNameExtractor => "topicNameExtractor",
+            Self::Partitioner => "partitioner",
+            Self::Serializer => "serializer",
+            Self::Deserializer => "deserializer",
         }
+    }
+
+    /// Whether components of this kind are functions of more than a record.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) const fn has_arguments(self) -> bool {
+        matches!(self, Self::Aggregator | Self::Reducer | Self::Merger | Self::Joiner)
     }
 }
 
@@ -49,7 +75,7 @@ pub enum Part {
     Headers = 4,
 }
 
-const ALL: u8 = 7;
+pub(crate) const ALL: u8 = 7;
 
 /// What a module exports: a name, a version and components.
 pub struct Module {
@@ -121,7 +147,7 @@ fn quoted(s: &str) -> String {
 /// One component of a module. The functions of this crate that are called like operators make it.
 pub struct Component {
     pub(crate) name: String,
-    kind: Kind,
+    pub(crate) kind: Kind,
     pub(crate) wants: u8,
     pub(crate) stores: Vec<String>,
     buffers: bool,
@@ -130,7 +156,7 @@ pub struct Component {
 }
 
 impl Component {
-    fn new(name: &str, kind: Kind, wants: u8, open: impl Fn() -> Box<dyn Node> + 'static) -> Self {
+    pub(crate) fn new(name: &str, kind: Kind, wants: u8, open: impl Fn() -> Box<dyn Node> + 'static) -> Self {
         Self {
             name: name.to_string(),
             kind,
@@ -209,6 +235,12 @@ impl IntoOutcome<bool> for bool {
     }
 }
 
+impl IntoOutcome<i64> for i64 {
+    fn into_outcome(self) -> Result<i64, Error> {
+        Ok(self)
+    }
+}
+
 impl<T> IntoOutcome<T> for Result<T, Error> {
     fn into_outcome(self) -> Result<T, Error> {
         self
@@ -229,7 +261,7 @@ impl<F: FnMut(&Record<'_>, &mut Output) -> Result<(), Error>> Node for Function<
     }
 }
 
-fn function<F>(name: &str, kind: Kind, wants: u8, f: F) -> Component
+pub(crate) fn function<F>(name: &str, kind: Kind, wants: u8, f: F) -> Component
 where
     F: FnMut(&Record<'_>, &mut Output) -> Result<(), Error> + 'static,
 {

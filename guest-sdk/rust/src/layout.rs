@@ -5,6 +5,9 @@ pub const FRAME_MAGIC: u32 = u32::from_le_bytes(*b"WSB1");
 pub const OPEN_MAGIC: u32 = u32::from_le_bytes(*b"WSO1");
 pub const FRAME_HEADER: usize = 64;
 pub const RECORD_HEADER: usize = 48;
+/// Of records with arguments.
+#[cfg(not(target_family = "wasm"))]
+pub const CALL_HEADER: usize = 56;
 pub const PAIR_HEADER: usize = 8;
 
 pub const NULL: u32 = u32::MAX;
@@ -20,6 +23,7 @@ pub const KIND_RECORD: u8 = 0;
 pub const KIND_ERROR: u8 = 1;
 
 pub const FRAME_HAS_AUX: u32 = 4;
+pub const FRAME_HAS_ARGS: u32 = 8;
 
 pub const FRAME_LEN_AT: usize = 8;
 pub const FRAME_COUNT_AT: usize = 12;
@@ -27,6 +31,7 @@ pub const FRAME_FLAGS_AT: usize = 16;
 pub const FRAME_AUX_OFF_AT: usize = 20;
 pub const FRAME_AUX_LEN_AT: usize = 24;
 pub const FRAME_PARTITION_AT: usize = 32;
+pub const FRAME_TIME_AT: usize = 40;
 pub const REC_KEY_LEN_AT: usize = 4;
 pub const REC_VALUE_LEN_AT: usize = 8;
 pub const REC_HEADERS_LEN_AT: usize = 12;
@@ -36,6 +41,8 @@ pub const REC_INDEX_AT: usize = 32;
 pub const REC_HEADER_COUNT_AT: usize = 36;
 pub const REC_DEST_AT: usize = 40;
 pub const REC_PARTITION_AT: usize = 44;
+pub const REC_SECOND_LEN_AT: usize = 48;
+pub const REC_THIRD_LEN_AT: usize = 52;
 
 /// Rounds up to a multiple of 8.
 pub const fn pad8(n: usize) -> usize {

@@ -33,6 +33,7 @@ extern crate alloc;
 mod component;
 mod context;
 mod error;
+mod function;
 #[doc(hidden)]
 pub mod guest;
 mod host;
@@ -50,6 +51,10 @@ pub use component::{
 };
 pub use context::{Context, Level, Metric, MetricKind, PunctuationType, Timer, log, log_enabled};
 pub use error::{Class, Errno, Error};
+pub use function::{
+    Partitions, aggregator, deserializer, initializer, joiner, joiner_with_key, joiner_with_mapped_key, merger,
+    partitioner, reducer, serializer, timestamp_extractor, topic_name_extractor,
+};
 pub use output::{KeyValue, KeyValues, Part as OutPart, Values};
 pub use record::{HeaderBuilder, Headers, Record};
 pub use store::{Batch, Entry, Iter, KeyValueStore, long_bytes, long_from};

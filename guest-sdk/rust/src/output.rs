@@ -100,7 +100,7 @@ impl Output {
             store64(p, REC_TIMESTAMP_AT, rec.timestamp as u64);
             store64(p, REC_OFFSET_AT, u64::MAX);
             store64(p, REC_INDEX_AT, u64::from(rec.index) | tail << 32);
-            store64(p, REC_DEST_AT, u64::from(dest) | u64::from(u32::MAX) << 32);
+            store64(p, REC_DEST_AT, u64::from(dest) | u64::from(rec.partition as u32) << 32);
             let p = put_padded(p.add(RECORD_HEADER), k);
             let p = put_padded(p, v);
             put_padded(p, h.block);
@@ -125,11 +125,21 @@ impl Output {
         self.put(&Record { index, ..Record::new(key, None, 0) }, KIND_RECORD, KEEP_ALL & !KEEP_KEY, 0);
     }
 
+    /// Answers with input record `index` at another time.
+    pub fn timestamp(&mut self, index: u32, timestamp: i64) {
+        self.put(&Record { index, ..Record::new(None, None, timestamp) }, KIND_RECORD, KEEP_ALL & !KEEP_TIMESTAMP, 0);
+    }
+
+    /// Answers with input record `index` for a partition of the topic that is written to.
+    pub fn partition(&mut self, index: u32, partition: i32) {
+        self.put(&Record { index, partition, ..Record::new(None, None, 0) }, KIND_RECORD, KEEP_ALL, 0);
+    }
+
     /// Answers with `rec`; parts that are those of `input` are kept by reference.
     #[inline(always)]
     pub fn record(&mut self, rec: &Record<'_>, input: Option<&Record<'_>>, dest: u32) {
         let mut flags = 0;
-        let mut rec = Record { index: NO_INDEX, ..*rec };
+        let mut rec = Record { index: NO_INDEX, partition: -1, ..*rec };
         if let Some(input) = input {
             rec.index = input.index;
             if same(rec.key, input.key) {

@@ -17,12 +17,27 @@ pub struct Record<'a> {
     pub(crate) offset: i64,
     pub(crate) partition: i32,
     pub(crate) index: u32,
+    pub(crate) dest: u32,
+    // The arguments of functions that have them.
+    pub(crate) second: Option<&'a [u8]>,
+    pub(crate) third: Option<&'a [u8]>,
 }
 
 impl<'a> Record<'a> {
     /// A new record without headers.
     pub fn new(key: Option<&'a [u8]>, value: Option<&'a [u8]>, timestamp: i64) -> Self {
-        Self { key, value, headers: Headers::default(), timestamp, offset: -1, partition: -1, index: NO_INDEX }
+        Self {
+            key,
+            value,
+            headers: Headers::default(),
+            timestamp,
+            offset: -1,
+            partition: -1,
+            index: NO_INDEX,
+            dest: 0,
+            second: None,
+            third: None,
+        }
     }
 
     /// The record with another key.
@@ -134,7 +149,10 @@ pub(crate) struct Records<'a> {
     header: usize,
     left: u32,
     index: u32,
-    frame: PhantomData<&'a [u8]>,
+    arguments: bool,
+    frame: *const u8,
+    frame_len: usize,
+    lifetime: PhantomData<&'a [u8]>,
 }
 
 impl<'a> Records<'a> {
@@ -145,13 +163,35 @@ impl<'a> Records<'a> {
         }
         let p = frame.as_ptr();
         // SAFETY: the header lies in the frame.
-        let (magic, lens, len, left) =
-            unsafe { (load32(p, 0), load32(p, 4), load32(p, FRAME_LEN_AT), load32(p, FRAME_COUNT_AT)) };
+        let (magic, lens, len, left, flags) = unsafe {
+            (load32(p, 0), load32(p, 4), load32(p, FRAME_LEN_AT), load32(p, FRAME_COUNT_AT), load32(p, FRAME_FLAGS_AT))
+        };
         if magic != FRAME_MAGIC || len as usize != frame.len() {
             return None;
         }
         let next = p.wrapping_add((lens & 0xFFFF) as usize);
-        Some(Self { next, header: (lens >> 16) as usize, left, index: 0, frame: PhantomData })
+        Some(Self {
+            next,
+            header: (lens >> 16) as usize,
+            left,
+            index: 0,
+            arguments: flags & FRAME_HAS_ARGS != 0,
+            frame: p,
+            frame_len: frame.len(),
+            lifetime: PhantomData,
+        })
+    }
+
+    /// The stream time of the frame, -1 if there is none yet.
+    pub fn stream_time(&self) -> i64 {
+        // SAFETY: new has seen that the header lies in the frame.
+        unsafe { load64(self.frame, FRAME_TIME_AT) as i64 }
+    }
+
+    /// The topic that the frame names.
+    pub fn topic(&self) -> Option<&'a [u8]> {
+        // SAFETY: these are the pointer and the length of the frame that new was given.
+        frame_topic(unsafe { core::slice::from_raw_parts(self.frame, self.frame_len) })
     }
 
     /// The index that the next record of an output frame names.
@@ -177,6 +217,13 @@ impl<'a> Records<'a> {
             let at = at + pad8(value.map_or(0, <[u8]>::len));
             let tail = load32(p, REC_HEADER_COUNT_AT);
             let block = core::slice::from_raw_parts(p.add(at), load32(p, REC_HEADERS_LEN_AT) as usize);
+            let dest = load32(p, REC_DEST_AT);
+            let (mut second, mut third) = (None, None);
+            if self.arguments {
+                let at = at + block.len();
+                second = part(p.add(at), load32(p, REC_SECOND_LEN_AT));
+                third = part(p.add(at + pad8(second.map_or(0, <[u8]>::len))), load32(p, REC_THIRD_LEN_AT));
+            }
             let rec = Record {
                 key,
                 value,
@@ -185,8 +232,10 @@ impl<'a> Records<'a> {
                 offset: load64(p, REC_OFFSET_AT) as i64,
                 partition: load32(p, REC_PARTITION_AT) as i32,
                 index: self.index,
+                dest,
+                second,
+                third,
             };
-            let dest = load32(p, REC_DEST_AT);
             self.next = p.add(load32(p, 0) as usize);
             self.left -= 1;
             self.index += 1;

@@ -1,7 +1,7 @@
 //! An in-memory host for tests of components by plain `cargo test`. It runs components through the same frames as the
 //! real host. There is one in each thread: the one made last.
 
-use crate::component::Module;
+use crate::component::{Kind, Module};
 use crate::error::{Class, Errno};
 use crate::guest::Guest;
 use crate::layout::*;
@@ -66,6 +66,11 @@ pub struct TestRecord {
     pub offset: i64,
     /// Of the source record; 0 in outputs.
     pub partition: i32,
+    /// The argument of an aggregator (the aggregate), reducer (the new value), merger (the later aggregate) or joiner
+    /// (the right value).
+    pub second: Option<Vec<u8>>,
+    /// The mapped key of a joiner.
+    pub third: Option<Vec<u8>>,
 }
 
 impl TestRecord {
@@ -84,6 +89,8 @@ pub struct TestOutput {
     pub index: Option<usize>,
     /// The child that it goes to, counted from 1; 0 is every child.
     pub child: usize,
+    /// What a partitioner chose; -1 is the default, and in the answers of other components.
+    pub partition: i32,
     /// Class and message of a record that failed.
     pub error: Option<(Class, String)>,
 }
@@ -95,11 +102,13 @@ pub struct TestConfig {
     pub children: Vec<String>,
     /// What [`crate::Context::config`] gives.
     pub config: Vec<(String, String)>,
+    /// How many partitions a partitioner is told of.
+    pub partitions: u32,
 }
 
 impl Default for TestConfig {
     fn default() -> Self {
-        Self { children: vec!["child".to_string()], config: Vec::new() }
+        Self { children: vec!["child".to_string()], config: Vec::new(), partitions: 1 }
     }
 }
 
@@ -115,6 +124,8 @@ pub struct TestHost {
 pub struct TestNode {
     handle: i32,
     wants: u8,
+    kind: Option<Kind>,
+    partitions: u32,
 }
 
 impl TestHost {
@@ -136,7 +147,9 @@ impl TestHost {
 
     /// Opens a component.
     pub fn open_with(&mut self, name: &str, config: &TestConfig) -> Result<TestNode, String> {
-        let (wants, stores) = self.guest.module.find(name).map_or((0, Vec::new()), |c| (c.wants, c.stores.clone()));
+        let component = self.guest.module.find(name);
+        let (wants, stores) = component.map_or((0, Vec::new()), |c| (c.wants, c.stores.clone()));
+        let kind = component.map(|c| c.kind);
         let opening = self.guest.next_handle();
         with(|s| (s.granted, s.opening) = (stores, opening));
         let mut frame = Vec::new();
@@ -159,7 +172,11 @@ impl TestHost {
             append_pair(&mut frame, k.as_bytes(), Some(v.as_bytes()));
         }
         let handle = self.guest.open(&frame);
-        if handle < 0 { Err(refusal(handle)) } else { Ok(TestNode { handle, wants }) }
+        if handle < 0 {
+            Err(refusal(handle))
+        } else {
+            Ok(TestNode { handle, wants, kind, partitions: config.partitions })
+        }
     }
 
     /// Runs one frame of records and returns the answers in order. Stream time rises to the largest timestamp.
@@ -255,7 +272,7 @@ impl TestHost {
     fn encode(&self, node: TestNode, records: &[TestRecord]) -> Vec<u64> {
         let mut body: Vec<u8> = Vec::new();
         for (i, r) in records.iter().enumerate() {
-            push_record(&mut body, node.wants, i, r);
+            push_record(&mut body, node, i, r);
         }
         let aux = body.len();
         if let Some(topic) = &self.topic {
@@ -264,11 +281,18 @@ impl TestHost {
         let len = FRAME_HEADER + body.len();
         let mut words = [0u32; FRAME_HEADER / 4];
         words[0] = FRAME_MAGIC;
-        words[1] = (FRAME_HEADER | RECORD_HEADER << 16) as u32;
+        words[1] = (FRAME_HEADER | node.record_header() << 16) as u32;
         words[FRAME_LEN_AT / 4] = len as u32;
         words[FRAME_COUNT_AT / 4] = records.len() as u32;
+        if node.has_arguments() {
+            words[FRAME_FLAGS_AT / 4] = FRAME_HAS_ARGS;
+        }
+        let first = if node.kind == Some(Kind::TimestampExtractor) { None } else { records.first() };
+        let time = with(|s| s.times[1]).max(first.map_or(-1, |r| r.timestamp));
+        words[FRAME_TIME_AT / 4] = time as u32;
+        words[FRAME_TIME_AT / 4 + 1] = (time >> 32) as u32;
         if aux < body.len() {
-            words[FRAME_FLAGS_AT / 4] = FRAME_HAS_AUX;
+            words[FRAME_FLAGS_AT / 4] |= FRAME_HAS_AUX;
             words[FRAME_AUX_OFF_AT / 4] = (FRAME_HEADER + aux) as u32;
             words[FRAME_AUX_LEN_AT / 4] = (body.len() - aux) as u32;
         }
@@ -287,7 +311,23 @@ pub(crate) fn as_bytes(words: &[u64]) -> &[u8] {
     unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), words.len() * 8) }
 }
 
-fn push_record(body: &mut Vec<u8>, wants: u8, index: usize, r: &TestRecord) {
+impl TestNode {
+    fn has_arguments(self) -> bool {
+        self.kind.is_some_and(Kind::has_arguments)
+    }
+
+    fn record_header(self) -> usize {
+        if self.has_arguments() { CALL_HEADER } else { RECORD_HEADER }
+    }
+
+    /// What the host writes there: the number of partitions for a partitioner.
+    fn dest(self) -> u32 {
+        if self.kind == Some(Kind::Partitioner) { self.partitions } else { 0 }
+    }
+}
+
+fn push_record(body: &mut Vec<u8>, node: TestNode, index: usize, r: &TestRecord) {
+    let wants = node.wants;
     let key = r.key.as_deref().filter(|_| wants & 1 != 0);
     let value = r.value.as_deref().filter(|_| wants & 2 != 0);
     let mut headers = HeaderBuilder::default();
@@ -296,20 +336,31 @@ fn push_record(body: &mut Vec<u8>, wants: u8, index: usize, r: &TestRecord) {
     }
     let Headers { block, count } = headers.headers();
     let pad = |b: Option<&[u8]>| pad8(b.map_or(0, <[u8]>::len));
-    let size = RECORD_HEADER + pad(key) + pad(value) + block.len();
+    let (second, third) = (r.second.as_deref(), r.third.as_deref());
+    let arguments = if node.has_arguments() { pad(second) + pad(third) } else { 0 };
+    let size = node.record_header() + pad(key) + pad(value) + block.len() + arguments;
     for word in [size as u32, len_of(key), len_of(value), block.len() as u32] {
         body.extend_from_slice(&word.to_le_bytes());
     }
     body.extend_from_slice(&r.timestamp.to_le_bytes());
     body.extend_from_slice(&r.offset.to_le_bytes());
-    for word in [index as u32, count.into(), 0, r.partition as u32] {
+    for word in [index as u32, count.into(), node.dest(), r.partition as u32] {
         body.extend_from_slice(&word.to_le_bytes());
+    }
+    if node.has_arguments() {
+        for word in [len_of(second), len_of(third)] {
+            body.extend_from_slice(&word.to_le_bytes());
+        }
     }
     for part in [key, value].into_iter().flatten() {
         body.extend_from_slice(part);
         body.resize(pad8(body.len()), 0);
     }
     body.extend_from_slice(block);
+    for part in [second, third].into_iter().flatten().filter(|_| node.has_arguments()) {
+        body.extend_from_slice(part);
+        body.resize(pad8(body.len()), 0);
+    }
 }
 
 fn refusal(code: i32) -> String {
@@ -342,7 +393,13 @@ fn output((rec, kind, flags, dest): (Record<'_>, u8, u8, u32), inputs: &[TestRec
     if kind == KIND_ERROR {
         let class = [Class::Skip, Class::DeadLetter, Class::Fail, Class::Retry][dest as usize];
         let message = String::from_utf8_lossy(rec.value.unwrap_or_default()).to_string();
-        return TestOutput { record: TestRecord::default(), index, child: 0, error: Some((class, message)) };
+        return TestOutput {
+            record: TestRecord::default(),
+            index,
+            child: 0,
+            partition: -1,
+            error: Some((class, message)),
+        };
     }
     let mut record = TestRecord {
         key: rec.key.map(<[u8]>::to_vec),
@@ -369,7 +426,7 @@ fn output((rec, kind, flags, dest): (Record<'_>, u8, u8, u32), inputs: &[TestRec
             record.timestamp = input.timestamp;
         }
     }
-    TestOutput { record, index, child: dest as usize, error: None }
+    TestOutput { record, index, child: dest as usize, partition: rec.partition, error: None }
 }
 
 impl State {

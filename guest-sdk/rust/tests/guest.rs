@@ -192,7 +192,7 @@ fn input(value: &str) -> TestRecord {
 fn given(key: Option<&str>, value: Option<&str>) -> TestOutput {
     let bytes = |s: &str| s.as_bytes().to_vec();
     let record = TestRecord { key: key.map(bytes), value: value.map(bytes), offset: 0, partition: 0, ..input("") };
-    TestOutput { record, index: Some(0), child: 0, error: None }
+    TestOutput { record, index: Some(0), child: 0, partition: -1, error: None }
 }
 
 #[test]
