@@ -52,7 +52,7 @@ func count(b *testing.B, s *TimestampedKeyValueStore, key []byte) {
 
 // BenchmarkCount is get and put of one key after another, 10,000 keys, as a count does it.
 func BenchmarkCount(b *testing.B) {
-	for name, config := range map[string]KeyValueConfig{
+	for name, config := range map[string]StoreConfig{
 		"cache":   {Cache: NewThreadCache(64 << 20), Changelog: discardLog{}},
 		"overlay": {Changelog: discardLog{}},
 		"memory":  {InMemory: true, Changelog: discardLog{}},

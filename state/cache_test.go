@@ -150,7 +150,7 @@ func (c *cacheScript) open(d *datadriven.TestData) (err error) {
 	}
 	name := "store"
 	d.MaybeScanArgs(c.t, "name", &name)
-	c.store, err = c.db.NewKeyValueStore(KeyValueConfig{
+	c.store, err = c.db.NewKeyValueStore(StoreConfig{
 		ID: StoreID{"0_0", name}, Format: c.format, Changelog: c, Cache: c.cache, Context: &RecordContext{},
 	})
 	if err != nil {
@@ -220,7 +220,7 @@ func TestCacheReentrant(t *testing.T) {
 			noRapidError(rt, stores[i].Put([]byte(key), nil))
 		}
 		for i := range stores {
-			s, err := db.NewKeyValueStore(KeyValueConfig{ID: StoreID{"0_0", strconv.Itoa(i)}, Cache: cache})
+			s, err := db.NewKeyValueStore(StoreConfig{ID: StoreID{"0_0", strconv.Itoa(i)}, Cache: cache})
 			noRapidError(rt, err)
 			stores[i] = s
 			s.SetFlushListener(func(e *Flushed) error {

@@ -11,6 +11,7 @@ type CachingKeyValueStore struct {
 	format  ValueFormat
 	context *RecordContext
 	cache   *namedCache
+	hidden  int // bytes at the front of a key that only the store has
 
 	listener FlushListener
 	sendOld  bool
@@ -173,7 +174,7 @@ func (s *CachingKeyValueStore) applyItem(f *flushFrame, item *flushItem) error {
 	if err := s.inner.Put(item.key, item.value); err != nil {
 		return err
 	}
-	f.event = Flushed{Key: item.key, New: item.value, Timestamp: item.context.Timestamp, Context: item.context}
+	f.event = Flushed{Key: item.key[s.hidden:], New: item.value, Timestamp: item.context.Timestamp, Context: item.context}
 	if s.sendOld {
 		f.event.Old = old
 	}

@@ -10,6 +10,7 @@ type ChangeLoggingKeyValueStore struct {
 	changelog Changelog
 	format    ValueFormat
 	context   *RecordContext
+	hidden    int // bytes at the front of a key that only the store has
 }
 
 // NewChangelogging logs the writes to inner; context is that of the task.
@@ -54,7 +55,7 @@ func (s *ChangeLoggingKeyValueStore) log(key, value []byte) error {
 	if s.format == Timestamped && value != nil {
 		value, timestamp = SplitTimestamped(value)
 	}
-	if err := s.changelog.Log(key, value, timestamp); err != nil {
+	if err := s.changelog.Log(key[s.hidden:], value, timestamp); err != nil {
 		return fmt.Errorf("logging a change of store %q: %w", s.Name(), err)
 	}
 	return nil

@@ -181,6 +181,31 @@ func (db *DB) MemoryKeyValue(id StoreID, format ValueFormat) (*KeyValueBytes, er
 	return s, db.register(s)
 }
 
+// segmented opens the bytes store of a windowed store.
+func (db *DB) segmented(id StoreID, format ValueFormat, inMemory bool, seg *segments) (*KeyValueBytes, error) {
+	open := db.KeyValue
+	if inMemory {
+		open = db.MemoryKeyValue
+	}
+	s, err := open(id, format)
+	if err != nil {
+		return nil, err
+	}
+	s.seg = seg
+	if s.volatile {
+		s.pairs = &segmentedPairs{}
+		return s, nil
+	}
+	stored, err := s.pairs.get(segmentMeta)
+	if err == nil && stored != nil && !seg.load(stored) {
+		err = db.damaged("the time of a windowed store cannot be read")
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
 func (db *DB) checkOpen(id StoreID) error {
 	if id.Task == "" || id.Store == "" || strings.ContainsRune(id.Task+id.Store, 0) {
 		return fmt.Errorf("opening store %q: the name is empty or holds a zero byte", id)

@@ -31,7 +31,7 @@ func openTestDB(t testing.TB, fs vfs.FS) *DB {
 }
 
 // newTestStore opens a store in a database of its own.
-func newTestStore(t testing.TB, c KeyValueConfig) *MeteredKeyValueStore {
+func newTestStore(t testing.TB, c StoreConfig) *MeteredKeyValueStore {
 	t.Helper()
 	c.ID = StoreID{Task: "0_0", Store: "store"}
 	s, err := openTestDB(t, vfs.NewMem()).NewKeyValueStore(c)

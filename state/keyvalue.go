@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // KeyValueBytes is the innermost layer of a key-value store: committed pairs, and over them the writes of the running
@@ -16,15 +18,17 @@ type KeyValueBytes struct {
 
 	over   *overlay
 	pairs  pairs
-	dirty  bool // something was written since the last commit
+	seg    *segments // of windowed stores: their rows expire
+	dirty  bool      // something was written since the last commit
 	staged bool
 
 	volatile bool  // the offset is the store's own, not the database's
 	offset   int64 // of volatile stores
 
-	iters  map[*mergeIterator]string // open ones, with the place that opened them under invariants
-	head   [timestampSize]byte       // scratch of Restore
-	closed bool
+	iters   map[*mergeIterator]string // open ones, with the place that opened them under invariants
+	head    [timestampSize]byte       // scratch of Restore
+	keyHead []byte                    // scratch of Restore
+	closed  bool
 }
 
 var _ interface {
@@ -156,10 +160,10 @@ func (s *KeyValueBytes) Stage(b *Batch) error {
 		return ErrClosed
 	case b.db != s.db:
 		return fmt.Errorf("staging store %q: the batch is of another database", s.id)
-	case !s.dirty || s.staged:
+	case s.staged || !s.dirty && !s.timeChanged():
 		return nil
 	}
-	if err := s.pairs.stage(b.pebbleBatch(), s.over); err != nil {
+	if err := s.stage(b.pebbleBatch()); err != nil {
 		return fmt.Errorf("staging store %q: %w", s.id, err)
 	}
 	s.staged = true
@@ -167,16 +171,58 @@ func (s *KeyValueBytes) Stage(b *Batch) error {
 	return nil
 }
 
+func (s *KeyValueBytes) timeChanged() bool { return s.seg != nil && s.seg.changed() }
+
+// stage adds the overlay to a batch, which is nil in memory, and what expires: after the overlay, which may hold rows of
+// segments that were dropped later in the transaction.
+func (s *KeyValueBytes) stage(b *pebble.Batch) error {
+	if err := s.pairs.stage(b, s.over); err != nil || s.seg == nil || b == nil {
+		return err
+	}
+	return s.stageTime(b)
+}
+
+func (s *KeyValueBytes) stageTime(b *pebble.Batch) error {
+	p, ok := s.pairs.(*pebblePairs)
+	if !ok || !s.seg.changed() {
+		return nil
+	}
+	var state [16]byte
+	if err := p.set(b, nil, segmentMeta, nil, s.seg.appendState(state[:0])); err != nil {
+		return err
+	}
+	if from, to := s.seg.expired(); from != nil {
+		return p.deleteRange(b, from, to)
+	}
+	return nil
+}
+
 // committed is called by the batch.
 func (s *KeyValueBytes) committed() {
 	s.staged = false
 	s.pairs.committed(s.over)
+	s.commitTime()
 	s.clear()
+}
+
+func (s *KeyValueBytes) commitTime() {
+	if s.seg == nil {
+		return
+	}
+	if m, ok := s.pairs.(*segmentedPairs); ok {
+		if _, to := s.seg.expired(); to != nil {
+			m.dropBelow(to)
+		}
+	}
+	s.seg.commit()
 }
 
 func (s *KeyValueBytes) clear() {
 	s.over = s.over.reset()
 	s.dirty = false
+	if s.seg != nil {
+		s.seg.discard()
+	}
 }
 
 // Discard forgets what was written since the last commit.
@@ -212,55 +258,84 @@ func (s *KeyValueBytes) Restore(records []KV, next int64) error {
 	}
 	b := s.db.NewBatch()
 	defer b.Close()
-	var err error
-	if p, ok := s.pairs.(*pebblePairs); ok {
-		err = s.restorePebble(b, p, records)
-	} else {
-		err = s.restoreMemory(s.pairs.(*memoryPairs), records)
+	err := s.restore(b, records)
+	if err == nil {
+		b.SetOffset(s.id, next)
+		err = b.Commit()
 	}
 	if err != nil {
+		s.clear()
 		return fmt.Errorf("restoring store %q: %w", s.id, err)
 	}
-	b.SetOffset(s.id, next)
-	if err := b.Commit(); err != nil {
-		return fmt.Errorf("restoring store %q: %w", s.id, err)
+	if s.seg != nil {
+		s.commitTime()
 	}
 	return nil
 }
 
-func (s *KeyValueBytes) restorePebble(b *Batch, p *pebblePairs, records []KV) error {
-	pb := b.pebbleBatch()
+func (s *KeyValueBytes) restore(b *Batch, records []KV) error {
+	if err := s.observeRestored(records); err != nil {
+		return err
+	}
+	if m, ok := s.pairs.(memory); ok {
+		m.unshare()
+		return s.each(records, func(keyHead []byte, r *KV) error {
+			if r.Value == nil {
+				m.delete(keyHead, r.Key)
+			} else {
+				m.set(keyHead, r.Key, s.restoredHead(r), r.Value)
+			}
+			return nil
+		})
+	}
+	pb, p := b.pebbleBatch(), s.pairs.(*pebblePairs)
+	err := s.each(records, func(keyHead []byte, r *KV) error {
+		if r.Value == nil {
+			return p.delete(pb, keyHead, r.Key)
+		}
+		return p.set(pb, keyHead, r.Key, s.restoredHead(r), r.Value)
+	})
+	if err != nil || s.seg == nil {
+		return err
+	}
+	return s.stageTime(pb)
+}
+
+// observeRestored moves the time of a windowed store to the latest of the records, before any is written.
+func (s *KeyValueBytes) observeRestored(records []KV) error {
+	if s.seg == nil {
+		return nil
+	}
+	for i := range records {
+		at, ok := s.seg.timeOf(records[i].Key)
+		if !ok {
+			return fmt.Errorf("a record of the changelog has a key of %d bytes, which is no windowed key", len(records[i].Key))
+		}
+		s.seg.observe(at)
+	}
+	return nil
+}
+
+// each calls f for the records that are to be written, with what stands before the key in the store.
+func (s *KeyValueBytes) each(records []KV, f func(keyHead []byte, r *KV) error) error {
 	for i := range records {
 		r := &records[i]
 		if r.Key == nil {
 			return ErrNullKey
 		}
-		var err error
-		if r.Value == nil {
-			op := pb.DeleteDeferred(prefixSize + len(r.Key))
-			copy(op.Key[copy(op.Key, p.prefix):], r.Key)
-			err = op.Finish()
-		} else {
-			err = p.set(pb, r.Key, s.restoredHead(r), r.Value)
+		if s.seg == nil {
+			if err := f(nil, r); err != nil {
+				return err
+			}
+			continue
 		}
-		if err != nil {
+		at, _ := s.seg.timeOf(r.Key)
+		if !s.seg.live(at) {
+			continue
+		}
+		s.keyHead = appendPrefix(s.keyHead[:0], s.seg.number(at), false)
+		if err := f(s.keyHead, r); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-func (s *KeyValueBytes) restoreMemory(m *memoryPairs, records []KV) error {
-	m.unshare()
-	for i := range records {
-		r := &records[i]
-		switch {
-		case r.Key == nil:
-			return ErrNullKey
-		case r.Value == nil:
-			m.delete(r.Key)
-		default:
-			m.set(r.Key, s.restoredHead(r), r.Value)
 		}
 	}
 	return nil

@@ -7,6 +7,15 @@ import (
 	"github.com/tidwall/btree"
 )
 
+// memory is pairs that live in memory.
+type memory interface {
+	pairs
+	// unshare makes the pairs safe to write while iterators read them.
+	unshare()
+	set(keyHead, key, head, tail []byte)
+	delete(keyHead, key []byte)
+}
+
 // memoryPair is one committed pair in memory. Its bytes are its own.
 type memoryPair struct{ key, value []byte }
 
@@ -15,7 +24,8 @@ type memoryPair struct{ key, value []byte }
 type memoryPairs struct {
 	tree  *btree.BTreeG[*memoryPair]
 	probe memoryPair
-	iters int // open iterators
+	key   []byte // scratch
+	iters int    // open iterators
 }
 
 func newMemoryPairs() *memoryPairs {
@@ -51,22 +61,33 @@ func (m *memoryPairs) committed(o *overlay) {
 	m.unshare()
 	_ = o.each(func(e *overlayEntry) error {
 		if e.deleted {
-			m.delete(e.key)
+			m.delete(nil, e.key)
 		} else {
-			m.set(e.key, nil, e.value)
+			m.set(nil, e.key, nil, e.value)
 		}
 		return nil
 	})
 }
 
-func (m *memoryPairs) delete(key []byte) {
-	m.probe.key = key
+// delete removes keyHead|key.
+func (m *memoryPairs) delete(keyHead, key []byte) {
+	m.probe.key = m.join(keyHead, key)
 	m.tree.Delete(&m.probe)
 	m.probe.key = nil
 }
 
-// set stores key -> head|tail. A value of the same length is written in place if no one can be reading it.
-func (m *memoryPairs) set(key, head, tail []byte) {
+// join returns keyHead|key, borrowed until the next call.
+func (m *memoryPairs) join(keyHead, key []byte) []byte {
+	if len(keyHead) == 0 {
+		return key
+	}
+	m.key = append(append(m.key[:0], keyHead...), key...)
+	return m.key
+}
+
+// set stores keyHead|key -> head|tail. A value of the same length is written in place if no one can be reading it.
+func (m *memoryPairs) set(keyHead, key, head, tail []byte) {
+	key = m.join(keyHead, key)
 	size := len(head) + len(tail)
 	if p := m.find(key); p != nil && len(p.value) == size && m.iters == 0 {
 		copy(p.value[copy(p.value, head):], tail)

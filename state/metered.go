@@ -9,6 +9,8 @@ import (
 type StoreMetrics struct {
 	Gets, Puts, PutsIfAbsent, Deletes, Ranges, Flushes, Restored atomic.Int64
 	OpenIterators                                                atomic.Int64
+	// Expired counts rows that were put too late to be kept.
+	Expired atomic.Int64
 	// OnLatency, if not nil, gets how long each operation took; reading the clock twice costs more than a hit in the
 	// cache. It is called on the store's goroutine. Set it before the store is used.
 	OnLatency func(op StoreOp, d time.Duration)
@@ -28,13 +30,25 @@ const (
 	OpRestore     StoreOp = "restore"
 )
 
+// meter counts the operations of one store.
+type meter struct {
+	metrics *StoreMetrics
+	lent    []byte // under invariants: what the last call lent, to be overwritten by the next
+}
+
+func newMeter(metrics *StoreMetrics) meter {
+	if metrics == nil {
+		metrics = &StoreMetrics{}
+	}
+	return meter{metrics: metrics}
+}
+
 // MeteredKeyValueStore is the outermost layer: what processors and guests see. It counts, and forwards what it is asked
 // for that only a layer below can do.
 type MeteredKeyValueStore struct {
+	meter
 	inner   layer
 	context *RecordContext
-	metrics *StoreMetrics
-	lent    []byte // under invariants: what the last call lent, to be overwritten by the next
 }
 
 var _ interface {
@@ -46,10 +60,7 @@ var _ interface {
 
 // NewMetered counts in metrics what inner is asked for; nil counts for no one.
 func NewMetered(inner layer, context *RecordContext, metrics *StoreMetrics) *MeteredKeyValueStore {
-	if metrics == nil {
-		metrics = &StoreMetrics{}
-	}
-	return &MeteredKeyValueStore{inner: inner, context: context, metrics: metrics}
+	return &MeteredKeyValueStore{meter: newMeter(metrics), inner: inner, context: context}
 }
 
 // Name is the store's name.
@@ -62,7 +73,7 @@ func (s *MeteredKeyValueStore) Persistent() bool { return s.inner.Persistent() }
 func (s *MeteredKeyValueStore) Context() *RecordContext { return s.context }
 
 // Metrics is where the store counts.
-func (s *MeteredKeyValueStore) Metrics() *StoreMetrics { return s.metrics }
+func (s *meter) Metrics() *StoreMetrics { return s.metrics }
 
 // SetFlushListener has changes forwarded by listener if there is a caching layer below, and tells whether.
 func (s *MeteredKeyValueStore) SetFlushListener(listener FlushListener, sendOldValues bool) bool {
@@ -71,7 +82,7 @@ func (s *MeteredKeyValueStore) SetFlushListener(listener FlushListener, sendOldV
 }
 
 // begin counts an operation, ends loans, and returns when it began if anyone wants to know.
-func (s *MeteredKeyValueStore) begin(n *atomic.Int64) time.Time {
+func (s *meter) begin(n *atomic.Int64) time.Time {
 	n.Add(1)
 	if invariants {
 		for i := range s.lent {
@@ -85,14 +96,14 @@ func (s *MeteredKeyValueStore) begin(n *atomic.Int64) time.Time {
 	return time.Now()
 }
 
-func (s *MeteredKeyValueStore) end(op StoreOp, began time.Time) {
+func (s *meter) end(op StoreOp, began time.Time) {
 	if s.metrics.OnLatency != nil {
 		s.metrics.OnLatency(op, time.Since(began))
 	}
 }
 
 // lend gives b to the caller, under invariants as a copy that is overwritten when the loan ends.
-func (s *MeteredKeyValueStore) lend(b []byte) []byte {
+func (s *meter) lend(b []byte) []byte {
 	if !invariants || b == nil {
 		return b
 	}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 
@@ -77,20 +78,36 @@ func (p *pebblePairs) iterate(from, to []byte, reverse bool) (Iterator, error) {
 func (p *pebblePairs) stage(b *pebble.Batch, o *overlay) error {
 	return o.each(func(e *overlayEntry) error {
 		if e.deleted {
-			op := b.DeleteDeferred(prefixSize + len(e.key))
-			copy(op.Key[copy(op.Key, p.prefix):], e.key)
-			return op.Finish()
+			return p.delete(b, nil, e.key)
 		}
-		return p.set(b, e.key, nil, e.value)
+		return p.set(b, nil, e.key, nil, e.value)
 	})
 }
 
-// set adds key -> head|tail to b.
-func (p *pebblePairs) set(b *pebble.Batch, key, head, tail []byte) error {
-	op := b.SetDeferred(prefixSize+len(key), len(head)+len(tail))
-	copy(op.Key[copy(op.Key, p.prefix):], key)
+// set adds keyHead|key -> head|tail to b.
+func (p *pebblePairs) set(b *pebble.Batch, keyHead, key, head, tail []byte) error {
+	op := b.SetDeferred(prefixSize+len(keyHead)+len(key), len(head)+len(tail))
+	p.fillKey(op.Key, keyHead, key)
 	copy(op.Value[copy(op.Value, head):], tail)
 	return op.Finish()
+}
+
+// delete adds the deletion of keyHead|key to b.
+func (p *pebblePairs) delete(b *pebble.Batch, keyHead, key []byte) error {
+	op := b.DeleteDeferred(prefixSize + len(keyHead) + len(key))
+	p.fillKey(op.Key, keyHead, key)
+	return op.Finish()
+}
+
+func (p *pebblePairs) fillKey(dst, keyHead, key []byte) {
+	n := copy(dst, p.prefix)
+	n += copy(dst[n:], keyHead)
+	copy(dst[n:], key)
+}
+
+// deleteRange adds the deletion of from <= key < to to b.
+func (p *pebblePairs) deleteRange(b *pebble.Batch, from, to []byte) error {
+	return b.DeleteRange(append(bytes.Clone(p.prefix), from...), append(bytes.Clone(p.prefix), to...), nil)
 }
 
 func (p *pebblePairs) committed(*overlay) {}

@@ -1,46 +1,155 @@
 package state
 
-// KeyValueConfig says what a key-value store is made of.
-type KeyValueConfig struct {
-	ID StoreID
+import (
+	"errors"
+	"fmt"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+)
+
+// Kind names the kinds of stores.
+type Kind int
+
+// The kinds of stores.
+const (
+	// KeyValueKind gives a KeyValueStore.
+	KeyValueKind Kind = iota
+	// WindowKind gives a WindowStore.
+	WindowKind
+	// SessionKind gives a SessionStore.
+	SessionKind
+)
+
+// StoreConfig says what a store is made of. Times are in milliseconds.
+type StoreConfig struct {
+	ID   StoreID
+	Kind Kind
 	// InMemory: committed pairs live in memory, and the offset with them.
 	InMemory bool
 	Format   ValueFormat
 	// Changelog gets every write; nil is a store without logging.
 	Changelog Changelog
 	// Cache is the thread's record cache; nil is a store without caching. One without a budget is as none, as in Kafka:
-	// writes are forwarded by the processor, not by the cache.
+	// writes are forwarded by the processor, not by the cache. Time-ordered stores are not cached.
 	Cache *ThreadCache
 	// Context is shared by all stores of a task; nil makes one.
 	Context *RecordContext
 	// Metrics counts; nil counts for no one.
 	Metrics *StoreMetrics
+
+	// Retention of window and session stores: a row is there as long as its time (the start of a window, the end of a
+	// session) is later than the largest time put less Retention; in time-ordered stores, not earlier.
+	Retention int64
+	// SegmentInterval is the length of the ranges in which rows expire; 0 is Kafka's, the larger of Retention/2 and 60 s.
+	SegmentInterval int64
+	// RetainDuplicates of window stores: every put is a row of its own.
+	RetainDuplicates bool
+	// TimeOrdered window and session stores give the rows of several keys in the order of time (Kafka's stores for
+	// EmitStrategy.onWindowClose).
+	TimeOrdered bool
 }
 
-// NewKeyValueStore opens a store with its layers in Kafka's order: metered, caching, changelogging, bytes.
-func (db *DB) NewKeyValueStore(c KeyValueConfig) (*MeteredKeyValueStore, error) {
+// NewStore opens a store with its layers in Kafka's order: metered, caching, changelogging, bytes. Callers assert the
+// interface of the kind.
+func (db *DB) NewStore(c StoreConfig) (TransactionalStore, error) {
+	switch c.Kind {
+	case KeyValueKind:
+		s, err := db.NewKeyValueStore(c)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	case WindowKind:
+		w, err := db.newWindowed(c, windowTail)
+		if err != nil {
+			return nil, err
+		}
+		return &MeteredWindowStore{windowed: w, duplicates: c.RetainDuplicates}, nil
+	case SessionKind:
+		w, err := db.newWindowed(c, sessionTail)
+		if err != nil {
+			return nil, err
+		}
+		return &MeteredSessionStore{windowed: w}, nil
+	}
+	return nil, fmt.Errorf("opening store %q: there is no kind %d", c.ID, c.Kind)
+}
+
+// NewKeyValueStore is NewStore for KeyValueKind.
+func (db *DB) NewKeyValueStore(c StoreConfig) (*MeteredKeyValueStore, error) {
+	c.settle()
 	open := db.KeyValue
 	if c.InMemory {
 		open = db.MemoryKeyValue
-	}
-	if c.Context == nil {
-		c.Context = &RecordContext{Timestamp: TimestampUnknown}
 	}
 	bytes, err := open(c.ID, c.Format)
 	if err != nil {
 		return nil, err
 	}
-	var top layer = bytes
-	if c.Changelog != nil {
-		top = NewChangelogging(top, c.Changelog, c.Format, c.Context)
-	}
-	if c.Cache != nil && c.Cache.MaxBytes() > 0 {
-		if top, err = NewCaching(top, c.Cache, c.ID, c.Format, c.Context); err != nil {
-			_ = bytes.Close() // nothing was opened on it
-			return nil, err
-		}
+	top, err := c.layers(bytes)
+	if err != nil {
+		return nil, err
 	}
 	return NewMetered(top, c.Context, c.Metrics), nil
+}
+
+func (c *StoreConfig) settle() {
+	if c.Context == nil {
+		c.Context = &RecordContext{Timestamp: TimestampUnknown}
+	}
+	if c.SegmentInterval == 0 {
+		c.SegmentInterval = max(c.Retention/2, minSegmentInterval)
+	}
+}
+
+// minSegmentInterval is Kafka's.
+const minSegmentInterval = 60_000
+
+// layers puts changelogging and caching over bytes.
+func (c *StoreConfig) layers(bytes *KeyValueBytes) (top layer, err error) {
+	hidden := 0
+	if bytes.seg != nil {
+		hidden = segmentPrefix
+	}
+	top = bytes
+	if c.Changelog != nil {
+		l := NewChangelogging(top, c.Changelog, c.Format, c.Context)
+		l.hidden = hidden
+		top = l
+	}
+	if c.Cache == nil || c.Cache.MaxBytes() <= 0 || c.TimeOrdered {
+		return top, nil
+	}
+	cached, err := NewCaching(top, c.Cache, c.ID, c.Format, c.Context)
+	if err != nil {
+		return nil, errors.Join(err, bytes.Close())
+	}
+	cached.hidden = hidden
+	return cached, nil
+}
+
+// newWindowed opens what a window or session store is made of.
+func (db *DB) newWindowed(c StoreConfig, tail int) (windowed, error) {
+	c.settle()
+	if c.Retention <= 0 || c.SegmentInterval < 0 {
+		return windowed{}, errs.StateRetention.New(c.ID.String(),
+			fmt.Sprintf("retention and segment interval must be positive (got %d ms and %d ms)", c.Retention, c.SegmentInterval), "")
+	}
+	spare := int64(0)
+	if c.TimeOrdered {
+		spare = 1
+	}
+	bytes, err := db.segmented(c.ID, c.Format, c.InMemory, newSegments(c.Retention, c.SegmentInterval, spare, tail))
+	if err != nil {
+		return windowed{}, err
+	}
+	top, err := c.layers(bytes)
+	if err != nil {
+		return windowed{}, err
+	}
+	return windowed{
+		meter: newMeter(c.Metrics), inner: top, bytes: bytes, seg: bytes.seg, indexed: c.TimeOrdered, context: c.Context,
+	}, nil
 }
 
 // FlushAll flushes stores in their order, which should be that of the topology, until none of them holds anything back:

@@ -58,7 +58,7 @@ func TestTimestampedEdges(t *testing.T) {
 }
 
 func TestTimestampedFacade(t *testing.T) {
-	s := NewTimestamped(newTestStore(t, KeyValueConfig{Format: Timestamped}))
+	s := NewTimestamped(newTestStore(t, StoreConfig{Format: Timestamped}))
 	noError(t, s.PutTimestamped([]byte("k"), []byte("v"), 7))
 	value, ts, err := s.GetTimestamped([]byte("k"))
 	if err != nil || string(value) != "v" || ts != 7 {

@@ -41,6 +41,9 @@ type StoreSpec struct {
 	SegmentInterval int64
 	// RetainDuplicates of window stores: every put is a row of its own.
 	RetainDuplicates bool
+	// TimeOrdered window and session stores give the rows of several keys in the order of time and keep them one
+	// millisecond longer: what operators that emit a window when it closes need. They are not cached.
+	TimeOrdered bool
 	// HistoryRetention of versioned stores: how far back versions are kept and late writes are taken.
 	HistoryRetention int64
 	// MaxEntries of LRU stores.

@@ -323,7 +323,7 @@ func (p *topologyPlan) newTask(t *rapid.T, db *state.DB, sub *topology.Subtopolo
 		c.Inputs = append(c.Inputs, topology.TopicPartition{Topic: topic})
 	}
 	for _, spec := range sub.Stores {
-		s, err := db.NewKeyValueStore(state.KeyValueConfig{
+		s, err := db.NewKeyValueStore(state.StoreConfig{
 			ID: state.StoreID{Task: c.ID.String(), Store: spec.Name}, InMemory: true, Context: shared,
 			Changelog: &recordingChangelog{spec.Name, collector},
 		})

@@ -43,7 +43,7 @@ func hosted(t *testing.T) *guestInstance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := db.NewKeyValueStore(state.KeyValueConfig{ID: state.StoreID{Task: "0_0", Store: "data"}})
+	data, err := db.NewKeyValueStore(state.StoreConfig{ID: state.StoreID{Task: "0_0", Store: "data"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ type StateManager struct {
 type managedStore struct {
 	spec      *topology.StoreSpec
 	id        state.StoreID
-	store     *state.MeteredKeyValueStore
+	store     state.TransactionalStore
 	changelog *storeChangelog // nil: not logged
 }
 
@@ -86,17 +86,18 @@ func (m *StateManager) storeID(store string) state.StoreID {
 }
 
 func (m *StateManager) openStore(s *managedStore) (err error) {
-	c := state.KeyValueConfig{ID: s.id, InMemory: s.spec.InMemory, Context: m.context, Metrics: m.metrics(s.spec.Name)}
-	if s.spec.Kind == topology.TimestampedKeyValue {
-		c.Format = state.Timestamped
+	c, err := StoreConfig(s.spec)
+	if err != nil {
+		return err
 	}
+	c.ID, c.Context, c.Metrics = s.id, m.context, m.metrics(s.spec.Name)
 	if s.changelog != nil {
 		c.Changelog = s.changelog
 	}
 	if s.spec.CachingEnabled {
 		c.Cache = m.cache
 	}
-	if s.store, err = m.db.NewKeyValueStore(c); err != nil {
+	if s.store, err = m.db.NewStore(c); err != nil {
 		return fmt.Errorf("opening store %q of task %s: %w", s.spec.Name, m.task, err)
 	}
 	return nil

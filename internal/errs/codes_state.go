@@ -22,6 +22,11 @@ var (
 		Explanation: "The database under state.dir was written by another application, or by another program.",
 		Remedy:      "Check application.id and state.dir. If the files are not needed, delete the application's folder under state.dir; it is restored from the changelog.",
 	}
+	StateRetention = Code{
+		ID: "E-STATE-RETENTION", Exit: ExitInput, Title: "The retention of a store is not possible",
+		Explanation: "Window, session and versioned stores keep their rows for a time that must be positive, and drop them in segments of it.",
+		Remedy:      "Give the store a retention of at least the window's size and grace period, in milliseconds.",
+	}
 	StateFormat = Code{
 		ID: "E-STATE-FORMAT", Exit: ExitRuntime, Title: "Local state has another format",
 		Explanation: "The database under state.dir was written by a version of wasmstream that lays it out differently.",
@@ -30,5 +35,5 @@ var (
 )
 
 func stateCodes() []Code {
-	return []Code{StateLocked, StateUnusable, StateCorrupt, StateForeign, StateFormat}
+	return []Code{StateLocked, StateUnusable, StateCorrupt, StateForeign, StateFormat, StateRetention}
 }

@@ -91,7 +91,7 @@ func (v variant) open(t *rapid.T, disks files, disk vfs.FS) *Subject {
 		must(t, err)
 		return s
 	}
-	c := state.KeyValueConfig{ID: s.ID, InMemory: v.inMemory, Format: v.format}
+	c := state.StoreConfig{ID: s.ID, InMemory: v.inMemory, Format: v.format}
 	if v.changelog {
 		s.Changelog = &Log{}
 		c.Changelog = s.Changelog

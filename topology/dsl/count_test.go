@@ -14,7 +14,7 @@ func countStore(t testing.TB, cacheBytes int64) state.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := db.NewKeyValueStore(state.KeyValueConfig{
+	s, err := db.NewKeyValueStore(state.StoreConfig{
 		ID: state.StoreID{Task: "0_0", Store: "counts"}, Format: state.Timestamped, Cache: state.NewThreadCache(cacheBytes),
 	})
 	if err != nil {

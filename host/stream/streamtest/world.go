@@ -225,20 +225,22 @@ func (d *Driver) openStores(sub *topology.Subtopology) (err error) {
 	cache := state.NewThreadCache(d.config.CacheBytes)
 	shared := &state.RecordContext{Timestamp: state.TimestampUnknown}
 	for _, spec := range sub.Stores {
-		c := state.KeyValueConfig{ID: state.StoreID{Task: taskName, Store: spec.Name}, InMemory: spec.InMemory, Context: shared}
-		if spec.Kind == topology.TimestampedKeyValue {
-			c.Format = state.Timestamped
+		c, err := stream.StoreConfig(spec)
+		if err != nil {
+			return err
 		}
+		c.ID, c.Context = state.StoreID{Task: taskName, Store: spec.Name}, shared
 		if !spec.LoggingDisabled {
 			c.Changelog = &changelog{topic: topology.ChangelogTopic(d.config.ApplicationID, spec.Name), world: d.world}
 		}
 		if spec.CachingEnabled {
 			c.Cache = cache
 		}
-		if d.stores[spec.Name], err = d.db.NewKeyValueStore(c); err != nil {
-			delete(d.stores, spec.Name)
+		store, err := d.db.NewStore(c)
+		if err != nil {
 			return fmt.Errorf("opening store %s: %w", spec.Name, err)
 		}
+		d.stores[spec.Name] = store
 	}
 	return nil
 }

@@ -1,0 +1,32 @@
+package stream
+
+import (
+	"fmt"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/state"
+	"github.com/wasmstream/wasmstream/topology"
+)
+
+// StoreConfig is what the description of a store in a topology means to package state. The caller adds what belongs to
+// the task: ID, Changelog, Cache, Context and Metrics.
+func StoreConfig(spec *topology.StoreSpec) (state.StoreConfig, error) {
+	c := state.StoreConfig{
+		InMemory: spec.InMemory, Retention: spec.Retention, SegmentInterval: spec.SegmentInterval,
+		RetainDuplicates: spec.RetainDuplicates, TimeOrdered: spec.TimeOrdered,
+	}
+	switch spec.Kind {
+	case topology.KeyValue, "":
+	case topology.TimestampedKeyValue:
+		c.Format = state.Timestamped
+	case topology.Window:
+		c.Kind = state.WindowKind
+	case topology.TimestampedWindow:
+		c.Kind, c.Format = state.WindowKind, state.Timestamped
+	case topology.Session:
+		c.Kind = state.SessionKind
+	default:
+		return c, errs.TopologyInvalid.New(spec.Name, fmt.Sprintf("the store has an unknown kind (got %q)", spec.Kind), "")
+	}
+	return c, nil
+}

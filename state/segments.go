@@ -1,0 +1,107 @@
+package state
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// segments is the time of a windowed store. Its rows lie in segments of time: a row's key begins with the number of the
+// segment that its time falls in, so that what is too old is one range, dropped at once whatever it holds.
+//
+//	uint64 2*number   | key of a row in Kafka's layout          -> value
+//	uint64 2*number+1 | time | rest of that key in other order  -> value, in time-ordered stores
+//	0xff                                                        -> int64 stream time | uint32 seq
+type segments struct {
+	retention, interval int64
+	// spare is how much longer than Kafka's in-memory stores a row is there, in milliseconds: 1 in the stores of
+	// operators that emit a window when it closes, which is just when it would be gone.
+	spare int64
+	tail  int // length of what follows the key in a row's key; it begins with the row's time
+
+	current, committed segmentState
+}
+
+// segmentState is what the transaction changes.
+type segmentState struct {
+	streamTime int64 // the largest time put; -1 before
+	seq        uint32
+}
+
+const segmentPrefix = 8
+
+// segmentMeta is the key under which the state of the segments is stored.
+var segmentMeta = []byte{0xff}
+
+func newSegments(retention, interval, spare int64, tail int) *segments {
+	s := &segments{retention: retention, interval: interval, spare: spare, tail: tail}
+	s.current.streamTime, s.committed.streamTime = -1, -1
+	return s
+}
+
+// observe moves the stream time on.
+func (s *segments) observe(at int64) { s.current.streamTime = max(s.current.streamTime, at) }
+
+// oldest is the earliest time that rows may have.
+func (s *segments) oldest() int64 { return s.oldestAt(s.current.streamTime) }
+
+func (s *segments) oldestAt(streamTime int64) int64 {
+	return max(0, streamTime-s.retention+1-s.spare)
+}
+
+func (s *segments) live(at int64) bool { return at >= s.oldest() }
+
+func (s *segments) number(at int64) int64 { return at / s.interval }
+
+// appendPrefix appends the prefix of the rows in a segment; index selects the other order.
+func appendPrefix(dst []byte, number int64, index bool) []byte {
+	n := uint64(number) << 1
+	if index {
+		n |= 1
+	}
+	return binary.BigEndian.AppendUint64(dst, n)
+}
+
+// timeOf is the time in a row's key as Kafka lays it out.
+func (s *segments) timeOf(key []byte) (int64, bool) {
+	n := len(key) - s.tail
+	if n < 0 {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint64(key[n:])), true
+}
+
+// expired is the range of physical keys that the running transaction makes obsolete; nil if there is none.
+func (s *segments) expired() (from, to []byte) {
+	a, b := s.number(s.oldestAt(s.committed.streamTime)), s.number(s.oldest())
+	if a >= b {
+		return nil, nil
+	}
+	return appendPrefix(nil, a, false), appendPrefix(nil, b, false)
+}
+
+// changed tells whether there is a state to commit.
+func (s *segments) changed() bool { return s.current != s.committed }
+
+func (s *segments) appendState(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(s.current.streamTime))
+	return binary.BigEndian.AppendUint32(dst, s.current.seq)
+}
+
+// load takes in the stored state; false if it is none.
+func (s *segments) load(stored []byte) bool {
+	if len(stored) != 12 {
+		return false
+	}
+	s.committed = segmentState{int64(binary.BigEndian.Uint64(stored)), binary.BigEndian.Uint32(stored[8:])}
+	s.current = s.committed
+	return true
+}
+
+func (s *segments) commit()  { s.committed = s.current }
+func (s *segments) discard() { s.current = s.committed }
+
+// nextSeq numbers the next duplicate; it never is the sign bit's, as in Kafka.
+func (s *segments) nextSeq() int32 {
+	s.current.seq = (s.current.seq + 1) & math.MaxInt32
+	return int32(s.current.seq)
+}

@@ -1,0 +1,117 @@
+package state
+
+import "fmt"
+
+// MeteredWindowStore is a window store with its layers: what processors and guests see.
+type MeteredWindowStore struct {
+	windowed
+	duplicates bool
+}
+
+var _ interface {
+	WindowStore
+	TransactionalStore
+	CachedStore
+	ContextualStore
+} = (*MeteredWindowStore)(nil)
+
+// rowKey puts the physical key of a row into s.key.
+func (s *MeteredWindowStore) rowKey(key []byte, start int64, seq int32) {
+	s.key = AppendWindowKey(appendPrefix(s.key[:0], s.seg.number(start), false), key, start, seq)
+}
+
+// PutWindow sets the row of key and start, or adds one if duplicates are retained.
+func (s *MeteredWindowStore) PutWindow(key, value []byte, start int64) error {
+	if err := s.check(key); err != nil {
+		return err
+	}
+	if start < 0 {
+		return fmt.Errorf("putting into store %q: %w: %d", s.Name(), errNegativeTime, start)
+	}
+	if s.duplicates && value == nil {
+		return nil
+	}
+	began := s.begin(&s.metrics.Puts)
+	s.seg.observe(start)
+	seq := int32(0)
+	if s.duplicates {
+		seq = s.seg.nextSeq()
+	}
+	var err error
+	if s.seg.live(start) {
+		s.rowKey(key, start, seq)
+		err = s.put(value)
+	} else {
+		s.metrics.Expired.Add(1)
+	}
+	s.end(OpPut, began)
+	return err
+}
+
+// FetchWindow returns nil for a row that is absent.
+func (s *MeteredWindowStore) FetchWindow(key []byte, start int64) ([]byte, error) {
+	if err := s.check(key); err != nil {
+		return nil, err
+	}
+	began := s.begin(&s.metrics.Gets)
+	value, err := s.fetch(key, start)
+	s.end(OpGet, began)
+	return s.lend(value), err
+}
+
+func (s *MeteredWindowStore) fetch(key []byte, start int64) ([]byte, error) {
+	if start < 0 || !s.seg.live(start) {
+		return nil, nil
+	}
+	if s.duplicates {
+		return s.fetchLast(key, start)
+	}
+	s.rowKey(key, start, 0)
+	return s.inner.Get(s.key)
+}
+
+// fetchLast returns a copy of the last of the duplicates.
+func (s *MeteredWindowStore) fetchLast(key []byte, start int64) (value []byte, err error) {
+	it, err := s.FetchWindows(key, start, start, true)
+	if err != nil {
+		return nil, err
+	}
+	if it.Next() {
+		value = ownBound(it.Value())
+	}
+	if err := it.Err(); err != nil {
+		_ = it.Close() // the error before is the one that matters
+		return nil, err
+	}
+	return value, it.Close()
+}
+
+// FetchWindows iterates over the rows of key with from <= start <= to.
+func (s *MeteredWindowStore) FetchWindows(key []byte, from, to int64, reverse bool) (WindowIterator, error) {
+	if err := s.check(key); err != nil {
+		return nil, err
+	}
+	return s.windows(rowRange{exact: key, from: from, to: to, reverse: reverse})
+}
+
+// FetchKeys iterates over the rows with keyFrom <= key <= keyTo and from <= start <= to.
+func (s *MeteredWindowStore) FetchKeys(keyFrom, keyTo []byte, from, to int64, reverse bool) (WindowIterator, error) {
+	return s.windows(rowRange{keyFrom: keyFrom, keyTo: keyTo, from: from, to: to, reverse: reverse, indexed: s.indexed})
+}
+
+func (s *MeteredWindowStore) windows(r rowRange) (WindowIterator, error) {
+	i := &windowIterator{rowRange: r}
+	if _, err := s.walk(&i.rowRange); err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+// windowIterator is a walk over rows as a WindowIterator.
+type windowIterator struct{ rowRange }
+
+// Next moves to the next row.
+func (i *windowIterator) Next() bool { return i.next() }
+
+// Start is that of the current row.
+func (i *windowIterator) Start() int64 { return i.times[0] }

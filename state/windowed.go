@@ -1,0 +1,302 @@
+package state
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math"
+)
+
+// errNegativeTime is returned for windows and sessions that begin before the epoch.
+var errNegativeTime = errors.New("the time is negative")
+
+// windowed is what window and session stores share: caching over changelogging over bytes, as those of a key-value store
+// of physical keys (segments), with the time that decides which rows there are.
+type windowed struct {
+	meter
+	inner   layer
+	bytes   *KeyValueBytes
+	seg     *segments
+	indexed bool // time-ordered: each row is also stored in the other order
+	context *RecordContext
+	key     []byte // scratch: a physical key
+	index   []byte // scratch: a physical key in the other order
+}
+
+// Name is the store's name.
+func (s *windowed) Name() string { return s.inner.Name() }
+
+// Persistent tells whether the store survives the process.
+func (s *windowed) Persistent() bool { return s.inner.Persistent() }
+
+// Context is the task's.
+func (s *windowed) Context() *RecordContext { return s.context }
+
+// SetFlushListener has changes forwarded by listener if there is a caching layer, and tells whether. Flushed.Key is the
+// key of the window or session as Kafka stores it (SplitWindowKey, SplitSessionKey).
+func (s *windowed) SetFlushListener(listener FlushListener, sendOldValues bool) bool {
+	cached, ok := s.inner.(CachedStore)
+	return ok && cached.SetFlushListener(listener, sendOldValues)
+}
+
+// StreamTime is the largest time of a row that was put, -1 before.
+func (s *windowed) StreamTime() int64 { return s.seg.current.streamTime }
+
+// Flush pushes what the caching layer holds down and to the listener.
+func (s *windowed) Flush() error {
+	began := s.begin(&s.metrics.Flushes)
+	err := s.inner.Flush()
+	s.end(OpFlush, began)
+	return err
+}
+
+// Unflushed tells whether a caching layer holds changes that the layers below do not have.
+func (s *windowed) Unflushed() bool {
+	cached, ok := s.inner.(*CachingKeyValueStore)
+	return ok && cached.Unflushed()
+}
+
+// Stage adds what was written since the last commit to b.
+func (s *windowed) Stage(b *Batch) error { return s.inner.Stage(b) }
+
+// Discard forgets what was written since the last commit.
+func (s *windowed) Discard() { s.inner.Discard() }
+
+// UncommittedBytes is the memory held by what was written since the last commit.
+func (s *windowed) UncommittedBytes() int64 { return s.inner.UncommittedBytes() }
+
+// Offset is the changelog offset of the last commit or restore.
+func (s *windowed) Offset() (int64, bool) { return s.inner.Offset() }
+
+// Restore applies changelog records, whose keys are Kafka's.
+func (s *windowed) Restore(records []KV, next int64) error {
+	began := s.begin(&s.metrics.Restored)
+	s.metrics.Restored.Add(int64(len(records)) - 1)
+	err := s.inner.Restore(records, next)
+	s.end(OpRestore, began)
+	return err
+}
+
+// Close releases the store. It can be called twice.
+func (s *windowed) Close() error { return s.inner.Close() }
+
+// ApproximateNumEntries may be far off.
+func (s *windowed) ApproximateNumEntries() int64 { return s.inner.ApproximateNumEntries() }
+
+func (s *windowed) check(key []byte) error {
+	switch {
+	case s.bytes.closed:
+		return ErrClosed
+	case key == nil:
+		return ErrNullKey
+	}
+	return nil
+}
+
+// put writes the row whose physical key is s.key.
+func (s *windowed) put(value []byte) error {
+	if err := s.inner.Put(s.key, value); err != nil || !s.indexed {
+		return err
+	}
+	s.index = s.seg.appendIndexKey(s.index[:0], s.key)
+	return s.bytes.Put(s.index, value)
+}
+
+// appendIndexKey appends the key in the other order of a row with physical key row: its time and what follows before the
+// key, but for the seq of windows, which comes last.
+func (s *segments) appendIndexKey(dst, row []byte) []byte {
+	key := row[segmentPrefix : len(row)-s.tail]
+	tail := row[len(row)-s.tail:]
+	times := tail[:len(tail)&^7]
+	dst = appendPrefix(dst, int64(binary.BigEndian.Uint64(row)>>1), true)
+	return append(append(append(dst, times...), key...), tail[len(times):]...)
+}
+
+// splitIndexKey is the inverse, without the prefix: key and tail as in a row.
+func (s *segments) splitIndexKey(stored []byte) (key []byte, times [2]int64) {
+	n := s.tail &^ 7
+	for i := 0; i < n; i += 8 {
+		times[i/8] = int64(binary.BigEndian.Uint64(stored[i:]))
+	}
+	return stored[n : len(stored)-(s.tail-n)], times
+}
+
+// span limits [from, to] to the times that rows may have; ok is false if nothing is left.
+func (s *segments) span(from, to int64) (int64, int64, bool) {
+	from, to = max(from, s.oldest()), min(to, s.current.streamTime)
+	return from, to, from <= to
+}
+
+// rowRange is a walk over the rows of a store with a time in [from, to], segment after segment.
+type rowRange struct {
+	store    *windowed
+	from, to int64  // time
+	exact    []byte // the only key; nil: keyFrom <= key <= keyTo
+	keyFrom  []byte
+	keyTo    []byte
+	reverse  bool
+	indexed  bool // walk in the other order
+
+	segment, last int64 // the current segment and the last one
+	iter          Iterator
+	key           []byte
+	times         [2]int64
+	err           error
+	closed        bool
+}
+
+// begin opens the first segment. The bounds are borrowed.
+func (r *rowRange) begin() error {
+	r.exact, r.keyFrom, r.keyTo = ownBound(r.exact), ownBound(r.keyFrom), ownBound(r.keyTo)
+	g := r.store.seg
+	r.segment, r.last = g.number(r.from), g.number(r.to)
+	if r.reverse {
+		r.segment, r.last = r.last, r.segment
+	}
+	return r.open()
+}
+
+func (r *rowRange) open() error {
+	from, to := r.bounds()
+	var err error
+	r.iter, err = r.store.inner.Range(from, to, r.reverse)
+	return err
+}
+
+// bounds are the physical keys of the current segment between which all rows lie that may be asked for.
+func (r *rowRange) bounds() (from, to []byte) {
+	from, to = appendPrefix(nil, r.segment, r.indexed), appendPrefix(nil, r.segment, r.indexed)
+	var end [16]byte
+	binary.BigEndian.PutUint64(end[:], uint64(r.to))
+	for i := 8; i < len(end); i++ {
+		end[i] = 0xff
+	}
+	switch {
+	case r.indexed:
+		from = binary.BigEndian.AppendUint64(from, uint64(r.from))
+		return from, binary.BigEndian.AppendUint64(to, uint64(r.to)+1)
+	case r.exact != nil:
+		from = binary.BigEndian.AppendUint64(append(from, r.exact...), uint64(r.from))
+		return from, append(append(append(to, r.exact...), end[:r.store.seg.tail]...), 0)
+	}
+	from = append(from, r.keyFrom...)
+	if r.keyTo == nil {
+		return from, incremented(to)
+	}
+	return from, append(append(to, lastRow(r.keyTo, end[:r.store.seg.tail])...), 0)
+}
+
+// lastRow is the largest of the rows key|tail over all keys up to keyTo: that of keyTo, or of one that keyTo begins
+// with.
+func lastRow(keyTo, tail []byte) []byte {
+	last := append(bytes.Clone(keyTo), tail...)
+	for n := range keyTo {
+		if row := append(bytes.Clone(keyTo[:n]), tail...); bytes.Compare(row, last) > 0 {
+			last = row
+		}
+	}
+	return last
+}
+
+// incremented is b plus one.
+func incremented(b []byte) []byte {
+	return binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(b)+1)
+}
+
+// next moves to the next row that is asked for.
+func (r *rowRange) next() bool {
+	for r.err == nil && !r.closed {
+		if r.iter.Next() {
+			if r.take(r.iter.Key()[segmentPrefix:]) {
+				return true
+			}
+			continue
+		}
+		r.err = errors.Join(r.iter.Err(), r.iter.Close())
+		r.iter = emptyIterator{}
+		if r.err != nil || r.segment == r.last {
+			break
+		}
+		if r.reverse {
+			r.segment--
+		} else {
+			r.segment++
+		}
+		if err := r.open(); err != nil {
+			r.iter, r.err = emptyIterator{}, err
+		}
+	}
+	r.key = nil
+	return false
+}
+
+// take reads a row's key and tells whether the row is asked for.
+func (r *rowRange) take(row []byte) bool {
+	g := r.store.seg
+	if r.indexed {
+		r.key, r.times = g.splitIndexKey(row)
+	} else {
+		n := len(row) - g.tail
+		r.key = row[:n]
+		r.times[0] = int64(binary.BigEndian.Uint64(row[n:]))
+		if g.tail == sessionTail {
+			r.times[1] = int64(binary.BigEndian.Uint64(row[n+8:]))
+		}
+	}
+	if at := r.times[0]; at < r.from || at > r.to {
+		return false
+	}
+	if r.exact != nil {
+		return bytes.Equal(r.key, r.exact)
+	}
+	return (r.keyFrom == nil || bytes.Compare(r.key, r.keyFrom) >= 0) && (r.keyTo == nil || bytes.Compare(r.key, r.keyTo) <= 0)
+}
+
+// Key is the current key.
+func (r *rowRange) Key() []byte { return r.key }
+
+// Value is the current value.
+func (r *rowRange) Value() []byte {
+	if r.key == nil {
+		return nil
+	}
+	return r.iter.Value()
+}
+
+// Err is the error that ended the walk.
+func (r *rowRange) Err() error { return r.err }
+
+// Close releases the walk. It can be called twice.
+func (r *rowRange) Close() error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	r.store.metrics.OpenIterators.Add(-1)
+	err := r.iter.Close()
+	r.iter, r.key = emptyIterator{}, nil
+	return err
+}
+
+// walk opens r, whose times may be any.
+func (s *windowed) walk(r *rowRange) (*rowRange, error) {
+	if s.bytes.closed {
+		return nil, ErrClosed
+	}
+	began := s.begin(&s.metrics.Ranges)
+	defer func() { s.end(OpRange, began) }()
+	var ok bool
+	r.store = s
+	r.from, r.to, ok = s.seg.span(r.from, r.to)
+	if !ok || r.keyTo != nil && bytes.Compare(r.keyFrom, r.keyTo) > 0 {
+		r.iter = emptyIterator{}
+		r.segment, r.last = 0, 0
+	} else if err := r.begin(); err != nil {
+		return nil, err
+	}
+	s.metrics.OpenIterators.Add(1)
+	return r, nil
+}
+
+// forever is a time after all others.
+const forever = math.MaxInt64
