@@ -87,6 +87,9 @@ func (h *guestHandle) frame(in []topology.Record) (n, size int) {
 			break
 		}
 		more := recordBytes(r, wants)
+		if h.component.Kind.HasArguments() {
+			more += argumentBytes(r)
+		}
 		if n > 0 && size+more > maxFrameBytes {
 			break
 		}
@@ -186,6 +189,10 @@ func (h *guestHandle) encode(dst []byte, in []topology.Record) {
 	if first.Origin != nil {
 		header.Partition = first.Origin.Partition
 	}
+	if h.component.Kind.HasArguments() {
+		h.encodeCalls(dst, in, &header)
+		return
+	}
 	dst = abi.AppendFrameHeader(dst, &header)
 	r := abi.Record{Partition: header.Partition}
 	for i := range in {
@@ -196,6 +203,9 @@ func (h *guestHandle) encode(dst []byte, in []topology.Record) {
 		}
 		if wants.Has(abi.WantValue) {
 			r.Value = rec.Value
+		}
+		if h.component.Kind == abi.Partitioner {
+			r.Dest = uint32(rec.Dest)
 		}
 		start := len(dst)
 		dst = abi.AppendRecord(dst, &r)
@@ -282,7 +292,10 @@ func (h *guestHandle) take(frame []byte) error {
 // fill makes the record of an answer: kept parts share the bytes of the input, others are copied out of the guest.
 func (h *guestHandle) fill(dst *topology.Record, r *abi.Record) {
 	c, t := &h.call, h.on.task
-	dst.Dest = int32(r.Dest)
+	dst.Dest, dst.Extra = int32(r.Dest), nil
+	if h.component.Kind == abi.Partitioner {
+		dst.Dest = r.Partition
+	}
 	if r.Index == abi.NoIndex {
 		dst.Index, dst.Offset, dst.Origin, dst.StreamTime = -1, -1, nil, t.group.streamTime
 		if len(c.in) > 0 {

@@ -43,6 +43,7 @@ type guestHandle struct {
 	timers    []*guestTimer
 	used      bool // called since the last flush
 	call      guestCall
+	block     []byte // headers of a record with arguments, reused
 }
 
 // openGuest opens a component for a node, on the task's instance of its module.
