@@ -13,13 +13,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/wasmstream/wasmstream/host/stream"
+	"github.com/wasmstream/wasmstream/host/wasm"
 	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/internal/kafka"
 )
 
 const (
-	// maxModuleBytes bounds the body of a reload.
-	maxModuleBytes = 64 << 20
 	// adminShutdown is how long requests may take to end when the application has.
 	adminShutdown = 2 * time.Second
 	// wasmType is the media type of a reload. A web page cannot send it across origins without asking first, and the
@@ -128,9 +127,9 @@ func (h *Host) reloadRequest(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "want Content-Type "+wasmType, http.StatusUnsupportedMediaType)
 		return
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxModuleBytes))
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, wasm.MaxModuleBytes))
 	if err != nil {
-		writeJSON(w, http.StatusRequestEntityTooLarge, describeError(errs.ModuleTooLarge.New("", "the body cannot be read", "").WithCause(err)))
+		writeJSON(w, http.StatusRequestEntityTooLarge, describeError(errs.ModuleTooLarge.New("", "the module is larger than a module may be, or broke off", "").WithCause(err)))
 		return
 	}
 	done, err := h.Reload(r.Context(), r.URL.Query().Get("module"), data)

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -8,11 +10,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/wasmstream/wasmstream/host/wasm"
 	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/internal/kafka"
 	"github.com/wasmstream/wasmstream/internal/streamsconfig"
@@ -49,6 +53,8 @@ type Config struct {
 	// where names the document in errors; layers are the settings with their places, of Load.
 	where  string
 	layers []streamsconfig.Layer
+	// nodeWhere are the places of operators in the document by the names of their nodes.
+	nodeWhere map[string]string
 }
 
 // Module is a wasm module: a file, or bytes.
@@ -67,8 +73,9 @@ type Module struct {
 type LoadOptions struct {
 	// Set are KEY=VALUE pairs that win over everything else.
 	Set []string
-	// BootstrapServers wins over the document, "" leaves it.
-	BootstrapServers string
+	// BootstrapServers wins over the document, "" leaves it. BootstrapOrigin says where it comes from; --bootstrap-server
+	// if it does not.
+	BootstrapServers, BootstrapOrigin string
 	// Environ are variables as of os.Environ: those that name a setting win over the document.
 	Environ []string
 }
@@ -83,26 +90,53 @@ func Load(path string, o LoadOptions) (Config, error) {
 	if o.BootstrapServers != "" {
 		if _, both := set.Values["bootstrap.servers"]; !both {
 			set.Values["bootstrap.servers"] = o.BootstrapServers
-			set.Where = map[string]string{"bootstrap.servers": "--bootstrap-server"}
+			set.Where = map[string]string{"bootstrap.servers": cmp.Or(o.BootstrapOrigin, "--bootstrap-server")}
 		}
 	}
 	env := streamsconfig.Env(o.Environ)
-	data, err := os.ReadFile(path)
+	data, err := spec.ReadFile(path)
 	if err != nil {
 		return Config{}, errs.ConfigFile.New(path, "the file cannot be read", "").WithCause(plain(err))
 	}
 	stronger := maps.Clone(env.Values)
 	maps.Copy(stronger, set.Values)
-	app, err := spec.Parse(path, data, spec.Options{Set: stronger})
-	if err != nil {
-		return Config{}, err
-	}
-	cfg := Config{Topology: app.Topology, Modules: map[string]Module{}, where: path}
+	app, fault := spec.Parse(path, data, spec.Options{Set: stronger})
+	cfg := Config{Topology: app.Topology, Modules: map[string]Module{}, where: path, nodeWhere: app.NodeWhere}
 	for name, m := range app.Modules {
 		cfg.Modules[name] = Module{Path: m.Path, Digest: m.Digest, where: m.Where}
 	}
 	cfg.layers = []streamsconfig.Layer{{Origin: path, Values: app.Config, Where: app.ConfigWhere}, env, set}
+	if fault != nil {
+		return Config{}, cfg.withSettings(fault)
+	}
 	return cfg, nil
+}
+
+// withSettings adds the faults of the settings and of the modules' files to those of the document, but what follows from
+// the document's faults: a setting that is missing, and one that is told already.
+func (c Config) withSettings(fault error) error {
+	faults := errs.Flatten(fault)
+	told := map[string]bool{}
+	for _, f := range faults {
+		told[placeOf(f)] = true
+	}
+	_, err := c.settings()
+	for _, f := range errs.Flatten(err) {
+		if !errs.ConfigMissing.Is(f) && (placeOf(f) == "" || !told[placeOf(f)]) {
+			faults = append(faults, f)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Modules)) {
+		if c.Modules[name].Path == "" {
+			continue
+		}
+		if data, err := c.read(name); err != nil {
+			faults = append(faults, err)
+		} else if _, err := wasm.Inspect(c.Modules[name].Path, data); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return byPlace(faults...)
 }
 
 // plain strips the path that the error of package os repeats.
@@ -117,13 +151,14 @@ func plain(err error) error {
 // Setting is one effective setting with its origin. Its names in JSON are a contract.
 type Setting = streamsconfig.Entry
 
-// Effective lists the settings as they would hold, each with the place it comes from, secrets hidden.
+// Effective lists every setting as it would hold, each with the place it comes from, secrets hidden: those of Kafka
+// Streams, those of wasmstream, and the clients' properties that were given.
 func (c Config) Effective() ([]Setting, error) {
 	s, err := c.settings()
 	if err != nil {
 		return nil, err
 	}
-	return s.Entries(), nil
+	return s.All(), nil
 }
 
 func (c Config) settings() (*streamsconfig.Config, error) {
@@ -131,7 +166,25 @@ func (c Config) settings() (*streamsconfig.Config, error) {
 	if c.Settings != nil {
 		layers = append(layers, streamsconfig.Layer{Origin: "program", Values: c.Settings})
 	}
-	return streamsconfig.Load(layers...)
+	s, err := streamsconfig.Load(layers...)
+	var faults []error
+	for _, f := range errs.Flatten(err) {
+		var coded *errs.Error
+		if errors.As(f, &coded) && coded.Where == "" {
+			coded.Where = c.where
+		}
+		faults = append(faults, f)
+	}
+	return s, errors.Join(faults...)
+}
+
+// ApplicationID is the application.id, "" if it is not given.
+func (c Config) ApplicationID() string {
+	s, err := c.settings()
+	if err != nil {
+		return ""
+	}
+	return s.ApplicationID
 }
 
 // Validate reports every fault that can be found without a broker and without compiling modules.
@@ -146,7 +199,44 @@ func (c Config) Validate() error {
 	if c.Admin != "" {
 		faults = append(faults, checkAdmin(c.Admin))
 	}
-	return errors.Join(faults...)
+	return byPlace(faults...)
+}
+
+// Check reports every fault that can be found without a broker: those of Validate, and those of the modules, which it
+// compiles and compares with what the topology wants of them.
+func (c Config) Check(ctx context.Context) error {
+	engineConfig := wasm.DefaultConfig()
+	if settings, err := c.settings(); err == nil {
+		engineConfig = guestConfig(settings)
+	}
+	engine, err := wasm.NewEngine(ctx, engineConfig)
+	if err != nil {
+		return errors.Join(c.Validate(), err)
+	}
+	set, err := c.compileAll(ctx, engine)
+	return errors.Join(byPlace(c.Validate(), err), set.close(), engine.Close(ctx))
+}
+
+// byPlace joins errors, those of a file from its top to its end, behind those without a place.
+func byPlace(faults ...error) error {
+	all := errs.Flatten(errors.Join(faults...))
+	slices.SortStableFunc(all, func(a, b error) int {
+		fileA, lineA, colA := errs.Place(placeOf(a))
+		fileB, lineB, colB := errs.Place(placeOf(b))
+		if lineA == 0 || lineB == 0 {
+			return cmp.Compare(min(lineA, 1), min(lineB, 1))
+		}
+		return cmp.Or(cmp.Compare(fileA, fileB), lineA-lineB, colA-colB)
+	})
+	return errors.Join(all...)
+}
+
+func placeOf(err error) string {
+	var coded *errs.Error
+	if errors.As(err, &coded) {
+		return coded.Where
+	}
+	return ""
 }
 
 func checkAdmin(addr string) error {

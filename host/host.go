@@ -95,9 +95,16 @@ func (h *Host) Run(ctx context.Context) (err error) {
 }
 
 func (h *Host) engineConfig() wasm.Config {
-	w := h.settings.Wasm
+	cfg := guestConfig(h.settings)
+	cfg.Logger = h.log
+	return cfg
+}
+
+// guestConfig is the configuration of the engine that settings ask for.
+func guestConfig(settings *streamsconfig.Config) wasm.Config {
+	w := settings.Wasm
 	cfg := wasm.DefaultConfig()
-	cfg.CacheDir, cfg.Logger = cacheDir(w.CacheDir), h.log
+	cfg.CacheDir = cacheDir(w.CacheDir)
 	cfg.Limits.Wall = w.CallTimeout
 	cfg.Limits.FuelMax, cfg.Limits.FuelPerByte, cfg.Limits.FuelPerFrame, cfg.Limits.FuelPerRecord = w.FuelMax, w.FuelPerByte, w.FuelPerFrame, w.FuelPerRecord
 	cfg.Limits.MemoryBytes, cfg.Limits.StackBytes = w.MemoryBytes, w.StackBytes

@@ -185,7 +185,8 @@ func TestAdminServer(t *testing.T) {
 		{"GET", "/nothing", "", nil, 404, ""},
 		{"GET", "/reload", "", nil, 405, ""},
 		{"POST", "/reload", "text/plain", version(t, 1), 415, "application/wasm"},
-		{"POST", "/reload", wasmType, []byte("text"), 500, errs.ReloadFailed.ID},
+		{"POST", "/reload", wasmType, []byte("text"), 422, errs.ReloadFailed.ID},
+		{"POST", "/reload", wasmType, make([]byte, wasm.MaxModuleBytes+1), 413, errs.ModuleTooLarge.ID},
 		{"POST", "/reload?module=gust", wasmType, version(t, 1), 422, errs.ReloadRefused.ID},
 		{"POST", "/reload", wasmType, version(t, 1), 200, wasm.Digest(version(t, 1))},
 		{"POST", "/reload?module=guest", wasmType, version(t, 2), 200, wasm.Digest(version(t, 1))},
@@ -315,6 +316,48 @@ func TestConfigFaults(t *testing.T) {
 	}
 }
 
+// TestReloadKeepsThePin: a module that is pinned by its digest is replaced by no other, and nothing before the start.
+func TestReloadKeepsThePin(t *testing.T) {
+	a := newApp(t, brokertest.Fake(t))
+	pinned := wasm.Digest(version(t, 0))
+	h := a.run(func(cfg *Config) {
+		m := cfg.Modules["guest"]
+		m.Digest = pinned
+		cfg.Modules["guest"] = m
+	})
+	if r, err := h.Reload(t.Context(), "", version(t, 0)); err != nil || !r.Unchanged() {
+		t.Errorf("the pinned module itself: %v, %v", r, err)
+	}
+	if _, err := h.Reload(t.Context(), "", version(t, 1)); !errs.ModuleDigest.Is(err) || !strings.Contains(err.Error(), pinned) {
+		t.Errorf("another module: %v", err)
+	}
+	a.passes(1)
+	idle, err := New(a.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := idle.Reload(t.Context(), "", version(t, 1)); !errs.ReloadNotReady.Is(err) {
+		t.Errorf("before the start: %v", err)
+	}
+}
+
+// TestCheckFindsEveryFault joins those of settings, topology and modules.
+func TestCheckFindsEveryFault(t *testing.T) {
+	a := newApp(t, brokertest.Fake(t))
+	a.write("guest.wasm", []byte("text"))
+	cfg, err := Load(filepath.Join(a.dir, "app.yaml"), LoadOptions{Set: []string{"poll.ms=x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cfg.Check(t.Context()); !errs.ConfigInvalid.Is(err) || !errs.ModuleNotWasm.Is(err) {
+		t.Errorf("got %v", err)
+	}
+	a.write("guest.wasm", version(t, 0))
+	if err := a.config().Check(t.Context()); err != nil {
+		t.Errorf("a good application: %v", err)
+	}
+}
+
 func TestAdminErrorsTravel(t *testing.T) {
 	sent := errs.ReloadRefused.New("w", "what", "fix").WithDetail("a\nb").WithCause(io.ErrUnexpectedEOF)
 	body, err := json.Marshal(describeError(sent))
@@ -323,6 +366,9 @@ func TestAdminErrorsTravel(t *testing.T) {
 	}
 	if got := ParseAdminError("addr", "422", body); got.Error() != sent.Error() || !errs.ReloadRefused.Is(got) {
 		t.Errorf("got %v, want %v", got, sent)
+	}
+	if got := describeError(io.ErrUnexpectedEOF); got.Code != errs.RuntimeError.ID {
+		t.Errorf("got %v", got)
 	}
 	if got := ParseAdminError("addr", "404 Not Found", []byte("<html>")); !errs.ReloadUnreachable.Is(got) {
 		t.Errorf("got %v", got)

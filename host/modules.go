@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -53,8 +52,10 @@ func (c Config) compileAll(ctx context.Context, engine *wasm.Engine) (moduleSet,
 		}
 		set[name] = m
 	}
-	faults = append(faults, c.checkUses(set)...)
-	if err := errors.Join(faults...); err != nil {
+	if c.Topology != nil {
+		faults = append(faults, c.checkUses(set)...)
+	}
+	if err := byPlace(faults...); err != nil {
 		return nil, errors.Join(err, set.close())
 	}
 	return set, nil
@@ -81,14 +82,25 @@ func (c Config) read(name string) ([]byte, error) {
 	data := m.Bytes
 	if m.Path != "" {
 		var err error
-		if data, err = os.ReadFile(m.Path); err != nil {
-			return nil, errs.ModuleMissing.New(m.place(), fmt.Sprintf("the module %s cannot be read from %s", name, m.Path), "").WithCause(plain(err))
+		if data, err = wasm.ReadFile(m.Path); err != nil {
+			return nil, m.unreadable(name, err)
 		}
 	}
 	if got := wasm.Digest(data); m.Digest != "" && m.Digest != got {
 		return nil, errs.ModuleDigest.New(m.place(), fmt.Sprintf("%s is %s, the application asks for %s", name, got, m.Digest), "")
 	}
 	return data, nil
+}
+
+// unreadable is an error of wasm.ReadFile at the place where the application names the module.
+func (m Module) unreadable(name string, err error) error {
+	var coded *errs.Error
+	if !errors.As(err, &coded) {
+		return err
+	}
+	located := *coded
+	located.Where, located.What = m.place(), fmt.Sprintf("the module %s, %s: %s", name, m.Path, coded.What)
+	return &located
 }
 
 func (m Module) place() string {
@@ -110,17 +122,25 @@ func (c Config) checkUses(set moduleSet) []error {
 		for _, use := range uses[node] {
 			m, ok := set[use.Ref.Module]
 			if _, declared := c.Modules[use.Ref.Module]; !declared {
-				faults = append(faults, errs.ModuleMissing.New(c.where, fmt.Sprintf("%s calls %s, and there is no module %q", node, use.Ref, use.Ref.Module), errs.DidYouMean(use.Ref.Module, slices.Collect(maps.Keys(c.Modules)))))
+				faults = append(faults, errs.ModuleMissing.New(c.nodePlace(node), fmt.Sprintf("%s calls %s, and there is no module %q", node, use.Ref, use.Ref.Module), errs.DidYouMean(use.Ref.Module, slices.Collect(maps.Keys(c.Modules)))))
 			}
 			if ok {
-				faults = append(faults, checkUse(node, use, m.Manifest(), stores[node]))
+				faults = append(faults, checkUse(c.nodePlace(node), use, m.Manifest(), stores[node]))
 			}
 		}
 	}
 	return faults
 }
 
-func checkUse(node string, use topology.GuestUse, manifest abi.Manifest, stores []string) error {
+// nodePlace is where the document has the operator behind a node, or the node's name.
+func (c Config) nodePlace(node string) string {
+	if where := c.nodeWhere[node]; where != "" {
+		return where
+	}
+	return node
+}
+
+func checkUse(place string, use topology.GuestUse, manifest abi.Manifest, stores []string) error {
 	var names []string
 	for _, comp := range manifest.Components {
 		names = append(names, comp.Name)
@@ -128,16 +148,16 @@ func checkUse(node string, use topology.GuestUse, manifest abi.Manifest, stores 
 			continue
 		}
 		if string(comp.Kind) != use.Kind {
-			return errs.ModuleNoComponent.New(node, fmt.Sprintf("%s is a %s, and a %s is called", use.Ref, comp.Kind, use.Kind), "call a component of the right kind")
+			return errs.ModuleNoComponent.New(place, fmt.Sprintf("%s is a %s, and a %s is called", use.Ref, comp.Kind, use.Kind), "call a component of the right kind")
 		}
 		for _, store := range comp.Stores {
 			if !slices.Contains(stores, store) {
-				return errs.TopologyNotConnected.New(node, fmt.Sprintf("%s opens the store %q, and the node has %s", use.Ref, store, listed(stores)), "connect the store: stores: ["+store+"]")
+				return errs.TopologyNotConnected.New(place, fmt.Sprintf("%s opens the store %q, and the node has %s", use.Ref, store, listed(stores)), "connect the store: stores: ["+store+"]")
 			}
 		}
 		return nil
 	}
-	return errs.ModuleNoComponent.New(node, fmt.Sprintf("%s has no component %q", use.Ref.Module, use.Ref.Component), errs.DidYouMean(use.Ref.Component, names))
+	return errs.ModuleNoComponent.New(place, fmt.Sprintf("%s has no component %q", use.Ref.Module, use.Ref.Component), errs.DidYouMean(use.Ref.Component, names))
 }
 
 func listed(names []string) string {

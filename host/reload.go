@@ -28,13 +28,32 @@ func (r Reloaded) Unchanged() bool { return r.Old == r.New }
 
 // Reload replaces a module of the running application by data: it is prepared beside the running one and each task is
 // swapped between two transactions. When Reload returns an error the running module goes on. name "" is the only
-// module.
+// module. A module that the application pins by its digest is replaced by none.
 func (h *Host) Reload(ctx context.Context, name string, data []byte) (Reloaded, error) {
+	return h.reloadFrom(ctx, name, "", data)
+}
+
+// reloadFrom is Reload with the file that data was read from, for errors.
+func (h *Host) reloadFrom(ctx context.Context, name, file string, data []byte) (Reloaded, error) {
 	h.reloading.Lock()
 	defer h.reloading.Unlock()
 	r, err := h.reload(ctx, name, data)
+	if err != nil && file != "" {
+		err = InFile(file, err)
+	}
 	h.tellReload(r, err)
 	return r, err
+}
+
+// InFile names the file of a module that was refused.
+func InFile(file string, err error) error {
+	var coded *errs.Error
+	if !errors.As(err, &coded) || coded.Where == file || !errs.ReloadRefused.Is(err) && !errs.ReloadFailed.Is(err) && !errs.ModuleDigest.Is(err) {
+		return err
+	}
+	located := *coded
+	located.Where, located.What = file, strings.TrimPrefix("the module "+coded.Where+": "+coded.What, "the module : ")
+	return &located
 }
 
 // tellReload tells the listener, or without one the log.
@@ -55,7 +74,7 @@ func (h *Host) reload(ctx context.Context, name string, data []byte) (Reloaded, 
 	app, engine, set := h.mu.app, h.mu.engine, h.mu.set
 	h.mu.Unlock()
 	if app == nil {
-		return Reloaded{Module: name}, errs.ReloadFailed.New(name, "the application is still starting", "try again when it runs")
+		return Reloaded{Module: name}, errs.ReloadNotReady.New(name, "the application is still starting", "")
 	}
 	name, err := set.resolve(name)
 	if err != nil {
@@ -65,6 +84,10 @@ func (h *Host) reload(ctx context.Context, name string, data []byte) (Reloaded, 
 	r := Reloaded{Module: name, Old: old.Digest(), New: wasm.Digest(data)}
 	if r.Unchanged() {
 		return r, nil
+	}
+	if pinned := h.cfg.Modules[name].Digest; pinned != "" {
+		return r, errs.ModuleDigest.New(name, fmt.Sprintf("the application asks for %s and for no other (got %s)", pinned, r.New),
+			"write the new digest into the application and start it again, or remove the digest")
 	}
 	module, err := engine.Compile(ctx, name, data)
 	if err != nil {
@@ -178,6 +201,6 @@ func (h *Host) reloadFile(ctx context.Context, name string) error {
 		h.tellReload(Reloaded{Module: name}, err)
 		return err
 	}
-	_, err = h.Reload(ctx, name, data)
+	_, err = h.reloadFrom(ctx, name, h.cfg.Modules[name].Path, data)
 	return err
 }

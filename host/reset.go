@@ -63,8 +63,9 @@ type ResetPlan struct {
 	// like this one.
 	Kept []string `json:"kept_topics,omitempty"`
 	// Members are those removed by Force.
-	Members  []string `json:"members,omitempty"`
-	StateDir string   `json:"state_dir,omitempty"`
+	Members []string `json:"members,omitempty"`
+	// StateDir is the folder that local state was deleted from; "" if there was none.
+	StateDir string `json:"state_dir,omitempty"`
 }
 
 // OffsetReset is the move of one partition.
@@ -79,6 +80,9 @@ type OffsetReset struct {
 // refuses while the group has members. Each step can be done again, so a reset that was interrupted is repeated.
 func Reset(ctx context.Context, client *kgo.Client, cfg ResetConfig) (*ResetPlan, error) {
 	r := &resetter{cfg: cfg, client: client, adm: kadm.NewClient(client), plan: &ResetPlan{ApplicationID: cfg.ApplicationID, Offsets: []OffsetReset{}, InternalTopics: []string{}}}
+	if cfg.StateDir != "" && state.HasState(cfg.StateDir, cfg.ApplicationID) {
+		r.plan.StateDir = cfg.StateDir
+	}
 	steps := []func(context.Context) error{r.checkMembers, r.planTopics, r.planOffsets}
 	if !cfg.DryRun {
 		steps = append(steps, r.removeMembers, r.commit, r.deleteTopics, r.deleteState)
@@ -88,7 +92,6 @@ func Reset(ctx context.Context, client *kgo.Client, cfg ResetConfig) (*ResetPlan
 			return nil, err
 		}
 	}
-	r.plan.StateDir = cfg.StateDir
 	return r.plan, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -72,7 +71,7 @@ func (h *Host) reloadChanged(ctx context.Context, changed map[string]time.Time) 
 
 // halfWritten tells whether the file does not read as a module, which a moment later it may.
 func (h *Host) halfWritten(name string) bool {
-	data, err := os.ReadFile(h.cfg.Modules[name].Path)
+	data, err := wasm.ReadFile(h.cfg.Modules[name].Path)
 	if err != nil {
 		return true
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -75,6 +76,16 @@ func CleanDirectory(stateDir, applicationID string) error {
 		return err
 	}
 	return errors.Join(d.Clean(), d.Close())
+}
+
+// HasState tells whether CleanDirectory would delete anything.
+func HasState(stateDir, applicationID string) bool {
+	path, err := directoryPath(stateDir, applicationID)
+	if err != nil {
+		return false
+	}
+	entries, err := os.ReadDir(path)
+	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != lockFile && e.Name() != pidFile })
 }
 
 var applicationIDs = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)

@@ -35,7 +35,7 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 // commands lists every command in the order of the help.
 func commands() []*cli.Command {
 	return []*cli.Command{
-		runCommand(), describeCommand(), reloadCommand(), buildCommand(), moduleCommand(),
+		runCommand(), describeCommand(), schemaCommand(), reloadCommand(), buildCommand(), moduleCommand(),
 		brokerCommand(), topicCommand(), produceCommand(), consumeCommand(), resetCommand(),
 		demoCommand(), benchCommand(), explainCommand(), completionCommand(), versionCommand(),
 	}
@@ -81,6 +81,10 @@ var undefinedFlag = regexp.MustCompile(`flag provided but not defined: -+(.*)$`)
 func usageError(c *cli.Context, err error, _ bool) error {
 	where := c.Command.HelpName
 	m := undefinedFlag.FindStringSubmatch(err.Error())
+	if v := invalidValue.FindStringSubmatch(err.Error()); v != nil {
+		want, example := wanted(c, v[2])
+		return errs.CLIUsage.New(where, fmt.Sprintf("%s: want %s (got %q)", dashed(v[2]), want, v[1]), "as in "+dashed(v[2])+" "+example)
+	}
 	if m == nil {
 		return errs.CLIUsage.New(where, err.Error(), where+" --help shows the flags")
 	}
@@ -93,6 +97,26 @@ func usageError(c *cli.Context, err error, _ bool) error {
 		fix = "did you mean " + dashed(nearest) + "?"
 	}
 	return errs.CLIUsage.New(where, "there is no flag "+dashed(m[1]), fix)
+}
+
+var invalidValue = regexp.MustCompile(`(?s)^invalid (?:boolean )?value "(.*)" for (?:flag )?-(\S+): `)
+
+// wanted is what a flag takes, and an example of it.
+func wanted(c *cli.Context, flag string) (want, example string) {
+	for _, f := range c.Command.Flags {
+		if !slices.Contains(f.Names(), flag) {
+			continue
+		}
+		switch f.(type) {
+		case *cli.DurationFlag:
+			return "a time with its unit", "10s"
+		case *cli.IntFlag, *cli.Int64Flag:
+			return "a whole number", "1"
+		case *cli.BoolFlag:
+			return "true or false", "alone"
+		}
+	}
+	return "another value", "--help shows it"
 }
 
 func dashed(flag string) string {

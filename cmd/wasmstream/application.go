@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -14,7 +15,7 @@ func applicationFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "`FILE` of the application, YAML or JSON"},
 		&cli.StringSliceFlag{Name: "set", Usage: "a setting `KEY=VALUE` that wins over the file; may be given several times"},
-		&cli.StringFlag{Name: "bootstrap-server", Aliases: []string{"b"}, Usage: "`HOST:PORT,...` of the cluster; that of the file otherwise", EnvVars: serverEnv},
+		&cli.StringFlag{Name: "bootstrap-server", Aliases: []string{"b"}, Usage: "`HOST:PORT,...` of the cluster; that of the file otherwise [$" + strings.Join(serverEnv, ", $") + "]"},
 	}
 }
 
@@ -26,7 +27,16 @@ func application(c *cli.Context) (host.Config, error) {
 	if c.String("file") == "" {
 		return host.Config{}, errs.CLIUsage.New(c.Command.HelpName, "--file is missing", "write "+c.Command.HelpName+" -f app.yaml")
 	}
+	servers, origin := bootstrapServers(c)
 	return host.Load(c.String("file"), host.LoadOptions{
-		Set: c.StringSlice("set"), BootstrapServers: c.String("bootstrap-server"), Environ: os.Environ(),
+		Set: c.StringSlice("set"), BootstrapServers: servers, BootstrapOrigin: origin, Environ: os.Environ(),
 	})
+}
+
+// bootstrapServers are those of the flag, or of the variable that stands for it, and which of the two it was.
+func bootstrapServers(c *cli.Context) (servers, origin string) {
+	if c.IsSet("bootstrap-server") {
+		return c.String("bootstrap-server"), "--bootstrap-server"
+	}
+	return os.Getenv(serverEnv[0]), "env " + serverEnv[0]
 }

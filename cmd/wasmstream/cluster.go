@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"os"
+	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/internal/kafka"
+	"github.com/wasmstream/wasmstream/topology/spec"
 )
 
 // defaultServer is where a broker on this machine is.
@@ -52,9 +55,9 @@ func clusterProperties(c *cli.Context) (kafka.Properties, error) {
 // readProperties reads a Java properties file of the simple kind: key=value lines, comments, lines continued by a
 // backslash.
 func readProperties(path string, into kafka.Properties) error {
-	data, err := os.ReadFile(path)
+	data, err := spec.ReadFile(path)
 	if err != nil {
-		return errs.ConfigFile.New(path, "the file cannot be read", "").WithCause(err)
+		return errs.ConfigFile.New(path, "the file cannot be read", "").WithCause(withoutPath(err))
 	}
 	joined := bytes.ReplaceAll(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), []byte("\\\n"), nil)
 	lines := bufio.NewScanner(bytes.NewReader(joined))
@@ -66,11 +69,20 @@ func readProperties(path string, into kafka.Properties) error {
 		}
 		i := strings.IndexAny(line, "=:")
 		if i <= 0 {
-			return errs.ConfigInvalid.New(path, "want key=value in every line", "")
+			return errs.ConfigInvalid.New(fmt.Sprintf("%s:%d:1", path, n), "want key=value in every line", "write key=value, or # before a comment")
 		}
 		into[strings.TrimSpace(line[:i])] = strings.TrimSpace(line[i+1:])
 	}
 	return lines.Err()
+}
+
+// withoutPath leaves out the path that an error of package os repeats.
+func withoutPath(err error) error {
+	var inPath *fs.PathError
+	if errors.As(err, &inPath) {
+		return inPath.Err
+	}
+	return err
 }
 
 // where names the place of the properties for errors about them.

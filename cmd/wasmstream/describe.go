@@ -4,6 +4,9 @@ import (
 	"fmt"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/wasmstream/wasmstream/host"
+	"github.com/wasmstream/wasmstream/internal/streamsconfig"
 )
 
 func describeCommand() *cli.Command {
@@ -32,6 +35,7 @@ func describe(c *cli.Context) error {
 		if c.String("output") == "json" {
 			return printJSON(c.App.Writer, settings)
 		}
+		defer tellCounts(c, settings)
 		for _, s := range settings {
 			origin := ""
 			if c.Bool("show-origin") {
@@ -41,13 +45,18 @@ func describe(c *cli.Context) error {
 		}
 		return nil
 	}
-	if err := cfg.Topology.Validate(); err != nil {
+	if err := cfg.Check(c.Context); err != nil {
 		return err
 	}
-	text := cfg.Topology.Describe()
 	if c.String("output") == "json" {
-		return printJSON(c.App.Writer, map[string]string{"description": text})
+		return printJSON(c.App.Writer, cfg.Topology.Description(cfg.ApplicationID()))
 	}
-	_, err = fmt.Fprint(c.App.Writer, text)
+	_, err = fmt.Fprint(c.App.Writer, cfg.Topology.Describe())
 	return err
+}
+
+// tellCounts says what the list holds: every setting, and of the clients' properties those that were given.
+func tellCounts(c *cli.Context, settings []host.Setting) {
+	streams, own := len(streamsconfig.Keys()), len(streamsconfig.OwnKeys())
+	fmt.Fprintf(c.App.ErrWriter, "%d settings of Kafka Streams, %d of wasmstream, %d of clients and topics that were given\n", streams, own, len(settings)-streams-own)
 }

@@ -18,8 +18,12 @@ func main() { os.Exit(run()) }
 // run is the program: it returns the exit status.
 func run() int {
 	ctx, sig := untilSignal()
-	app := newApp(os.Stdin, os.Stdout, os.Stderr)
+	out := &checkedWriter{w: os.Stdout}
+	app := newApp(os.Stdin, out, os.Stderr)
 	err := app.RunContext(ctx, intersperse(app.Commands, os.Args))
+	if lost := out.fault(); lost != nil {
+		err = lost
+	}
 	if err == nil {
 		return errs.ExitOK
 	}

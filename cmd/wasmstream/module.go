@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -34,11 +33,8 @@ func moduleBytes(c *cli.Context) (string, []byte, error) {
 		return "", nil, err
 	}
 	path := c.Args().First()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return path, nil, errs.ModuleMissing.New(path, "the file cannot be read", "").WithCause(err)
-	}
-	return path, data, nil
+	data, err := wasm.ReadFile(path)
+	return path, data, err
 }
 
 // moduleInspect shows what can be shown also of a module that is no guest; then the error follows.

@@ -125,7 +125,7 @@ func input(c *cli.Context) (io.Reader, string, func(), error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, "", nil, errs.ConfigFile.New(path, "the file cannot be read", "").WithCause(err)
+		return nil, "", nil, errs.ConfigFile.New(path, "the file cannot be read", "").WithCause(withoutPath(err))
 	}
 	return f, path, func() { _ = f.Close() }, nil
 }
@@ -187,9 +187,20 @@ func send(ctx context.Context, client *kgo.Client, in io.Reader, name string, re
 		return cause
 	}
 	if err == nil && readErr != nil {
-		err = errs.ConfigFile.New(fmt.Sprintf("%s:%d", name, n+1), "reading a line", "").WithCause(readErr)
+		err = errs.ConfigFile.New(fmt.Sprintf("%s:%d", name, n+1), "the line cannot be read", "").WithCause(withoutPath(readErr))
 	}
-	return err
+	return withWritten(err, n)
+}
+
+// withWritten says how many lines before the bad one were written, so that nobody writes them again.
+func withWritten(err error, n int) error {
+	var coded *errs.Error
+	if !errors.As(err, &coded) {
+		return err
+	}
+	told := *coded
+	told.What += fmt.Sprintf(" (%s before it written)", plural(n, "line"))
+	return &told
 }
 
 func produceLines(ctx context.Context, client *kgo.Client, lines <-chan []byte, name string, reader *lineReader, done func(*kgo.Record, error)) (int, error) {
@@ -210,11 +221,30 @@ func produceLines(ctx context.Context, client *kgo.Client, lines <-chan []byte, 
 	}
 }
 
+// maxLine bounds a line, far above what a broker takes: input without line ends must not fill the memory.
+const maxLine = 64 << 20
+
+var errLongLine = fmt.Errorf("it is longer than %d MiB", maxLine>>20)
+
+// readLine is ReadBytes with that bound.
+func readLine(in *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		if line = append(line, part...); len(line) > maxLine {
+			return nil, errLongLine
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, err
+		}
+	}
+}
+
 // readLines calls take for each line, without its end (\n or \r\n), until there are none or take says stop.
 func readLines(in io.Reader, take func([]byte) bool) error {
 	buffered := bufio.NewReaderSize(in, 64<<10)
 	for {
-		line, err := buffered.ReadBytes('\n')
+		line, err := readLine(buffered)
 		if len(line) > 0 && !take(bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))) {
 			return nil
 		}

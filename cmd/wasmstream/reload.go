@@ -9,13 +9,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/wasmstream/wasmstream/host"
+	"github.com/wasmstream/wasmstream/host/wasm"
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
@@ -43,13 +43,17 @@ func reload(c *cli.Context) error {
 			return errs.CLIUsage.New(c.Command.HelpName, "--"+flag+" is missing", "write wasmstream reload --admin ADDRESS --module FILE")
 		}
 	}
-	data, err := os.ReadFile(c.String("module"))
+	file := c.String("module")
+	data, err := wasm.ReadFile(file)
 	if err != nil {
-		return errs.ModuleMissing.New(c.String("module"), "the file cannot be read", "").WithCause(err)
+		return err
+	}
+	if _, err := wasm.Inspect(file, data); err != nil {
+		return err
 	}
 	done, err := postModule(c, data)
 	if err != nil {
-		return err
+		return host.InFile(file, err)
 	}
 	if c.String("output") == "json" {
 		return printJSON(c.App.Writer, done)

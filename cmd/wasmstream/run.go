@@ -56,10 +56,10 @@ func runApplication(c *cli.Context) error {
 	}
 	h, err := host.New(cfg)
 	if err != nil {
-		return err
+		return cfg.Check(c.Context) // which tells of the modules too
 	}
 	name = h.ApplicationID()
-	defer onHangup(c.Context, h)()
+	defer onHangup(c, cfg, h)()
 	err = h.Run(c.Context)
 	if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
 		err = nil // interrupted before it ran: there was nothing to commit
@@ -75,7 +75,7 @@ func tellReload(c *cli.Context, r host.Reloaded, err error) {
 	switch {
 	case err != nil:
 		errs.Render(c.App.ErrWriter, err, errs.Colour(os.Stderr, os.Getenv))
-	case !r.Unchanged():
+	default:
 		fmt.Fprintln(c.App.ErrWriter, reloadLine(r))
 	}
 }
@@ -88,7 +88,7 @@ func reloadLine(r host.Reloaded) string {
 }
 
 // onHangup has SIGHUP read the modules again, until the returned function is called.
-func onHangup(ctx context.Context, h *host.Host) func() {
+func onHangup(c *cli.Context, cfg host.Config, h *host.Host) func() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)
 	done := make(chan struct{})
@@ -98,7 +98,10 @@ func onHangup(ctx context.Context, h *host.Host) func() {
 			case <-done:
 				return
 			case <-signals:
-				_ = h.ReloadFiles(ctx) // told by the listener
+				if len(cfg.Modules) == 0 {
+					fmt.Fprintln(c.App.ErrWriter, "the application has no modules to read again")
+				}
+				_ = h.ReloadFiles(c.Context) // told by the listener
 			}
 		}
 	}()

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/wasmstream/wasmstream/host/wasm"
 	"github.com/wasmstream/wasmstream/internal/brokertest"
 	"github.com/wasmstream/wasmstream/internal/kafka"
 )
@@ -34,6 +36,9 @@ func TestMain(m *testing.M) {
 //	output NAME REGEXP [VAR]       waits until the started command has printed REGEXP; VAR is its first group
 //	freeport VAR                   sets VAR to a port that nobody listens on
 //	damage DIR                     overwrites the end of every file of the store under DIR
+//	status N COMMAND...            runs a command that ends with that exit status
+//	pin MODULE DOCUMENT            writes the module's digest into the document
+//	bomb FILE                      writes a small document that a careless reader needs gigabytes for
 //	module NAME [AS]               writes AS.wasm (or NAME.wasm), a module of moduleFolders
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -43,6 +48,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("BROKER", broker.Addr)
 			env.Setenv("WASMSTREAM_BOOTSTRAP_SERVER", broker.Addr)
 			env.Setenv("WASMSTREAM_STATE_DIR", filepath.Join(env.WorkDir, "state"))
+			env.Setenv("DOCS", absolute(env.T().(testing.TB), "../../docs"))
 			env.Setenv("EXAMPLES", absolute(env.T().(testing.TB), "../../examples"))
 			env.Setenv("XDG_CACHE_HOME", cacheForTests(env.T().(testing.TB)))
 			env.Values["terminals"] = map[string]*terminal{}
@@ -50,6 +56,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": startCommand, "interrupt": interruptCommand, "output": outputCommand, "freeport": freeportCommand, "module": copyModule, "damage": damageCommand,
+			"status": statusCommand, "pin": pinCommand, "bomb": bombCommand,
 		},
 		Condition: func(cond string) (bool, error) {
 			path, ok := strings.CutPrefix(cond, "exists:")
@@ -237,6 +244,30 @@ func damageCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if n == 0 {
 		ts.Fatalf("there is no store under %s", args[0])
 	}
+}
+
+func statusCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N COMMAND...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || strconv.Itoa(exit.ExitCode()) != args[0] {
+		ts.Fatalf("it ended with %v, want exit status %s", err, args[0])
+	}
+}
+
+func pinCommand(ts *testscript.TestScript, _ bool, args []string) {
+	module, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	document, err := os.ReadFile(ts.MkAbs(args[1]))
+	ts.Check(err)
+	pinned := strings.Replace(string(document), args[0], args[0]+`, digest: "`+wasm.Digest(module)+`"`, 1)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(pinned), 0o600))
+}
+
+func bombCommand(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("a: "+strings.Repeat("[", 200_000)), 0o600))
 }
 
 // moduleFolders hold modules for scripts: the examples, those that fail on demand, those that break a rule of the ABI.

@@ -28,7 +28,6 @@ func (a *App) runThreads(ctx context.Context, admin *kadm.Client, db *state.DB) 
 	for _, t := range a.threads {
 		wg.Go(func() {
 			if err := t.Run(ctx); err != nil {
-				a.log.Error("thread failed", "thread", t.Name(), "err", err)
 				a.failedThreads.Add(1)
 				a.setState(PendingError)
 				failures <- err
@@ -43,7 +42,11 @@ func (a *App) runThreads(ctx context.Context, admin *kadm.Client, db *state.DB) 
 	end()
 	side.Wait()
 	close(failures)
-	return <-failures
+	failure := <-failures // whoever runs the application tells it
+	for err := range failures {
+		a.log.Warn("another thread failed too", "err", err)
+	}
+	return failure
 }
 
 // keepHouse does what is due from time to time until ctx is done.

@@ -130,7 +130,7 @@ func (m *module) codeSection() error {
 	m.bodies = make([]body, n)
 	sectionEnd := m.r.end
 	for i := range m.bodies {
-		size := m.r.count(maxModuleBytes, "bytes of code")
+		size := m.r.count(MaxModuleBytes, "bytes of code")
 		if err := m.fault("the code section"); err != nil {
 			return err
 		}
@@ -398,7 +398,7 @@ func (s *scanner) branch() error {
 }
 
 func (s *scanner) branchTable() error {
-	n := s.m.r.count(maxModuleBytes, "targets")
+	n := s.m.r.count(MaxModuleBytes, "targets")
 	if n > maxBrTable {
 		return s.m.tooLarge(fmt.Sprintf("%s has a branch table of %d entries, at most %d are allowed", s.where(), n, maxBrTable))
 	}

@@ -8,10 +8,12 @@ import (
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
-// What a module may be at most (abi/SPEC.md, section 10). An honest Go program with JSON, regular expressions and
+// MaxModuleBytes is the size of the largest module.
+const MaxModuleBytes = 10 << 20
+
+// What a module may be at most otherwise (abi/SPEC.md, section 10). An honest Go program with JSON, regular expressions and
 // templates reaches 3 MB, 9,000 functions and a nesting of 549.
 const (
-	maxModuleBytes  = 10 << 20
 	maxTypes        = 10_000
 	maxImports      = 200
 	maxFunctions    = 50_000
@@ -186,8 +188,8 @@ func decode(name string, b []byte) (*module, error) {
 
 func (m *module) preamble() error {
 	b := m.bytes
-	if len(b) > maxModuleBytes {
-		return errs.ModuleTooLarge.New(m.name, fmt.Sprintf("the module is larger than a module may be (got %d bytes, at most %d)", len(b), maxModuleBytes), "")
+	if len(b) > MaxModuleBytes {
+		return errs.ModuleTooLarge.New(m.name, fmt.Sprintf("the module is larger than a module may be (got %d bytes, at most %d)", len(b), MaxModuleBytes), "")
 	}
 	switch {
 	case len(b) == 0:

@@ -25,7 +25,7 @@ func (m *module) readNames() {
 		}
 		r := reader{b: m.bytes, pos: c.body.start, end: c.body.end}
 		for r.left() > 0 && r.bad == "" {
-			id, size := r.byte(), r.count(maxModuleBytes, "bytes of names")
+			id, size := r.byte(), r.count(MaxModuleBytes, "bytes of names")
 			sub := reader{b: m.bytes, pos: r.pos, end: r.pos + size}
 			r.skip(size)
 			if r.bad == "" {

@@ -481,7 +481,7 @@ func (m *module) dataSegment() error {
 			return err
 		}
 	}
-	n := m.r.count(maxModuleBytes, "bytes of data")
+	n := m.r.count(MaxModuleBytes, "bytes of data")
 	m.r.skip(n)
 	return nil
 }

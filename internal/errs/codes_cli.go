@@ -27,8 +27,13 @@ var (
 		Explanation: "The nearest code is shown.",
 		Remedy:      "wasmstream explain lists all codes.",
 	}
+	CLIOutput = Code{
+		ID: "E-CLI-OUTPUT", Exit: ExitEnvironment, Title: "What a command prints cannot be written",
+		Explanation: "The standard output is closed or its disk is full. What the command did besides printing is done.",
+		Remedy:      "Make room, or send the output elsewhere.",
+	}
 )
 
 func cliCodes() []Code {
-	return []Code{CLIUnknownCommand, CLIUsage, CLIPortInUse, CLINotLoopback, CLIUnknownCode}
+	return []Code{CLIUnknownCommand, CLIUsage, CLIPortInUse, CLINotLoopback, CLIUnknownCode, CLIOutput}
 }

@@ -8,9 +8,14 @@ var (
 		Remedy:      "Stop the application and start it with the new module.",
 	}
 	ReloadFailed = Code{
-		ID: "E-RELOAD-FAILED", Exit: ExitRuntime, Title: "A module could not be prepared",
+		ID: "E-RELOAD-FAILED", Exit: ExitInput, Title: "A module could not be prepared",
 		Explanation: "Loading, compiling, instantiating or opening it failed. The running module goes on.",
 		Remedy:      "Correct the module; the cause is shown.",
+	}
+	ReloadNotReady = Code{
+		ID: "E-RELOAD-NOT-READY", Exit: ExitEnvironment, Title: "An application is still starting",
+		Explanation: "Its modules are not compiled yet, so there is nothing to replace.",
+		Remedy:      "Try again when it runs; /readyz of the admin address tells.",
 	}
 	ReloadUnreachable = Code{
 		ID: "E-RELOAD-UNREACHABLE", Exit: ExitEnvironment, Title: "The admin address does not answer",
@@ -19,4 +24,6 @@ var (
 	}
 )
 
-func reloadCodes() []Code { return []Code{ReloadRefused, ReloadFailed, ReloadUnreachable} }
+func reloadCodes() []Code {
+	return []Code{ReloadRefused, ReloadFailed, ReloadNotReady, ReloadUnreachable}
+}

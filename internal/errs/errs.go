@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -119,6 +120,29 @@ func Flatten(err error) []error {
 		all = append(all, Flatten(e)...)
 	}
 	return all
+}
+
+// Place takes a place apart that is written as file:line:col. line is 0 for any other.
+func Place(where string) (file string, line, col int) {
+	file, c, ok := cutLast(where)
+	if !ok {
+		return where, 0, 0
+	}
+	file, l, ok := cutLast(file)
+	if !ok {
+		return where, 0, 0
+	}
+	return file, l, c
+}
+
+// cutLast takes a number behind the last colon off.
+func cutLast(text string) (before string, n int, ok bool) {
+	i := strings.LastIndexByte(text, ':')
+	if i < 0 {
+		return text, 0, false
+	}
+	n, err := strconv.Atoi(text[i+1:])
+	return text[:i], n, err == nil && n > 0
 }
 
 // Exit is the exit status for err: 0 for nil, that of the outermost code in it, else ExitRuntime. Of several joined

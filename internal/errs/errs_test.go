@@ -84,6 +84,18 @@ func TestExitIsThatOfTheOutermostCode(t *testing.T) {
 	}
 }
 
+func TestPlace(t *testing.T) {
+	for where, want := range map[string]string{
+		"a.yaml:4:12": "a.yaml 4 12", `C:\a.yaml:4:1`: `C:\a.yaml 4 1`, "a.yaml": "a.yaml 0 0", "127.0.0.1:9092": "127.0.0.1:9092 0 0",
+		"topic-0@5": "topic-0@5 0 0", "": " 0 0", "a:0:1": "a:0:1 0 0", "--set": "--set 0 0",
+	} {
+		file, line, col := errs.Place(where)
+		if got := fmt.Sprint(file, " ", line, " ", col); got != want {
+			t.Errorf("%q: %s, want %s", where, got, want)
+		}
+	}
+}
+
 func TestNearest(t *testing.T) {
 	names := []string{"commit.interval.ms", "state.dir", "topic", "produce"}
 	cases := map[string]string{"comit.interval.ms": "commit.interval.ms", "topci": "topic", "Produce": "produce", "xyz": "", "state-dir": "state.dir"}

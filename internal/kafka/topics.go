@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -47,7 +48,7 @@ type Partition struct {
 // CreateTopic creates a topic. Unknown settings of a topic are an error with the nearest name, before the broker is
 // asked, since some brokers take them without a word. What it returns has the broker's defaults filled in.
 func CreateTopic(ctx context.Context, adm *kadm.Client, t TopicSpec) (TopicSpec, error) {
-	if err := CheckTopicConfigs(t.Name, t.Configs); err != nil {
+	if err := errors.Join(CheckTopicName(t.Name), CheckTopicConfigs(t.Name, t.Configs)); err != nil {
 		return t, err
 	}
 	configs := map[string]*string{}
@@ -72,12 +73,34 @@ func CreateTopic(ctx context.Context, adm *kadm.Client, t TopicSpec) (TopicSpec,
 	if errors.Is(err, kerr.TopicAlreadyExists) {
 		return t, errs.TopicExists.New(t.Name, "a topic of this name is there already", "")
 	}
-	explained := Explain(err, t.Name, "creating the topic with "+strconv.Itoa(int(t.Partitions))+" partitions and "+strconv.Itoa(int(t.Replication))+" replicas")
+	explained := Explain(err, t.Name, "creating the topic with "+countOf(int(t.Partitions), "partitions")+" and "+countOf(int(t.Replication), "replicas"))
 	var coded *errs.Error
 	if resp.ErrMessage != "" && errors.As(explained, &coded) {
 		return t, coded.WithCause(errors.New(resp.ErrMessage))
 	}
 	return t, explained
+}
+
+func countOf(n int, what string) string {
+	if n < 0 {
+		return "the broker's default of " + what
+	}
+	return strconv.Itoa(n) + " " + what
+}
+
+var topicNames = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+// CheckTopicName holds a name to Kafka's rule, which some brokers do not ask for.
+func CheckTopicName(name string) error {
+	if topicNames.MatchString(name) && name != "." && name != ".." {
+		return nil
+	}
+	what := "this cannot name a topic"
+	if len(name) > 249 {
+		what = "a name of " + strconv.Itoa(len(name)) + " characters is too long for a topic"
+		name = name[:40] + "..."
+	}
+	return errs.TopicInvalid.New(strconv.Quote(name), what, "use letters, digits, '.', '_' and '-', at most 249 of them, and not '.' or '..' alone")
 }
 
 // filled has the broker's answer where t left it to the broker.

@@ -70,6 +70,8 @@ type Entry struct {
 	Value string `json:"value"`
 	// Origin is "default", "default (exactly_once_v2)", a file with line, "env NAME", "--set".
 	Origin string `json:"origin"`
+	// Unset: the key has no default and was not given; Value is "null" then, as Kafka logs it.
+	Unset bool `json:"unset,omitempty"`
 }
 
 // Load makes a Config of layers, the first the weakest. The error joins every fault of all of them.
@@ -103,7 +105,7 @@ func (c *Config) read(l Layer, key string) (Entry, error) {
 	if !ok {
 		return Entry{}, errs.ConfigUnknownKey.New(where, strconv.Quote(key)+" is not a setting", errs.DidYouMean(key, allNames()))
 	}
-	value, err := Expand(l.Values[key], where, os.LookupEnv, os.ReadFile)
+	value, err := Expand(l.Values[key], where, os.LookupEnv, readReference)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -148,9 +150,9 @@ func find(name string) (kafka.Key, bool) {
 
 // applyDefaults resolves deprecated names and fills what is not set.
 func (c *Config) applyDefaults() {
-	c.alias("cache.max.bytes.buffering", "statestore.cache.max.bytes")
-	c.alias("default.deserialization.exception.handler", "deserialization.exception.handler")
-	c.alias("default.production.exception.handler", "production.exception.handler")
+	for _, old := range slices.Sorted(maps.Keys(deprecated)) {
+		c.alias(old, deprecated[old])
+	}
 	if c.values["processing.guarantee"].Value == ExactlyOnceV2 {
 		if _, set := c.values["commit.interval.ms"]; !set {
 			c.values["commit.interval.ms"] = Entry{Key: "commit.interval.ms", Value: "100", Origin: "default (exactly_once_v2)"}
@@ -161,6 +163,13 @@ func (c *Config) applyDefaults() {
 			c.values[k.Name] = Entry{Key: k.Name, Value: k.Default, Origin: "default"}
 		}
 	}
+}
+
+// deprecated names and those that took their place. Read only.
+var deprecated = map[string]string{
+	"cache.max.bytes.buffering":                 "statestore.cache.max.bytes",
+	"default.deserialization.exception.handler": "deserialization.exception.handler",
+	"default.production.exception.handler":      "production.exception.handler",
 }
 
 // alias takes the value of a deprecated name for the new one, which wins when both are set.
@@ -205,6 +214,22 @@ func (c *Config) Entries() []Entry {
 		entries = append(entries, e)
 	}
 	return entries
+}
+
+// All lists every setting of Kafka Streams and of ours, also those without a value, and the clients' properties that were
+// given; by key, secrets hidden. A deprecated name shows the value of the name that took its place.
+func (c *Config) All() []Entry {
+	all := c.Entries()
+	for _, k := range slices.Concat(Keys(), OwnKeys()) {
+		i, found := slices.BinarySearchFunc(all, k.Name, func(e Entry, name string) int { return strings.Compare(e.Key, name) })
+		if !found {
+			all = slices.Insert(all, i, Entry{Key: k.Name, Value: "null", Origin: "unset", Unset: true})
+		}
+		if now, ok := deprecated[k.Name]; ok && all[i].Origin == "default" {
+			all[i].Value, all[i].Origin = c.values[now].Value, "as "+now
+		}
+	}
+	return all
 }
 
 func (c *Config) number(key string) int64 {

@@ -2,11 +2,30 @@ package streamsconfig
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"strings"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
+
+// maxReference bounds what ${file:...} may bring into a setting: a certificate chain is a tenth of it.
+const maxReference = 1 << 20
+
+// readReference is os.ReadFile with that bound.
+func readReference(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxReference+1))
+	if err == nil && len(data) > maxReference {
+		err = fmt.Errorf("it is larger than %d bytes", maxReference)
+	}
+	return data, err
+}
 
 // Expand replaces ${env:NAME}, ${env:NAME:-default} and ${file:path} in value. $$ is a dollar sign. getenv and
 // readFile are those of package os. where names the place of the value in errors; contents are never in them.

@@ -27,6 +27,7 @@ func (d *document) expandAll(v *value, seen map[*value]bool) {
 }
 
 func (d *document) expand(v *value) {
+	v.broken = true // until the end is reached
 	var out strings.Builder
 	rest := v.text
 	for {
@@ -34,7 +35,7 @@ func (d *document) expand(v *value) {
 		out.WriteString(before)
 		switch {
 		case !found:
-			v.text = out.String()
+			v.text, v.broken = out.String(), false
 			return
 		case strings.HasPrefix(after, "$"):
 			out.WriteByte('$')

@@ -71,7 +71,8 @@ func Load(path string) (*Application, error) {
 	return Parse(path, data, Options{})
 }
 
-// Parse reads a document. path names it in messages and is where relative paths start. The error joins all faults.
+// Parse reads a document. path names it in messages and is where relative paths start. The error joins all faults; what
+// could be read, the settings for one, is there beside it.
 func Parse(path string, data []byte, o Options) (*Application, error) {
 	if o.LookupEnv == nil {
 		o.LookupEnv = os.LookupEnv
@@ -84,10 +85,7 @@ func Parse(path string, data []byte, o Options) (*Application, error) {
 		Modules: map[string]Module{}, NodeWhere: map[string]string{},
 	}}
 	d.read(data)
-	if err := errors.Join(d.sorted()...); err != nil {
-		return nil, err
-	}
-	return d.app, nil
+	return d.app, errors.Join(d.sorted()...)
 }
 
 // document is an application while it is read.
@@ -162,6 +160,9 @@ func (d *document) config(v *value) {
 		if e.value.kind != scalar {
 			d.fault(errs.YAMLInvalid, e.line, e.col, fmt.Sprintf("the setting %q needs a single value (got %s)", e.key, e.value.kindName()),
 				`write the key as Kafka spells it, with dots, and "" for an empty value`)
+			continue
+		}
+		if e.value.broken {
 			continue
 		}
 		d.app.Config[e.key] = strings.ReplaceAll(e.value.text, "$", "$$")

@@ -34,6 +34,7 @@ type value struct {
 	quote   int    // characters before the text of a quoted scalar
 	block   bool   // the text begins on the next line (| and >)
 	plain   bool   // not quoted: true is a bool, 1 a number
+	broken  bool   // a reference in it leads nowhere, which is told
 	entries []entry
 	items   []*value
 }

@@ -92,6 +92,7 @@ func signatureOf(functions []abi.Function, module, name string) string {
 }
 
 func exportProblems(info *wasm.Info) (missing, differing string) {
+	var absent []string
 	for _, want := range abi.Exports() {
 		found := false
 		for _, have := range info.Exports {
@@ -104,8 +105,14 @@ func exportProblems(info *wasm.Info) (missing, differing string) {
 			}
 		}
 		if !found && want.Required {
-			missing = want.Name + " is not exported"
+			absent = append(absent, want.Name)
 		}
+	}
+	if i := slices.Index(absent, abi.ExportMarker); i >= 0 {
+		absent[i] += " (the marker, by which a host knows a guest)"
+	}
+	if len(absent) > 0 {
+		missing = "not exported: " + strings.Join(absent, ", ")
 	}
 	return missing, differing
 }
