@@ -2,7 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -40,7 +43,7 @@ func benchPipelineCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` for the application; may be repeated"},
 			&cli.StringFlag{Name: "cpuprofile", Usage: "`FILE` for a CPU profile of the application"},
 			&cli.StringFlag{Name: "memprofile", Usage: "`FILE` for an allocation profile of the application"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORMAT`: table, json (a line for each run)"},
+			outputFlag("table", "json"),
 		},
 		Action: benchPipeline,
 	}
@@ -48,6 +51,9 @@ func benchPipelineCommand() *cli.Command {
 
 func benchPipeline(c *cli.Context) error {
 	if err := wantArgs(c, 0, 0); err != nil {
+		return err
+	}
+	if err := checkBench(c); err != nil {
 		return err
 	}
 	s, err := bench.NewSession(c.Context, c.String("bootstrap-server"))
@@ -77,6 +83,31 @@ func benchPipeline(c *cli.Context) error {
 		}
 	}
 	return nil
+}
+
+var benchGuests = []string{"c", "rust", "go", "go-stdlib", "native", "kafka-streams"}
+
+// checkBench refuses what would only fail in the processes of the measurement.
+func checkBench(c *cli.Context) error {
+	var faults []error
+	for _, flag := range []string{"records", "partitions", "threads", "runs"} {
+		if n := c.Int(flag); n < 1 {
+			faults = append(faults, errs.CLIUsage.New("--"+flag, fmt.Sprintf("want 1 or more (got %d)", n), "as in --"+flag+" 1"))
+		}
+	}
+	oneOf := func(flag, value string, allowed []string) {
+		if !slices.Contains(allowed, value) {
+			faults = append(faults, errs.CLIUsage.New("--"+flag, fmt.Sprintf("there is no %s %q", flag, value), errs.DidYouMean(value, allowed)))
+		}
+	}
+	for _, job := range c.StringSlice("job") {
+		oneOf("job", job, []string{"copy", "mapvalues", "wordcount"})
+	}
+	for _, guest := range c.StringSlice("guest") {
+		oneOf("guest", guest, benchGuests)
+	}
+	oneOf("guarantee", c.String("guarantee"), []string{"exactly_once_v2", "at_least_once"})
+	return errors.Join(faults...)
 }
 
 func measure(c *cli.Context, s *bench.Session, job, guest string) (bench.Result, error) {
@@ -116,7 +147,7 @@ func guestModule(c *cli.Context, job, guest string) (string, error) {
 			return dir + "/" + name + ".wasm", err
 		}
 	}
-	return "", errs.CLIUsage.New("--guest", fmt.Sprintf("there is no guest %s for the job %s", guest, job), "one of c, rust, go, go-stdlib, native, kafka-streams")
+	return "", errs.CLIUsage.New("--guest", fmt.Sprintf("there is no guest %s for the job %s", guest, job), "one of "+strings.Join(benchGuests, ", "))
 }
 
 // The commands below are the child processes of a measurement.

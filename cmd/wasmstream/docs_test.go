@@ -261,6 +261,67 @@ func TestReadmeShowsWhatTheDemoPrints(t *testing.T) {
 	}
 }
 
+// shownDemo is the block of README.md with the demo's output: before and after the time that a run took.
+var shownDemo = regexp.MustCompile(`(?s)(embedded broker, in memory: [^\n]+\n)(.*? different ones) in (\d[^\n]*)\n`)
+
+// TestReadmeShowsTheDemosCounts holds the words, lines and counts in README.md to a count of the demo's text by plain Go;
+// WASMSTREAM_WRITE_DOCS=1 writes them. The time is that of a run on the author's machine.
+func TestReadmeShowsTheDemosCounts(t *testing.T) {
+	const page = "../../README.md"
+	var out bytes.Buffer
+	c := cli.NewContext(newApp(strings.NewReader(""), &out, &out), flag.NewFlagSet("", flag.ContinueOnError), nil)
+	if err := printDemo(c, countedText(t), 10); err != nil {
+		t.Fatal(err)
+	}
+	want, _, _ := strings.Cut(out.String(), " in 1.0 s")
+	readme, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := shownDemo.FindStringSubmatch(string(readme))
+	if m == nil {
+		t.Fatal("README.md does not show the output of the demo")
+	}
+	if os.Getenv("WASMSTREAM_WRITE_DOCS") != "" {
+		written := strings.Replace(string(readme), m[2], want, 1)
+		if err := os.WriteFile(page, []byte(written), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if d := cmp.Diff(want, m[2]); d != "" {
+		t.Errorf("README.md does not show the counts of today's documentation; write them with WASMSTREAM_WRITE_DOCS=1 go test ./cmd/wasmstream -run TestReadme\n%s", d)
+	}
+}
+
+// countedText is what the demo must find in its text: words are split at blanks, and those at a line's end that are empty
+// do not count, but in an empty line.
+func countedText(t *testing.T) demo.Result {
+	t.Helper()
+	lines, err := demo.Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := demo.Result{Counts: map[string]int64{}, Lines: int64(len(lines)), Seconds: 1}
+	for _, line := range lines {
+		words := strings.Split(strings.TrimRight(asciiLower(string(line)), " "), " ")
+		for _, w := range words {
+			r.Counts[w]++
+			r.Words++
+		}
+	}
+	return r
+}
+
+func asciiLower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
 // TestSchemaIsCurrent holds docs/application.schema.json; WASMSTREAM_WRITE_DOCS=1 writes it.
 func TestSchemaIsCurrent(t *testing.T) {
 	const path = "../../docs/application.schema.json"

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
@@ -38,6 +39,10 @@ func run() int {
 	return errs.Exit(err)
 }
 
+// sameSignal is how soon after the first a signal of the same kind is taken for the same: timeout(1) sends its signal to
+// the process and then to the group that the process is in, and nobody's finger is that quick.
+const sameSignal = 200 * time.Millisecond
+
 // untilSignal returns a context that the first SIGINT or SIGTERM cancels, and a function that tells which one it was.
 // The second signal ends the process at once.
 func untilSignal() (context.Context, func() os.Signal) {
@@ -47,11 +52,16 @@ func untilSignal() (context.Context, func() os.Signal) {
 	first := make(chan os.Signal, 1)
 	go func() {
 		s := <-signals
+		at := time.Now()
 		first <- s
 		cancel()
-		s = <-signals
-		fmt.Fprintln(os.Stderr, "ended by a second signal; what was not committed is done again at the next start")
-		os.Exit(exitBySignal(s))
+		for again := range signals {
+			if again == s && time.Since(at) < sameSignal {
+				continue
+			}
+			fmt.Fprintln(os.Stderr, "ended by a second signal; what was not committed is done again at the next start")
+			os.Exit(exitBySignal(again))
+		}
 	}()
 	var got os.Signal
 	return ctx, func() os.Signal {
