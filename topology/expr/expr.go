@@ -2,7 +2,9 @@
 // condition, a field, a key.
 //
 // An expression sees four variables: key and value, typed by the serdes of the records that come in and possibly null;
-// timestamp, an int of milliseconds; headers, a map of names to bytes (the last of each name). long, int and short are
+// timestamp, an int of milliseconds; headers, a map of names to bytes (the last of each name). Functions of several
+// arguments see others beside key: a joiner left and right (and mappedKey), an aggregator value and aggregate, a
+// reducer aggregate and value, a merger left and right; an initializer sees nothing of use. long, int and short are
 // int, float and double are double, uuid is a string, json is dynamic: numbers without fraction and exponent are int,
 // all others double. Beside CEL's own functions there are those of its extensions strings, math and encoders.
 //
@@ -42,11 +44,17 @@ const (
 	Foreach       Kind = "foreach"
 	Process       Kind = "process"
 	ProcessValues Kind = "processValues"
+	Initializer   Kind = "initializer"
+	Aggregator    Kind = "aggregator"
+	Reducer       Kind = "reducer"
+	Merger        Kind = "merger"
+	Joiner        Kind = "joiner"
 )
 
-// Types are the serdes of keys and values. nil is unknown.
+// Types are the serdes of keys and values, and of the further arguments that some kinds have (topology.Extra). nil is
+// unknown.
 type Types struct {
-	Key, Value topology.Serde
+	Key, Value, Second, MappedKey topology.Serde
 }
 
 // Spec is what to compile. Value is the expression: the condition of a filter, the key of a selectKey, the value of a
@@ -107,6 +115,7 @@ const (
 	viaCEL direct = iota
 	isKey
 	isValue
+	isSecond
 	isConstant
 )
 
@@ -115,8 +124,11 @@ func Compile(s Spec) (*Program, error) {
 	if s.Kind == Foreach || s.Kind == Process || s.Kind == ProcessValues {
 		return nil, &Error{Source: s.Value, Message: "an expression has no effect in " + string(s.Kind), Fix: "use a guest component"}
 	}
-	in := Types{Key: or(s.In.Key, topology.Bytes), Value: or(s.In.Value, topology.Bytes)}
-	env, err := newEnv(in)
+	in := Types{
+		Key: or(s.In.Key, topology.Bytes), Value: or(s.In.Value, topology.Bytes),
+		Second: or(s.In.Second, topology.Bytes), MappedKey: or(s.In.MappedKey, topology.Bytes),
+	}
+	env, err := newEnv(s.Kind, in)
 	if err != nil {
 		return nil, fmt.Errorf("preparing expressions: %w", err)
 	}
@@ -142,7 +154,7 @@ func (p *Program) compile(env *cel.Env, s Spec) (err error) {
 		if p.key, err = p.part(env, s.Value, s.Out.Key); err == nil {
 			p.out.Key = p.key.out
 		}
-	case MapValues:
+	case MapValues, Initializer, Aggregator, Reducer, Merger, Joiner:
 		if p.value, err = p.part(env, s.Value, s.Out.Value); err == nil {
 			p.out.Value = p.value.out
 		}
@@ -177,12 +189,33 @@ var baseEnv = sync.OnceValues(func() (*cel.Env, error) {
 		cel.Variable("headers", cel.MapType(cel.StringType, cel.BytesType)))
 })
 
-func newEnv(in Types) (*cel.Env, error) {
+func newEnv(kind Kind, in Types) (*cel.Env, error) {
 	base, err := baseEnv()
 	if err != nil {
 		return nil, err
 	}
-	return base.Extend(cel.Variable("key", celType(in.Key)), cel.Variable("value", celType(in.Value)))
+	value, second := kind.variables()
+	options := []cel.EnvOption{cel.Variable("key", celType(in.Key)), cel.Variable(value, celType(in.Value))}
+	if second != "" {
+		options = append(options, cel.Variable(second, celType(in.Second)))
+	}
+	if kind == Joiner {
+		options = append(options, cel.Variable("mappedKey", celType(in.MappedKey)))
+	}
+	return base.Extend(options...)
+}
+
+// variables are the names of a record's Value and of its second argument, "" if the kind has none.
+func (k Kind) variables() (value, second string) {
+	switch k {
+	case Aggregator:
+		return "value", "aggregate"
+	case Reducer:
+		return "aggregate", "value"
+	case Merger, Joiner:
+		return "left", "right"
+	}
+	return "value", ""
 }
 
 func celType(s topology.Serde) *cel.Type {
@@ -216,7 +249,7 @@ func (p *Program) part(env *cel.Env, source string, out topology.Serde) (*part, 
 			Fix: conversion(out),
 		}
 	}
-	if part.setDirect(checked, p.in); part.direct != viaCEL {
+	if part.setDirect(checked, p.kind, p.in); part.direct != viaCEL {
 		return part, nil
 	}
 	part.program, err = program(env, checked)
@@ -280,12 +313,15 @@ func located(source string, faults []*common.Error) error {
 }
 
 // setDirect recognises what needs no evaluation.
-func (p *part) setDirect(checked *cel.Ast, in Types) {
+func (p *part) setDirect(checked *cel.Ast, kind Kind, in Types) {
+	value, second := kind.variables()
 	switch e := checked.NativeRep().Expr(); e.Kind() {
 	case ast.IdentKind:
 		switch {
-		case e.AsIdent() == "value" && in.Value == p.out:
+		case e.AsIdent() == value && in.Value == p.out:
 			p.direct = isValue
+		case e.AsIdent() == second && in.Second == p.out:
+			p.direct = isSecond
 		case e.AsIdent() == "key" && in.Key == p.out:
 			p.direct = isKey
 		}
@@ -299,9 +335,12 @@ func (p *part) setDirect(checked *cel.Ast, in Types) {
 // suggested is the serde for results of the expression: that of the variable that it is, or one for its type.
 func (p *Program) suggested(checked *cel.Ast) topology.Serde {
 	if e := checked.NativeRep().Expr(); e.Kind() == ast.IdentKind {
+		value, second := p.kind.variables()
 		switch e.AsIdent() {
-		case "value":
+		case value:
 			return p.in.Value
+		case second:
+			return p.in.Second
 		case "key":
 			return p.in.Key
 		}

@@ -17,6 +17,7 @@ import (
 func (p *Program) Function() topology.Function {
 	f := &function{p: p, arena: &topology.Arena{}}
 	f.vars.in = p.in
+	f.vars.valueName, f.vars.secondName = p.kind.variables()
 	return f
 }
 
@@ -65,7 +66,7 @@ func (f *function) answer(r *topology.Record, index int32, out []topology.Record
 		}
 	case FlatMapValues, FlatMap:
 		return f.list(&a, out)
-	case MapValues:
+	case MapValues, Initializer, Aggregator, Reducer, Merger, Joiner:
 		a.Value, err = f.bytes(f.p.value, r)
 	case SelectKey:
 		a.Key, err = f.bytes(f.p.key, r)
@@ -129,6 +130,8 @@ func (f *function) bytes(p *part, r *topology.Record) ([]byte, error) {
 		return r.Key, nil
 	case isValue:
 		return r.Value, nil
+	case isSecond:
+		return extra(r).Second, nil
 	case isConstant:
 		return p.constant, nil
 	}
@@ -155,25 +158,41 @@ func (f *function) eval(p *part) (ref.Val, error) {
 
 // variables are what an expression sees of one record; each is decoded when it is first used.
 type variables struct {
-	in         Types
-	r          *topology.Record
-	key, value ref.Val
-	err        error
+	in                    Types
+	valueName, secondName string
+	r                     *topology.Record
+	key, value            ref.Val
+	second, mappedKey     ref.Val
+	err                   error
+}
+
+var noExtra topology.Extra
+
+// extra is what r carries beside key and value; read only.
+func extra(r *topology.Record) *topology.Extra {
+	if r.Extra == nil {
+		return &noExtra
+	}
+	return r.Extra
 }
 
 var _ cel.Activation = (*variables)(nil)
 
 func (v *variables) reset(r *topology.Record) {
-	v.r, v.key, v.value, v.err = r, nil, nil, nil
+	v.r, v.key, v.value, v.second, v.mappedKey, v.err = r, nil, nil, nil, nil, nil
 }
 
 // ResolveName implements cel.Activation.
 func (v *variables) ResolveName(name string) (any, bool) {
 	switch name {
 	case "key":
-		return v.decoded(&v.key, v.in.Key, v.r.Key, "key"), true
-	case "value":
-		return v.decoded(&v.value, v.in.Value, v.r.Value, "value"), true
+		return v.decoded(&v.key, v.in.Key, v.r.Key, name), true
+	case v.valueName:
+		return v.decoded(&v.value, v.in.Value, v.r.Value, name), true
+	case v.secondName:
+		return v.decoded(&v.second, v.in.Second, extra(v.r).Second, name), true
+	case "mappedKey":
+		return v.decoded(&v.mappedKey, v.in.MappedKey, extra(v.r).MappedKey, name), true
 	case "timestamp":
 		return types.Int(v.r.Timestamp), true
 	case "headers":
