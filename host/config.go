@@ -33,6 +33,9 @@ type Config struct {
 	Settings map[string]string
 	// Modules are the wasm modules by the names that the topology calls them.
 	Modules map[string]Module
+	// Compiler is a program with its arguments that calls wasm.CompileChild: modules are then compiled in a process of
+	// its own, under limits. nil compiles them in this one, which is right for modules that one made oneself.
+	Compiler []string
 	// Admin is the address on loopback of the admin server (metrics, health, profiles, reload); "" has none.
 	Admin string
 	// Watch replaces a module when its file changes.

@@ -96,7 +96,7 @@ func (h *Host) Run(ctx context.Context) (err error) {
 
 func (h *Host) engineConfig() wasm.Config {
 	cfg := guestConfig(h.settings)
-	cfg.Logger = h.log
+	cfg.Logger, cfg.Compiler.Command = h.log, h.cfg.Compiler
 	return cfg
 }
 

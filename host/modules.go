@@ -67,6 +67,7 @@ func (c Config) compile(ctx context.Context, engine *wasm.Engine, name string) (
 		return nil, err
 	}
 	m, err := engine.Compile(ctx, name, data)
+	err = wasm.Coded(name, err)
 	var coded *errs.Error
 	if errors.As(err, &coded) && c.Modules[name].Path != "" {
 		located := *coded

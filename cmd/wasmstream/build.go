@@ -14,6 +14,7 @@ func buildCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`FILE` to write; the folder's name with .wasm otherwise"},
 			&cli.StringSliceFlag{Name: "include", Aliases: []string{"I"}, Usage: "`DIR` with wasmstream.h, for C"},
+			&cli.BoolFlag{Name: "debug", Usage: "keep line tables, so that a trap names file and line (C, Rust)"},
 			outputFlag("text", "json"),
 		},
 		Action: build,
@@ -37,7 +38,7 @@ func build(c *cli.Context) error {
 	if dir == "" {
 		dir = "."
 	}
-	r, err := guestbuild.Build(c.Context, guestbuild.Options{Dir: dir, Out: c.String("out"), Include: c.StringSlice("include")})
+	r, err := guestbuild.Build(c.Context, guestbuild.Options{Dir: dir, Out: c.String("out"), Include: c.StringSlice("include"), Debug: c.Bool("debug")})
 	if err != nil {
 		return err
 	}

@@ -11,10 +11,29 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/wasmstream/wasmstream/host/wasm"
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
-func main() { os.Exit(run()) }
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == compileChild {
+		os.Exit(wasm.CompileChild(os.Stdin, os.Stdout))
+	}
+	os.Exit(run())
+}
+
+// compileChild makes this program the process that compiles modules (wasm.Compiler). It is no command of the help.
+const compileChild = "compile-child"
+
+// compiler is this program as a compiler of modules. Where it cannot be found again, modules are compiled in this
+// process.
+func compiler() []string {
+	self, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	return []string{self, compileChild}
+}
 
 // run is the program: it returns the exit status.
 func run() int {

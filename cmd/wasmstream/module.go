@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/urfave/cli/v2"
 
@@ -15,7 +17,7 @@ import (
 func moduleCommand() *cli.Command {
 	return &cli.Command{
 		Name: "module", Usage: "look at wasm modules and check them",
-		Subcommands: []*cli.Command{moduleInspectCommand(), moduleTckCommand()},
+		Subcommands: []*cli.Command{moduleInspectCommand(), moduleCheckCommand(), moduleTckCommand()},
 	}
 }
 
@@ -34,23 +36,32 @@ func moduleBytes(c *cli.Context) (string, []byte, error) {
 	}
 	path := c.Args().First()
 	data, err := wasm.ReadFile(path)
-	return path, data, err
+	return wasm.ShownPath(path), data, err
 }
 
-// moduleInspect shows what can be shown also of a module that is no guest; then the error follows.
+// checkEngine is an engine for modules that nobody knows: they are compiled in a process of its own, and nothing is
+// kept.
+func checkEngine(c *cli.Context) (*wasm.Engine, error) {
+	config := wasm.DefaultConfig()
+	config.Limits, config.Compiler.Command = wasm.CheckLimits(), compiler()
+	return wasm.NewEngine(c.Context, config)
+}
+
+// moduleInspect prepares the module as it would be to run. It shows what can be shown also of one that is no guest;
+// then the error follows.
 func moduleInspect(c *cli.Context) error {
 	path, data, err := moduleBytes(c)
 	if err != nil {
 		return err
 	}
-	info, fault := wasm.Inspect(path, data)
+	engine, err := checkEngine(c)
+	if err != nil {
+		return err
+	}
+	defer engine.Close(c.Context)
+	info, fault := engine.Check(c.Context, path, data)
 	if info == nil {
 		return fault
-	}
-	if info.ManifestFrom == "ws_describe" && fault == nil {
-		if info, err = describeByRunning(c, path, data); err != nil {
-			return err
-		}
 	}
 	if c.String("output") == "json" {
 		err = printJSON(c.App.Writer, info)
@@ -63,20 +74,63 @@ func moduleInspect(c *cli.Context) error {
 	return err
 }
 
-// describeByRunning compiles the module, which asks it for its manifest.
-func describeByRunning(c *cli.Context, path string, data []byte) (*wasm.Info, error) {
-	engine, err := wasm.NewEngine(c.Context, wasm.DefaultConfig())
+func moduleCheckCommand() *cli.Command {
+	return &cli.Command{
+		Name: "check", Usage: "prepare modules fully and say of each whether it is accepted", ArgsUsage: "FILE...",
+		Description: "Each file is judged, metered, compiled, instantiated, started and asked for its manifest. One line a file:\n" +
+			"  ok PATH DIGEST NAME, COMPONENTS\n  refused PATH CODE MESSAGE\nThe exit status is 2 if any is refused. A path that does not fit on a line is quoted.",
+		Action: moduleCheck,
+	}
+}
+
+func moduleCheck(c *cli.Context) error {
+	if err := wantArgs(c, 1, -1); err != nil {
+		return err
+	}
+	engine, err := checkEngine(c)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer engine.Close(c.Context)
-	m, err := engine.Compile(c.Context, path, data)
-	if err != nil {
-		return nil, err
+	refused := false
+	for _, path := range c.Args().Slice() {
+		info, err := engine.CheckFile(c.Context, path)
+		if err := c.Context.Err(); err != nil {
+			return err
+		}
+		if err != nil {
+			refused = true
+			fmt.Fprintln(c.App.Writer, refusal(wasm.ShownPath(path), err))
+			continue
+		}
+		fmt.Fprintf(c.App.Writer, "ok %s %s %s, %s\n", wasm.ShownPath(path), info.Digest, guestLine(info.Manifest), plural(len(info.Manifest.Components), "component"))
 	}
-	defer m.Close()
-	info := m.Info()
-	return &info, nil
+	if refused {
+		return silentError(errs.ExitInput)
+	}
+	return nil
+}
+
+// refusal is the line of a module that was refused.
+func refusal(path string, err error) string {
+	code, message := errs.RuntimeError.ID, err.Error()
+	var coded *errs.Error
+	if errors.As(err, &coded) {
+		code = coded.Code
+		message = strings.TrimPrefix(strings.TrimPrefix(coded.Error(), code+" "), path+": ")
+	}
+	return fmt.Sprintf("refused %s %s %s", path, code, oneLine(message))
+}
+
+// oneLine makes of a text one line that does nothing to a terminal.
+func oneLine(text string) string {
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, strings.ToValidUTF8(text, "?"))
 }
 
 func printInfo(c *cli.Context, path string, info *wasm.Info) error {
@@ -174,7 +228,9 @@ func moduleTck(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	engine, err := wasm.NewEngine(c.Context, wasm.DefaultConfig())
+	config := wasm.DefaultConfig()
+	config.Compiler.Command = compiler()
+	engine, err := wasm.NewEngine(c.Context, config)
 	if err != nil {
 		return err
 	}

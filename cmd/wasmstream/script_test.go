@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/script/*.txtar, each against an embedded broker of its own at $BROKER, which is also the
-// default of every command; $EXAMPLES is the folder of examples. Beside testscript's commands there are
+// default of every command; $EXAMPLES is the folder of examples, $LF a line feed. Beside testscript's commands there are
 //
 //	start NAME REGEXP COMMAND...   starts a command and waits until it has printed REGEXP; the match is $NAME
 //	interrupt NAME [SIGNAL...]     sends INT (or the signals) and wants status 0, with ! another; HUP and STOP do not end it
@@ -49,6 +49,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("WASMSTREAM_BOOTSTRAP_SERVER", broker.Addr)
 			env.Setenv("WASMSTREAM_STATE_DIR", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("DOCS", absolute(env.T().(testing.TB), "../../docs"))
+			env.Setenv("LF", "\n")
 			env.Setenv("EXAMPLES", absolute(env.T().(testing.TB), "../../examples"))
 			env.Setenv("XDG_CACHE_HOME", cacheForTests(env.T().(testing.TB)))
 			env.Values["terminals"] = map[string]*terminal{}

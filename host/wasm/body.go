@@ -38,9 +38,9 @@ const (
 )
 
 type patch struct {
-	at, end int // in the module's bytes; at == end inserts
-	kind    patchKind
+	at, end uint32 // in the module's bytes; at == end inserts
 	value   uint32
+	kind    patchKind
 }
 
 // body is one function's code.
@@ -69,6 +69,14 @@ type label struct {
 	height   int // of the stack below its parameters
 	params   int
 	results  int
+}
+
+// values is how many a branch to it takes along.
+func (l *label) values() int {
+	if l.op == opLoop {
+		return l.params
+	}
+	return l.results
 }
 
 // head is a charge point with a check.
@@ -106,7 +114,9 @@ type scanner struct {
 	simd     bool
 	leaf     bool
 	total    uint64
-	recent   [2]instr // the last instructions, newest first
+	// locals and work are of all bodies so far: work is how many values change hands at branches, blocks and calls.
+	locals, work int
+	recent       [2]instr // the last instructions, newest first
 	// andLocal holds, for each local, 1 + the last function in which it was set to what may be the value of an and.
 	andLocal [maxLocals]uint32
 }
@@ -149,7 +159,8 @@ func (m *module) codeSection() error {
 	return nil
 }
 
-func (s *scanner) where() string { return fmt.Sprintf("function %d", s.index) }
+// where names the function being read. The name section stands behind the code, so it is looked for only now.
+func (s *scanner) where() string { return s.m.functionAt(s.index) }
 
 func (s *scanner) malformed(at int, what string) error {
 	return s.m.malformed(at, s.where()+": "+what)
@@ -177,6 +188,19 @@ func (s *scanner) body(b *body) error {
 		return s.malformed(s.m.r.pos, "there is code behind its end")
 	}
 	s.finish(b)
+	return s.bounded()
+}
+
+// bounded holds what the whole module may cost whoever reads it after us.
+func (s *scanner) bounded() error {
+	switch {
+	case len(s.patches) > maxPatches || len(s.calls) > maxPatches:
+		return s.m.tooLarge(fmt.Sprintf("the module has more than %d branches, loops and calls", maxPatches))
+	case s.locals > maxAllLocals:
+		return s.m.tooLarge(fmt.Sprintf("the module's functions have more than %d locals together", maxAllLocals))
+	case s.work > maxWork:
+		return s.m.tooLarge(fmt.Sprintf("the module's branches, blocks and calls move more than %d values (at %s)", maxWork, s.where()))
+	}
 	return nil
 }
 
@@ -198,6 +222,7 @@ func (s *scanner) localsOf(b *body) error {
 		return s.m.fault(s.where())
 	}
 	b.code, b.locals = r.pos, int(n)
+	s.locals += int(n)
 	return nil
 }
 
@@ -268,7 +293,7 @@ func (s *scanner) newRun() {
 	s.endRun()
 	s.straight, s.runFirst = false, false
 	s.runSlot = len(s.patches)
-	s.patches = append(s.patches, patch{at: s.m.r.pos, end: s.m.r.pos})
+	s.insert(s.m.r.pos, patchNone, 0)
 }
 
 // die notes that what follows is not reached.
@@ -277,8 +302,14 @@ func (s *scanner) die() {
 	s.dead = true
 }
 
+// patch notes what is done with the bytes from at to the reader's position.
 func (s *scanner) patch(at int, kind patchKind, value uint32) {
-	s.patches = append(s.patches, patch{at: at, end: s.m.r.pos, kind: kind, value: value})
+	s.patches = append(s.patches, patch{at: uint32(at), end: uint32(s.m.r.pos), value: value, kind: kind})
+}
+
+// insert notes what is put before the byte at.
+func (s *scanner) insert(at int, kind patchKind, value uint32) {
+	s.patches = append(s.patches, patch{at: uint32(at), end: uint32(at), value: value, kind: kind})
 }
 
 func (s *scanner) open(op byte) error {
@@ -290,6 +321,7 @@ func (s *scanner) open(op byte) error {
 	if len(s.labels) > maxNesting {
 		return s.m.tooLarge(fmt.Sprintf("%s nests more than %d blocks (at 0x%x)", s.where(), maxNesting, at))
 	}
+	s.work += params + results
 	s.labels = append(s.labels, label{
 		op: op, dead: s.dead, head: s.head, height: s.height - params, params: params, results: results,
 	})
@@ -391,8 +423,10 @@ func (s *scanner) branch() error {
 	if int64(d) >= int64(len(s.labels)) {
 		return s.malformed(at, fmt.Sprintf("a branch leaves %d blocks, %d are open", d+1, len(s.labels)))
 	}
+	l := &s.labels[len(s.labels)-1-int(d)]
+	s.work += l.values()
 	if !s.dead {
-		s.labels[len(s.labels)-1-int(d)].targeted = true
+		l.targeted = true
 	}
 	return nil
 }
@@ -451,6 +485,7 @@ func (s *scanner) callIndirect(at int) error {
 
 func (s *scanner) calling(t *funcType) {
 	s.leaf, s.straight = false, false
+	s.work += len(t.params) + len(t.results)
 	s.push(-len(t.params))
 	s.push(len(t.results))
 }

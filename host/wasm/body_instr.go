@@ -30,7 +30,7 @@ func (s *scanner) guardCompare() {
 		return
 	}
 	if s.mayBeAnd(right) {
-		s.patches = append(s.patches, patch{at: compare.at, end: compare.at, kind: patchOpaque, value: or})
+		s.insert(compare.at, patchOpaque, or)
 	}
 }
 
@@ -295,7 +295,7 @@ func (s *scanner) misc(at int) error {
 func (s *scanner) bulk(at int, shift uint32) {
 	s.burn(fuelBulk)
 	if !s.dead {
-		s.patches = append(s.patches, patch{at: at, end: at, kind: patchBulk, value: shift})
+		s.insert(at, patchBulk, shift)
 	}
 }
 

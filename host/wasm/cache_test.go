@@ -11,41 +11,41 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/wasmstream/wasmstream/abi"
 )
 
 // TestCacheOnDisk: the code of a module is kept for the owner alone, with a note what it is, and used again.
 func TestCacheOnDisk(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "cache")
-	wasm := readFile(t, wordcountWasm)
-	files := func() (n int) {
-		err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-			if err == nil && d.Type().IsRegular() && filepath.Ext(d.Name()) != ".json" {
-				n++
+	for name, compiler := range map[string]Compiler{"here": {}, "in a child": {Command: compileCommand(t)}} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "cache")
+			wasm := readFile(t, wordcountWasm)
+			config := Config{CacheDir: dir, Compiler: compiler}
+			compileModule(t, testEngine(t, config), "wordcount", wasm)
+			after := codeFiles(t, dir, ".code")
+			if len(after) != 1 {
+				t.Fatalf("files: %q", after)
 			}
-			return err
+			m := compileModule(t, testEngine(t, config), "wordcount", wasm)
+			if d := cmp.Diff(after, codeFiles(t, dir, ".code")); d != "" {
+				t.Error(d)
+			}
+			for _, path := range []string{dir, after[0]} {
+				if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+					t.Errorf("%s: %v, %v", path, info.Mode(), err)
+				}
+			}
+			if compiler.Command == nil {
+				return
+			}
+			var note codeNote
+			text := readFile(t, filepath.Join(codeDir(dir), m.Digest()[len("sha256:"):]+".json"))
+			if err := json.Unmarshal(text, &note); err != nil || note.Digest != m.Digest() || note.Metering != meterVersion {
+				t.Errorf("note: %+v, %v", note, err)
+			}
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	compileModule(t, testEngine(t, Config{CacheDir: dir}), "wordcount", wasm)
-	after := files()
-	if after == 0 {
-		t.Fatal("nothing was kept")
-	}
-	m := compileModule(t, testEngine(t, Config{CacheDir: dir}), "wordcount", wasm)
-	if n := files(); n != after {
-		t.Errorf("%d files after the first engine, %d after the second", after, n)
-	}
-	if info, err := os.Stat(dir); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
-		t.Errorf("the directory: %v, %v", info.Mode(), err)
-	}
-	var note cacheNote
-	text := readFile(t, filepath.Join(codeDir(dir), m.Digest()[len("sha256:"):]+".json"))
-	if err := json.Unmarshal(text, &note); err != nil || note.Digest != m.Digest() || note.Name != "wordcount" || note.Metering != meterVersion {
-		t.Errorf("note: %+v, %v", note, err)
 	}
 }
 

@@ -60,6 +60,8 @@ type Config struct {
 	// CacheDir keeps compiled code between processes: a Go guest then starts in 60 ms instead of a second. It holds
 	// machine code that will be run, so it is made with mode 0700 and must belong to nobody else. "" keeps nothing.
 	CacheDir string
+	// Compiler runs wazero's compiler in a process of its own, under limits; without a command it works in this one.
+	Compiler Compiler
 	// Limits are the widest that any instance gets; zero fields take DefaultLimits.
 	Limits Limits
 	// Interpreter runs modules without compiling them: 10-50 times slower, for platforms without a compiler and to
@@ -89,7 +91,7 @@ func (c Config) Validate() error {
 	if c.Limits.StackBytes > maxStackBytes {
 		faults = append(faults, fmt.Errorf("limit on stack of %d bytes: at most %d", c.Limits.StackBytes, maxStackBytes))
 	}
-	if c.Limits.Wall < 0 || c.Limits.LogLineBytes < 0 || c.Limits.LogLinesPerSecond < 0 || c.Workers < 0 {
+	if c.Limits.Wall < 0 || c.Compiler.CPU < 0 || c.Compiler.Wall < 0 || c.Limits.LogLineBytes < 0 || c.Limits.LogLinesPerSecond < 0 || c.Workers < 0 {
 		faults = append(faults, errors.New("limits and workers must not be negative"))
 	}
 	return errors.Join(faults...)

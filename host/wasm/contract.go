@@ -98,7 +98,7 @@ const markerPrefix = "ws_abi_v"
 
 func checkMarker(m *module) error {
 	if m.exportedFunc(abi.ExportMarker) != nil {
-		return nil
+		return checkReactor(m)
 	}
 	names := make([]string, 0, len(m.exports))
 	for _, e := range m.exports {
@@ -109,9 +109,19 @@ func checkMarker(m *module) error {
 	}
 	what := fmt.Sprintf("the module does not export %s (it exports %s)", abi.ExportMarker, listed(names))
 	if slices.Contains(names, "_start") {
-		return errs.ModuleNoMarker.New(m.name, what, "this is a program with a main; build a reactor with an SDK (Go: -buildmode=c-shared, C: -Wl,--no-entry, Rust: crate-type cdylib)")
+		return errs.ModuleNoMarker.New(m.name, what, "this is a program with a main; "+flagReactor)
 	}
 	return errs.ModuleNoMarker.New(m.name, what, "")
+}
+
+const flagReactor = "build a reactor with an SDK (Go: -buildmode=c-shared, C: -Wl,--no-entry or -mexec-model=reactor, Rust: crate-type cdylib)"
+
+// checkReactor refuses a program that has a main to run to its end: nobody calls it, so its runtime would never start.
+func checkReactor(m *module) error {
+	if m.exportedFunc("_start") == nil || m.exportedFunc(abi.ExportInitialize) != nil {
+		return nil
+	}
+	return errs.ModuleForbidden.New(m.name, "the module is a program (it exports _start and no _initialize); a guest is a reactor, whose exports are called one by one and which has no main to run to its end", flagReactor)
 }
 
 func listed(names []string) string {

@@ -27,9 +27,14 @@ const (
 	maxLocals       = 5_000
 	maxNesting      = 4_096
 	maxBrTable      = 16_384
+	maxPatches      = 1_000_000
+	maxAllLocals    = 1_000_000
+	maxWork         = 50_000_000
 	maxParams       = 1_000
 	maxResults      = 100
 	maxNameBytes    = 100_000
+	// What the metering pass makes of a module is at most six times as large for the worst there is.
+	maxMeteredBytes = 64 << 20
 )
 
 // Sections by their number in the format.
@@ -189,7 +194,7 @@ func decode(name string, b []byte) (*module, error) {
 func (m *module) preamble() error {
 	b := m.bytes
 	if len(b) > MaxModuleBytes {
-		return errs.ModuleTooLarge.New(m.name, fmt.Sprintf("the module is larger than a module may be (got %d bytes, at most %d)", len(b), MaxModuleBytes), "")
+		return tooManyBytes(m.name, int64(len(b)))
 	}
 	switch {
 	case len(b) == 0:
@@ -248,7 +253,7 @@ func (m *module) order(id byte, last *int) error {
 		return m.malformed(m.r.pos, fmt.Sprintf("there is no section %d", id))
 	}
 	if id == secTag {
-		return m.forbidden("exception handling (a tag section)", "-fno-exceptions, -fno-wasm-exceptions or panic=abort")
+		return m.forbidden("exception handling (a tag section)", "-fno-exceptions (C++), panic=abort (Rust), -mno-exception-handling")
 	}
 	place := sectionOrder[id]
 	if place <= *last {

@@ -1,6 +1,7 @@
 package wasm
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -56,6 +57,54 @@ func (m *module) readSubsection(id byte, r *reader) {
 			}
 		}
 	}
+}
+
+// functionAt is the number of a function and, where the module tells it, its name; for messages about a module that is
+// not read to its end.
+func (m *module) functionAt(index uint32) string {
+	where := fmt.Sprintf("function %d", index)
+	r := reader{b: m.bytes, pos: 8, end: len(m.bytes)}
+	for r.left() > 0 && r.bad == "" {
+		id, size := r.byte(), int(r.u32())
+		sub := reader{b: m.bytes, pos: r.pos, end: r.pos + size}
+		if r.skip(size); r.bad != "" || id != secCustom {
+			continue
+		}
+		if sub.name() != "name" || sub.bad != "" {
+			continue
+		}
+		if name := functionNamed(&sub, index); name != "" {
+			return where + " (" + name + ")"
+		}
+	}
+	for _, e := range m.exports {
+		if e.kind == kindFunc && e.index == index {
+			return where + " (" + shown(e.name) + ")"
+		}
+	}
+	return where
+}
+
+// functionNamed looks for the name of one function in a name section.
+func functionNamed(r *reader, index uint32) string {
+	for r.left() > 0 && r.bad == "" {
+		id, size := r.byte(), int(r.u32())
+		sub := reader{b: r.b, pos: r.pos, end: r.pos + size}
+		if r.skip(size); r.bad != "" || id != namesOfFunctions {
+			continue
+		}
+		for range sub.count(maxFunctions+maxImports, "names") {
+			i := sub.u32()
+			name := sub.bytes(sub.count(maxNameBytes, "bytes of a name"))
+			if sub.bad != "" {
+				break
+			}
+			if i == index {
+				return shown(string(name))
+			}
+		}
+	}
+	return ""
 }
 
 // shown makes a guest's name fit to be printed: bounded, UTF-8, without control characters.

@@ -31,7 +31,7 @@ func valName(t byte) string {
 const (
 	flagGC      = "another target: garbage-collected types are needed by Kotlin, Dart and Java toolchains for browsers"
 	flagThreads = "-mno-atomics, without -pthread"
-	flagMem64   = "a 32-bit target (wasm32)"
+	flagMem64   = "--target=wasm32 instead of wasm64, without -sMEMORY64"
 	flagEH      = "-fno-exceptions (C++), panic=abort (Rust), -mno-exception-handling"
 )
 
@@ -166,7 +166,7 @@ func (m *module) limits(isMemory bool) (minimum, maximum uint32, hasMax bool, er
 	case flags&2 != 0:
 		return 0, 0, false, m.forbidden("shared memory (threads)", flagThreads)
 	case flags&8 != 0 && isMemory:
-		return 0, 0, false, m.forbidden("custom page sizes", "the default page size")
+		return 0, 0, false, m.forbidden("custom page sizes", "the default page size (no --page-size for the linker)")
 	case flags > 1:
 		return 0, 0, false, m.malformed(m.r.pos-1, "limits have unknown flags")
 	}
@@ -183,7 +183,7 @@ func (m *module) limits(isMemory bool) (minimum, maximum uint32, hasMax bool, er
 func (m *module) tableSection() error {
 	n := m.r.count(maxImports, "tables")
 	if n > 1 {
-		return m.forbidden("more than one table", "one table (-mno-multivalue-tables; --no-reference-types for older linkers)")
+		return m.forbidden("more than one table", "-mno-reference-types, which is what makes linkers write a second table")
 	}
 	for range n {
 		if m.r.left() > 0 && m.bytes[m.r.pos] == 0x40 {

@@ -4,9 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
+	"runtime"
+	"strconv"
 	"sync"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -24,6 +29,9 @@ type Engine struct {
 	config  Config
 	runtime wazero.Runtime
 	cache   wazero.CompilationCache
+	store   *codeStore // nil without one
+	// processor names what the compiler makes use of here.
+	processor string
 
 	mu struct {
 		sync.Mutex
@@ -39,24 +47,62 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 	if err := config.Validate(); err != nil {
 		return nil, fmt.Errorf("configuring the wasm engine: %w", err)
 	}
-	rc := wazero.NewRuntimeConfigCompiler()
-	if config.Interpreter {
-		rc = wazero.NewRuntimeConfigInterpreter()
-	}
-	rc = rc.WithCoreFeatures(features).WithMemoryLimitPages(maxMemoryBytes / pageSize).WithDebugInfoEnabled(false)
-	cache, err := openCache(config)
+	store, err := openStore(config)
 	if err != nil {
 		return nil, err
 	}
-	if cache != nil {
-		rc = rc.WithCompilationCache(cache)
-	}
-	e := &Engine{config: config, runtime: wazero.NewRuntimeWithConfig(ctx, rc), cache: cache}
+	e := &Engine{config: config, store: store}
 	e.mu.compiled = map[string]*compiled{}
+	if e.runtime, e.cache, err = e.newRuntime(ctx); err != nil {
+		return nil, err
+	}
 	if err := e.instantiateImports(ctx); err != nil {
 		return nil, fmt.Errorf("offering the imports: %w", errJoinClose(err, e.Close(ctx)))
 	}
+	if err := e.learnProcessor(ctx); err != nil {
+		return nil, errJoinClose(err, e.Close(ctx))
+	}
 	return e, nil
+}
+
+// newRuntime makes wazero's runtime, with the cache if there is a store.
+func (e *Engine) newRuntime(ctx context.Context) (wazero.Runtime, wazero.CompilationCache, error) {
+	rc := runtimeConfig(e.config.Interpreter)
+	if e.store == nil {
+		return wazero.NewRuntimeWithConfig(ctx, rc), nil, nil
+	}
+	cache, ok := compilationCache(e.store)
+	if !ok && len(e.config.Compiler.Command) > 0 {
+		return nil, nil, fmt.Errorf("compiling in a process of its own: wazero %s takes no code from outside", wazeroVersion())
+	}
+	return wazero.NewRuntimeWithConfig(ctx, rc.WithCompilationCache(cache)), cache, nil
+}
+
+// runtimeConfig is that of every runtime. Debug information makes wazero tell offsets (offsets.go).
+func runtimeConfig(interpreter bool) wazero.RuntimeConfig {
+	rc := wazero.NewRuntimeConfigCompiler()
+	if interpreter {
+		rc = wazero.NewRuntimeConfigInterpreter()
+	}
+	return rc.WithCoreFeatures(features).WithMemoryLimitPages(maxMemoryBytes / pageSize).WithDebugInfoEnabled(true)
+}
+
+// learnProcessor compiles the empty module: the key that wazero asks for depends on nothing but itself and the
+// processor.
+func (e *Engine) learnProcessor(ctx context.Context) error {
+	if e.store == nil {
+		return nil
+	}
+	dir := e.store.dir
+	e.store.dir = "" // there is nothing to keep
+	defer func() { e.store.dir = dir }()
+	code, err := e.runtime.CompileModule(ctx, []byte("\x00asm\x01\x00\x00\x00"))
+	if err != nil {
+		return fmt.Errorf("trying the compiler: %w", err)
+	}
+	key := e.store.lastSeen()
+	e.processor = hex.EncodeToString(key[:8])
+	return code.Close(ctx)
 }
 
 // Close ends every instance and frees all code. Instances must not be running.
@@ -105,6 +151,8 @@ type compiled struct {
 	info     *Info
 	refs     int // guarded by Engine.mu
 	exported exportSet
+	offsets  offsets
+	lines    lines
 }
 
 // entry returns the entry of a digest with one reference more, and whether the caller is the one to compile it.
@@ -149,30 +197,107 @@ func (e *Engine) compile(ctx context.Context, name string, wasm []byte, c *compi
 	}
 	var bytes []byte
 	if e.config.DisableMetering {
-		bytes = plain(mod)
+		bytes, c.offsets = plain(mod)
 	} else {
-		bytes = meter(mod, e.config.Limits.StackBytes)
+		bytes, c.offsets = meter(mod, e.config.Limits.StackBytes)
 	}
+	c.lines = readLines(mod)
 	c.info = describe(mod, c.digest)
 	if limit := e.config.Limits.MemoryBytes; c.info.MemoryMinBytes > limit {
 		return errs.ModuleTooLarge.New(name, fmt.Sprintf("the module begins with more memory than it may have (got %d KiB, at most %d KiB)", c.info.MemoryMinBytes>>10, limit>>10),
 			"lower the stack size and static data (zig cc: -Wl,-z,stack-size=65536), or raise the limit")
 	}
-	if c.code, err = e.compileCode(ctx, mod, bytes); err != nil {
+	if len(bytes) > maxMeteredBytes {
+		return mod.tooLarge(fmt.Sprintf("the code with its counters has %d bytes, at most %d are allowed", len(bytes), maxMeteredBytes))
+	}
+	if c.code, err = e.compileCode(ctx, mod, c.digest, bytes); err != nil {
 		return err
 	}
-	if err := e.readManifest(ctx, name, mod, c); err != nil {
-		return err
-	}
-	e.noteCached(c)
-	return nil
+	return e.readManifest(ctx, name, mod, c)
 }
 
-// compileCode hands bytes to wazero, which validates the types that decode leaves to it.
-func (e *Engine) compileCode(ctx context.Context, mod *module, bytes []byte) (wazero.CompiledModule, error) {
-	code, err := e.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, e.workers()), bytes)
+// compileCode has bytes compiled, in the child if there is one, and hands the code to wazero, which validates the types
+// that decode leaves to it.
+func (e *Engine) compileCode(ctx context.Context, mod *module, digest string, bytes []byte) (wazero.CompiledModule, error) {
+	if e.store != nil && len(e.config.Compiler.Command) > 0 {
+		key, err := e.codeReady(ctx, mod, digest, bytes)
+		if err != nil {
+			return nil, err
+		}
+		defer e.store.forget(key)
+	}
+	code, err := compileBytes(ctx, e.runtime, bytes, e.workers())
+	if broken, ok := errors.AsType[*errCompiler](err); ok {
+		return nil, errs.ModuleCompile.New(mod.name, broken.Error(), "")
+	}
 	if err != nil {
-		return nil, mod.malformed(0, "does not validate").WithCause(err)
+		return nil, mod.invalid(err)
 	}
 	return code, nil
 }
+
+// invalidFunction is how wazero begins what it says of a function: by its number among those with code, which the
+// metering pass does not change.
+var invalidFunction = regexp.MustCompile(`^invalid function\[(\d+)\](?: export\[[^\]]*\])?: `)
+
+// invalid is a module whose types wazero does not accept.
+func (m *module) invalid(err error) error {
+	text, what, at := err.Error(), "does not validate", 0
+	if match := invalidFunction.FindStringSubmatch(text); match != nil {
+		if i, err := strconv.Atoi(match[1]); err == nil && i < len(m.bodies) {
+			what, at = m.functionAt(uint32(len(m.imports)+i))+" does not validate", m.bodies[i].at.start
+			text = text[len(match[0]):]
+		}
+	}
+	return m.malformed(at, what).WithCause(errors.New(shown(text)))
+}
+
+// codeReady has the store hold the code of bytes: from its directory, else from the child.
+func (e *Engine) codeReady(ctx context.Context, mod *module, digest string, bytes []byte) (key codeKey, err error) {
+	sum := sha256.Sum256(bytes)
+	metered := hex.EncodeToString(sum[:])
+	if key, ok := e.store.note(digest, metered, e.processor); ok {
+		return key, nil
+	}
+	key, code, err := e.config.Compiler.compile(ctx, bytes, e.workers())
+	if invalid, ok := errors.AsType[*errInvalid](err); ok {
+		return key, mod.invalid(invalid)
+	}
+	if coded, ok := errors.AsType[*errs.Error](err); ok {
+		coded.Where = mod.name
+	}
+	if err != nil {
+		return key, err
+	}
+	e.store.hold(key, code)
+	e.store.save(key, code)
+	e.store.writeNote(&codeNote{
+		Digest: digest, Name: mod.ownName, Size: len(mod.bytes), Wazero: wazeroVersion(), Metering: meterVersion,
+		Metered: metered, Key: hex.EncodeToString(key[:]), Processor: e.processor, Compiled: time.Now().UTC(),
+	})
+	return key, nil
+}
+
+// compileBytes hands a module to wazero. A panic of its decoder or compiler is the module's fault and ends no process.
+func compileBytes(ctx context.Context, r wazero.Runtime, bytes []byte, workers int) (code wazero.CompiledModule, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			code, err = nil, &errCompiler{shown(fmt.Sprint(p))}
+		}
+	}()
+	return r.CompileModule(experimental.WithCompilationWorkers(ctx, workers), bytes)
+}
+
+// errCompiler is a failure of the compiler itself.
+type errCompiler struct{ text string }
+
+func (e *errCompiler) Error() string { return "the compiler failed: " + e.text }
+
+func (e *Engine) workers() int {
+	if e.config.Workers > 0 {
+		return e.config.Workers
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func errJoinClose(err, closing error) error { return errors.Join(err, closing) }

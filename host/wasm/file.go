@@ -6,43 +6,79 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
-// ReadFile reads the file of a module, at most as much of it as a module may have. Pipes and devices are refused: the
-// one may never answer, the other never end.
-func ReadFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+// ReadFile reads a module's file. It answers for every path at once: only regular files are opened, and no more is read
+// than a module may have.
+func ReadFile(path string) ([]byte, error) { return readFileAs(path, path) }
+
+// readFileAs calls the file name in messages.
+func readFileAs(path, name string) ([]byte, error) {
+	info, err := os.Stat(path) // before it is opened: opening a device may do something
+	if err == nil {
+		err = regular(info)
+	}
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, fileFault(name, err)
 	}
-	if info.IsDir() {
-		return nil, errs.ModuleMissing.New(path, "it is a folder, not a file", "name the .wasm file in it; wasmstream build compiles a folder")
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errs.ModuleMissing.New(path, "it is a pipe or a device, not a file", "write the module to a file first")
-	}
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, fileFault(name, err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxModuleBytes+1))
+	if info, err = f.Stat(); err == nil {
+		err = regular(info)
+	}
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, fileFault(name, err)
 	}
-	if len(data) > MaxModuleBytes {
-		return nil, errs.ModuleTooLarge.New(path, fmt.Sprintf("the file is larger than a module may be (at most %d bytes)", MaxModuleBytes), "")
+	if info.Size() > MaxModuleBytes {
+		return nil, tooManyBytes(name, info.Size())
 	}
-	return data, nil
+	return readBounded(f, name, info.Size())
 }
 
-// unreadable leaves out the path that the error of package os repeats.
-func unreadable(path string, err error) error {
-	var inPath *fs.PathError
-	if errors.As(err, &inPath) {
-		err = inPath.Err
+func readBounded(r io.Reader, name string, size int64) ([]byte, error) {
+	b := make([]byte, size+1) // one more, to see whether it grew
+	n, err := io.ReadFull(r, b)
+	switch {
+	case err == nil:
+		return nil, errs.ModuleMissing.New(name, "the file grew while it was read", "wait until it is written and try again")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return b[:n], nil
 	}
-	return errs.ModuleMissing.New(path, "the file cannot be read", "").WithCause(err)
+	return nil, fileFault(name, err)
+}
+
+// notRegular is what a path is instead of a regular file.
+type notRegular struct{ what, fix string }
+
+func (e *notRegular) Error() string { return e.what }
+
+func regular(info fs.FileInfo) error {
+	switch {
+	case info.Mode().IsRegular():
+		return nil
+	case info.IsDir():
+		return &notRegular{"it is a folder, not a file", "name the .wasm file in it; wasmstream build compiles a folder"}
+	}
+	return &notRegular{"it is a pipe or a device, not a file", "write the module to a file first"}
+}
+
+// fileFault leaves out the path that the error of package os repeats.
+func fileFault(name string, err error) error {
+	if other, ok := errors.AsType[*notRegular](err); ok {
+		return errs.ModuleMissing.New(name, other.what, other.fix)
+	}
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		err = path.Err
+	}
+	return errs.ModuleMissing.New(name, "the file cannot be read", "").WithCause(err)
+}
+
+func tooManyBytes(name string, n int64) error {
+	return errs.ModuleTooLarge.New(name, fmt.Sprintf("the module is larger than a module may be (got %d bytes, at most %d)", n, MaxModuleBytes), "")
 }

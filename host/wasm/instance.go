@@ -228,7 +228,7 @@ func (in *Instance) die(export, component string, err error) error {
 		Module: in.module.name, Digest: in.module.Digest(), Component: component, Export: export,
 		Fuel: in.stats.LastFuel, Budget: in.budget.total, MemoryBytes: uint64(len(in.linear.buf)),
 	}
-	t.Reason, t.Message, t.Stack = classify(err)
+	t.Reason, t.Message, t.Stack = in.module.compiled.classify(err)
 	if t.Reason == ReasonTrap && in.linear.denied {
 		t.Reason = ReasonMemory
 		t.Message = fmt.Sprintf("got no more memory (%d KiB are allowed) and gave up: %s", in.limits.MemoryBytes>>10, t.Message)

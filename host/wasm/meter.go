@@ -18,7 +18,7 @@ const (
 )
 
 // meterVersion names the code that meter writes; it is part of the key of cached code.
-const meterVersion = 3
+const meterVersion = 4
 
 const (
 	maxMemoryPages = maxMemoryBytes / pageSize
@@ -35,7 +35,7 @@ const (
 // hands out the next slice of the budget or ends the call by a panic; it is also where the goroutine can be stopped for
 // a garbage collection. A counted function takes its weight from depth at its entry and gives it back at its end; its
 // body becomes a block, so that a return is a branch to that end.
-func meter(m *module, stackBytes uint64) []byte {
+func meter(m *module, stackBytes uint64) ([]byte, offsets) {
 	countRecursion(m)
 	w := newRewriter(m)
 	w.shift = 1
@@ -44,7 +44,7 @@ func meter(m *module, stackBytes uint64) []byte {
 }
 
 // plain rewrites a module as meter does, but adds no code.
-func plain(m *module) []byte { return newRewriter(m).module() }
+func plain(m *module) ([]byte, offsets) { return newRewriter(m).module() }
 
 // rewriter writes a module anew.
 type rewriter struct {
@@ -62,6 +62,9 @@ type rewriter struct {
 	local  uint32 // i64: fuel; the next ones: depth, size of a bulk operation, result of memory.grow
 	hasAny bool   // the body needs locals
 	bulk   bool
+
+	codeAt int // where the content of the code section begins in out
+	offs   offsets
 }
 
 func newRewriter(m *module) *rewriter {
@@ -77,14 +80,15 @@ var sectionSequence = [...]byte{
 	secCode, secData,
 }
 
-func (w *rewriter) module() []byte {
+func (w *rewriter) module() ([]byte, offsets) {
 	w.out = append(w.out, "\x00asm\x01\x00\x00\x00"...)
 	w.planBlockTypes()
 	for _, id := range sectionSequence {
 		w.section(id)
 	}
 	w.names()
-	return w.out
+	w.debug()
+	return w.out, w.offs
 }
 
 // original returns the bytes of a section, and whether there is one.
@@ -297,6 +301,21 @@ func (w *rewriter) names() {
 		w.out = appendName(w.out, w.m.funcName(uint32(f)))
 	}
 	w.setSize(sub)
+	w.setSize(size)
+}
+
+// debug writes what makes the engine tell offsets (offsets.go).
+func (w *rewriter) debug() {
+	abbrev, info, line := debugSections()
+	w.custom(".debug_abbrev", abbrev)
+	w.custom(".debug_info", info)
+	w.custom(".debug_line", line)
+}
+
+func (w *rewriter) custom(name string, body []byte) {
+	w.out = append(w.out, secCustom)
+	size := w.reserve()
+	w.out = append(appendName(w.out, name), body...)
 	w.setSize(size)
 }
 

@@ -1,6 +1,8 @@
 package wasm
 
 func (w *rewriter) codeSection() {
+	at, _ := w.original(secCode)
+	w.codeAt, w.offs.code = len(w.out), at.start
 	w.out = appendU32(w.out, uint32(len(w.m.bodies)))
 	for i := range w.m.bodies {
 		size := w.reserve()
@@ -23,11 +25,17 @@ func (w *rewriter) rewriteBody(i int) {
 		if !w.applies(p.kind) {
 			continue
 		}
-		w.copy(span{at, p.at})
+		w.copyCode(span{at, int(p.at)})
 		w.patch(p)
-		at = p.end
+		at = int(p.end)
 	}
-	w.copy(span{at, w.body.at.end})
+	w.copyCode(span{at, w.body.at.end})
+}
+
+// copyCode copies code and notes where it was.
+func (w *rewriter) copyCode(at span) {
+	w.offs.add(len(w.out)-w.codeAt, at.start-w.offs.code)
+	w.copy(at)
 }
 
 func (w *rewriter) applies(kind patchKind) bool {

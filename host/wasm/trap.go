@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/wasmstream/wasmstream/abi"
@@ -36,7 +37,9 @@ type TrapError struct {
 	Reason string
 	// Message is one line in words.
 	Message string
-	// Stack is the guest's call stack, innermost first, with the names of the module's name section.
+	// Stack is the guest's call stack, innermost first: a function's name in the module's name section, and in brackets
+	// where it stands in the module's file, with source file, line and column if the module was compiled with -g:
+	// "parse (0x1a2b, words.c:12:3)".
 	Stack []string
 	// Fuel is what the call had used; Budget what it had.
 	Fuel, Budget uint64
@@ -44,7 +47,7 @@ type TrapError struct {
 	MemoryBytes uint64
 }
 
-// Error is one line: component, function, reason.
+// Error is one line: component, function, reason, place, fuel.
 func (e *TrapError) Error() string {
 	where := e.Export
 	if e.Component != "" {
@@ -54,7 +57,7 @@ func (e *TrapError) Error() string {
 	if len(e.Stack) > 0 {
 		at = " at " + e.Stack[0]
 	}
-	return fmt.Sprintf("guest %s (%s): %s: %s%s", e.Module, shortDigest(e.Digest), where, e.Message, at)
+	return fmt.Sprintf("guest %s (%s): %s: %s%s, fuel used: %d of %d", e.Module, shortDigest(e.Digest), where, e.Message, at, e.Fuel, e.Budget)
 }
 
 // Coded is the error for users: where names the record or frame ("topic-0@42").
@@ -68,7 +71,7 @@ func (e *TrapError) Coded(where string) *errs.Error {
 	case ReasonContract, ReasonAbuse:
 		code = errs.GuestContract
 	}
-	detail := fmt.Sprintf("fuel used: %d of %d, memory: %d KiB", e.Fuel, e.Budget, e.MemoryBytes>>10)
+	detail := fmt.Sprintf("memory: %d KiB", e.MemoryBytes>>10)
 	for _, frame := range e.Stack {
 		detail += "\n    at " + frame
 	}
@@ -109,40 +112,67 @@ var (
 )
 
 // classify turns what wazero returned into reason, message and stack.
-func classify(err error) (reason, message string, stack []string) {
+func (c *compiled) classify(err error) (reason, message string, stack []string) {
 	text, trace, _ := strings.Cut(err.Error(), "\nwasm stack trace:")
 	if s, ok := errors.AsType[*stop](err); ok {
-		return s.reason, s.message, parseStack(trace)
+		return s.reason, s.message, c.parseStack(trace)
 	}
 	if _, ok := errors.AsType[runtime.Error](err); ok {
-		return ReasonHost, "the host failed: " + err.Error(), parseStack(trace)
+		return ReasonHost, "the host failed: " + err.Error(), c.parseStack(trace)
 	}
 	text = strings.TrimPrefix(text, "wasm error: ")
 	if strings.HasPrefix(text, "stack overflow") {
-		return ReasonDepth, stopDepth.message, parseStack(trace)
+		return ReasonDepth, stopDepth.message, c.parseStack(trace)
 	}
 	if text, ok := strings.CutSuffix(text, " (recovered by wazero)"); ok {
-		return ReasonHost, "the host failed: " + text, parseStack(trace)
+		return ReasonHost, "the host failed: " + text, c.parseStack(trace)
 	}
-	return ReasonTrap, text, parseStack(trace)
+	return ReasonTrap, text, c.parseStack(trace)
 }
 
 // signatureSuffix is what wazero writes behind a function's name: "(i32,i32) i64".
 var signatureSuffix = regexp.MustCompile(`\([a-z0-9,]*\)( [a-z0-9]+| \([a-z0-9,]+\))?$`)
 
-// parseStack takes the names out of wazero's trace. The metering pass has written a name for every function, free of
-// control characters, so a line is a frame.
-func parseStack(trace string) []string {
+// sourceLine is how wazero tells where in the metered code section a frame stands (offsets.go).
+var sourceLine = regexp.MustCompile(`^\t0x([0-9a-f]+): @:1$`)
+
+// parseStack takes names and places out of wazero's trace. The metering pass has written a name for every function, free
+// of control characters, so a line is a frame, or the place of the frame before it.
+func (c *compiled) parseStack(trace string) []string {
 	var stack []string
+	own := false // the last frame is the guest's
 	for line := range strings.SplitSeq(trace, "\n\t") {
 		line, _, _ = strings.Cut(line, "\n")
-		if line == "" || strings.HasPrefix(line, meterModule+".") {
+		if at := sourceLine.FindStringSubmatch(line); at != nil {
+			if own {
+				stack[len(stack)-1] += c.place(at[1])
+			}
 			continue
 		}
-		name := signatureSuffix.ReplaceAllString(line, "")
-		stack = append(stack, strings.TrimPrefix(name, "."))
+		own = line != "" && !strings.HasPrefix(line, meterModule+".")
+		if own {
+			name := signatureSuffix.ReplaceAllString(line, "")
+			stack = append(stack, strings.TrimPrefix(name, "."))
+		}
 	}
 	return stack
+}
+
+// place is " (0x1a2b, words.c:12:3)" for a place in the metered code section: where it is in the module's file, and
+// where it came from, if the module tells.
+func (c *compiled) place(metered string) string {
+	at, err := strconv.ParseUint(metered, 16, 31)
+	if err != nil {
+		return ""
+	}
+	origin, ok := c.offsets.original(int(at))
+	if !ok {
+		return ""
+	}
+	if line := c.lines.find(uint64(origin)); line != "" {
+		return fmt.Sprintf(" (0x%x, %s)", c.offsets.code+origin, line)
+	}
+	return fmt.Sprintf(" (0x%x)", c.offsets.code+origin)
 }
 
 func shortDigest(d string) string {

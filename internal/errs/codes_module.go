@@ -3,8 +3,8 @@ package errs
 // Codes of wasm modules.
 var (
 	ModuleMissing = Code{
-		ID: "E-MODULE-MISSING", Exit: ExitInput, Title: "A module's file is not there",
-		Explanation: "The path under modules: is relative to the file that names it.",
+		ID: "E-MODULE-MISSING", Exit: ExitInput, Title: "A module's file is not there or cannot be read",
+		Explanation: "The path under modules: is relative to the file that names it. Only regular files are opened: no folders, pipes and devices.",
 		Remedy:      "Build the module (wasmstream build DIR) or correct its path.",
 	}
 	ModuleNotWasm = Code{
@@ -42,6 +42,11 @@ var (
 		Explanation: "Size, functions, code per function, tables, memory and others are bounded, because compiling has a cost that grows with them.",
 		Remedy:      "Make the module smaller (strip it, optimise for size).",
 	}
+	ModuleCompile = Code{
+		ID: "E-MODULE-COMPILE", Exit: ExitInput, Title: "Compiling a module took more than it may",
+		Explanation: "Modules are compiled in a process of their own with limits on memory, CPU and time, so that a module made to be slow to compile costs nothing but itself. That process used up a limit, or was ended from outside.",
+		Remedy:      "Make the module smaller: split huge functions, strip it, optimise for size. If the machine was out of memory, try again.",
+	}
 	ModuleNoComponent = Code{
 		ID: "E-MODULE-NO-COMPONENT", Exit: ExitInput, Title: "A component is not in the module",
 		Explanation: "An operator refers to module/component. The components of a module stand in its manifest (wasmstream module inspect F.wasm).",
@@ -67,6 +72,6 @@ var (
 func moduleCodes() []Code {
 	return []Code{
 		ModuleMissing, ModuleNotWasm, ModuleMalformed, ModuleNoMarker, ModuleMissingExport, ModuleUnknownImport,
-		ModuleForbidden, ModuleTooLarge, ModuleNoComponent, ModuleDigest, ModuleManifest, ModuleABIVersion,
+		ModuleForbidden, ModuleTooLarge, ModuleCompile, ModuleNoComponent, ModuleDigest, ModuleManifest, ModuleABIVersion,
 	}
 }

@@ -56,6 +56,8 @@ type Options struct {
 	Out string
 	// WorkDir is where a compiler that wants one keeps its intermediate files. Empty: the compiler's own choice.
 	WorkDir string
+	// Debug keeps what tells the line of a trap (C: -g, Rust: line tables; Go's compiler writes none for wasm).
+	Debug bool
 	// Include are further folders in which C finds wasmstream.h; those above Dir that hold guest-sdk/c come last.
 	Include []string
 }

@@ -98,6 +98,9 @@ func findRust(ctx context.Context, where string) (*toolchain, error) {
 		if opts.WorkDir != "" {
 			env = append(env, "CARGO_TARGET_DIR="+opts.WorkDir)
 		}
+		if opts.Debug {
+			env = append(env, "CARGO_PROFILE_RELEASE_DEBUG=line-tables-only", "CARGO_PROFILE_RELEASE_STRIP=none")
+		}
 		messages, err := run(ctx, opts.Dir, env, cargo, "build", "--release", "--target", rustTarget, "--message-format", "json-render-diagnostics")
 		if err != nil {
 			return "", err
@@ -190,7 +193,12 @@ func findC(ctx context.Context, where string) (*toolchain, error) {
 		}
 		args := []string{
 			"--target=wasm32", "-std=c11", "-O2", "-nostdlib", "-ffreestanding", "-mbulk-memory", "-msign-ext",
-			"-Wl,--no-entry", "-Wl,--strip-debug", "-Wl,-z,stack-size=65536", "-o", out,
+			"-Wl,--no-entry", "-Wl,-z,stack-size=65536", "-o", out,
+		}
+		if opts.Debug {
+			args = append(args, "-g")
+		} else {
+			args = append(args, "-Wl,--strip-debug")
 		}
 		for _, dir := range append(opts.Include, sdksAbove(opts.Dir)...) {
 			args = append(args, "-I"+dir)
