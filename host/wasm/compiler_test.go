@@ -123,7 +123,7 @@ func TestParentSurvivesItsChild(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Fatalf("got %v, want words with %q", err, c.says)
 			}
-			e.config.Compiler.Command = compileCommand(t)
+			e.config.Compiler = Compiler{Command: compileCommand(t)}
 			works(t, compileModule(t, e, "m.wasm", wasm))
 		})
 	}
@@ -149,10 +149,10 @@ func meteredOf(t *testing.T, wasm []byte) []byte {
 // time and memory for.
 func slowToCompile() []byte {
 	w, _ := guest()
-	const values, functions = 30_000, 20
-	code := cat(bytes.Repeat(ops(opLocalGet, 0, opLocalGet, 1, opI64Mul), values), bytes.Repeat(ops(opI64Add), values-1), ops(opDrop))
+	const values, functions = 20_000, 16
+	code := cat(i32c(0), bytes.Repeat(ops(opLocalGet, 0, opFirstLoad+1, 3, 0), values), bytes.Repeat(ops(opI64Add), values-1), ops(0x37, 3, 0))
 	for range functions {
-		w.funcs = append(w.funcs, wfunc{locals: 2, code: code})
+		w.funcs = append(w.funcs, wfunc{params: "i", code: code})
 	}
 	return w.bytes()
 }
