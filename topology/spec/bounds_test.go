@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -106,5 +107,29 @@ func TestReadFileEnds(t *testing.T) {
 	}
 	if _, err := Load(path); !errs.YAMLLimit.Is(err) {
 		t.Errorf("Load: %v", err)
+	}
+}
+
+// TestEveryFormOfEveryFieldIsAnswered reads every operator with every field in every form: faults are fine, a panic is
+// not.
+func TestEveryFormOfEveryFieldIsAnswered(t *testing.T) {
+	forms := []string{"", "x", "1", "true", "[]", "[x]", "[[x]]", "[{}]", "{}", "{x: y}", "[{expr: 'true'}]", "{name: x}", "{name: [x]}", "[null]", "'${env:NO}'"}
+	head := "apiVersion: wasmstream/v1\nkind: Application\nstores: [{name: s}]\noperators:\n- stream: {topics: [a], value: string}\n- "
+	for _, name := range append(operatorNames(), entryFields...) {
+		bodies := slices.Clone(forms)
+		if op := operators[name]; op != nil {
+			for _, f := range op.fields {
+				for _, form := range forms {
+					bodies = append(bodies, "{"+f.name+": "+form+"}", "{guest: m/c, "+f.name+": "+form+"}", "{expr: 'true', "+f.name+": "+form+"}")
+				}
+			}
+		}
+		for _, body := range bodies {
+			for _, before := range []string{"", "groupByKey:\n- count:\n- "} {
+				for _, after := range []string{"\n- to: {topic: b}", "\n  name: [x]"} {
+					_, _ = Parse("app.yaml", []byte(head+before+name+": "+body+after+"\n"), testOptions)
+				}
+			}
+		}
 	}
 }

@@ -265,6 +265,9 @@ var branchFields = []string{"id", "name", "guest", "config", "expr"}
 
 func lowerSplit(d *document, op *operation, in output) {
 	list := op.body.get("branches")
+	if list == nil {
+		return // which is told already
+	}
 	if list.kind != sequence || len(list.items) == 0 {
 		d.faultAt(errs.YAMLInvalid, list, "branches is a list of at least one branch", "")
 		return
