@@ -377,22 +377,28 @@ func (n *namedCache) close() {
 	}
 }
 
-// dirtyRange returns the dirty entries with from <= key < to as they are now.
-func (n *namedCache) dirtyRange(from, to []byte, reverse bool) *cacheCursor {
+// dirtyRange gives c the dirty entries of spans as they are now.
+func (n *namedCache) dirtyRange(c *cacheCursor, spans []keySpan, reverse bool) {
 	if n.ordered == nil {
 		n.ordered = newSkiplist[*cacheEntry]()
 		for e := n.dirty.dirtyNext; e != &n.dirty; e = e.dirtyNext {
 			n.ordered.insert(e.key, e)
 		}
 	}
-	c := &cacheCursor{bytes: []byte{}} // an empty value is not nil
-	w := n.ordered.walk(from, to, reverse)
-	for s := w.next(); s != nil; s = w.next() {
-		start := len(c.bytes)
-		c.bytes = append(append(c.bytes, s.key...), s.value.stored()...)
-		c.items = append(c.items, cacheCursorItem{start, start + len(s.key), len(c.bytes), s.value.deleted})
+	if c.bytes == nil {
+		c.bytes = []byte{} // an empty value is not nil
 	}
-	return c
+	c.bytes, c.items, c.n = c.bytes[:0], c.items[:0], 0
+	for len(spans) > 0 {
+		var s keySpan
+		s, spans = nextSpan(spans, reverse)
+		w := n.ordered.walk(s.from, s.to, reverse)
+		for e := w.next(); e != nil; e = w.next() {
+			start := len(c.bytes)
+			c.bytes = append(append(c.bytes, e.key...), e.value.stored()...)
+			c.items = append(c.items, cacheCursorItem{start, start + len(e.key), len(c.bytes), e.value.deleted})
+		}
+	}
 }
 
 // cacheCursor walks over copies, since a cache writes its entries in place.
@@ -425,7 +431,7 @@ func (c *cacheCursor) value() []byte {
 	return c.bytes[i.middle:i.end]
 }
 
-func (c *cacheCursor) close() { c.bytes, c.items = nil, nil }
+func (c *cacheCursor) close() {}
 
 // ownHeaders copies headers, since the slices of a record pin the chunk it lies in. Most records have none.
 func ownHeaders(headers []Header) []Header {

@@ -13,6 +13,8 @@ type CachingKeyValueStore struct {
 	cache   *namedCache
 	hidden  int // bytes at the front of a key that only the store has
 
+	spare *cachingIterator
+
 	listener FlushListener
 	sendOld  bool
 	old      []byte // what Delete lent
@@ -23,6 +25,8 @@ type CachingKeyValueStore struct {
 type layer interface {
 	KeyValueStore
 	TransactionalStore
+	// scan walks over spans, which it keeps. The iterator is used again after its close, which may be called only then.
+	scan(spans []keySpan, reverse bool) (spanIterator, error)
 }
 
 // NewCaching puts a record cache over inner. id names the store in the cache; context is that of the task.
@@ -117,19 +121,45 @@ func (s *CachingKeyValueStore) Delete(key []byte) ([]byte, error) {
 	return old, err
 }
 
-// Range iterates over from <= key < to as the store is now. Only what was changed and not flushed comes from the cache.
+// Range iterates over from <= key < to as the store is now.
 func (s *CachingKeyValueStore) Range(from, to []byte, reverse bool) (Iterator, error) {
+	return newRange(s, from, to, reverse)
+}
+
+// cachingIterator is a walk over a cached store.
+type cachingIterator struct {
+	mergeIterator
+	dirty cacheCursor
+	store *CachingKeyValueStore
+}
+
+// scan walks over spans. Only what was changed and not flushed comes from the cache.
+func (s *CachingKeyValueStore) scan(spans []keySpan, reverse bool) (spanIterator, error) {
 	if s.closed {
 		return nil, ErrClosed
 	}
-	if emptyRange(from, to) {
-		return emptyIterator{}, nil
-	}
-	lower, err := s.inner.Range(from, to, reverse)
+	lower, err := s.inner.scan(spans, reverse)
 	if err != nil {
 		return nil, err
 	}
-	return &mergeIterator{upper: s.cache.dirtyRange(from, to, reverse), lower: lower, reverse: reverse}, nil
+	i := s.spare
+	if i == nil {
+		i = &cachingIterator{store: s}
+	}
+	s.spare = nil
+	s.cache.dirtyRange(&i.dirty, spans, reverse)
+	i.begin(&i.dirty, lower, reverse)
+	return i, nil
+}
+
+func (i *cachingIterator) close() error {
+	if i.closed {
+		return nil
+	}
+	err := i.mergeIterator.close()
+	i.lower = emptyIterator{}
+	i.store.spare = i
+	return err
 }
 
 // ApproximateNumEntries is that of the layer below.
@@ -174,16 +204,12 @@ func (s *CachingKeyValueStore) applyItem(f *flushFrame, item *flushItem) error {
 	if err := s.inner.Put(item.key, item.value); err != nil {
 		return err
 	}
-	f.event = Flushed{Key: item.key[s.hidden:], New: item.value, Timestamp: item.context.Timestamp, Context: item.context}
+	f.event = Flushed{Key: item.key[s.hidden:], Context: item.context}
 	if s.sendOld {
 		f.event.Old = old
 	}
-	if s.format == Timestamped {
-		f.event.Old, _ = SplitTimestamped(f.event.Old)
-		if item.value != nil {
-			f.event.New, f.event.Timestamp = SplitTimestamped(item.value)
-		}
-	}
+	f.event.Old, _, _ = s.format.bare(f.event.Old, 0)
+	f.event.New, f.event.Timestamp, _ = s.format.bare(item.value, item.context.Timestamp)
 	return s.listener(&f.event)
 }
 

@@ -51,11 +51,15 @@ func (s *ChangeLoggingKeyValueStore) Delete(key []byte) ([]byte, error) {
 }
 
 func (s *ChangeLoggingKeyValueStore) log(key, value []byte) error {
-	timestamp := s.context.Timestamp
-	if s.format == Timestamped && value != nil {
-		value, timestamp = SplitTimestamped(value)
+	value, timestamp, raw := s.format.bare(value, s.context.Timestamp)
+	var headers []Header
+	var err error
+	if s.format.hasHeaders() {
+		if headers, err = DecodeHeaders(raw); err != nil {
+			return fmt.Errorf("logging a change of store %q: %w", s.Name(), err)
+		}
 	}
-	if err := s.changelog.Log(key[s.hidden:], value, timestamp); err != nil {
+	if err := logWithHeaders(s.changelog, key[s.hidden:], value, timestamp, headers); err != nil {
 		return fmt.Errorf("logging a change of store %q: %w", s.Name(), err)
 	}
 	return nil

@@ -10,16 +10,33 @@ type upper interface {
 	close()
 }
 
+// keySpan is a range from <= key < to; nil leaves that end open.
+type keySpan struct{ from, to []byte }
+
+// spanIterator walks over the pairs of several spans, which are ascending and apart, in the order of keys or in the
+// opposite one.
+type spanIterator interface {
+	Next() bool
+	Key() []byte
+	Value() []byte
+	Err() error
+	close() error
+}
+
 // mergeIterator walks over upper and lower as one: where both have a key, upper's value counts.
 type mergeIterator struct {
 	upper            upper
-	lower            Iterator
+	lower            spanIterator
 	reverse          bool
 	started          bool
 	upperOK, lowerOK bool
 	onUpper, onLower bool // which of them stand on the current key
-	onClose          func()
 	closed           bool
+}
+
+// begin makes m a walk over two sides.
+func (m *mergeIterator) begin(upper upper, lower spanIterator, reverse bool) {
+	*m = mergeIterator{upper: upper, lower: lower, reverse: reverse}
 }
 
 // Next moves to the next pair.
@@ -90,18 +107,48 @@ func (m *mergeIterator) Value() []byte {
 // Err is the error that ended the walk.
 func (m *mergeIterator) Err() error { return m.lower.Err() }
 
-// Close releases both sides. It can be called twice.
-func (m *mergeIterator) Close() error {
+// close releases both sides. It can be called twice.
+func (m *mergeIterator) close() error {
 	if m.closed {
 		return nil
 	}
 	m.closed = true
 	m.upper.close()
-	err := m.lower.Close()
-	if m.onClose != nil {
-		m.onClose()
+	return m.lower.close()
+}
+
+// rangeIterator is a walk as it is given away. Its inner parts are used again after Close.
+type rangeIterator struct{ walk spanIterator }
+
+// newRange is the walk of a layer over one span, as it is given away.
+func newRange(l layer, from, to []byte, reverse bool) (Iterator, error) {
+	if emptyRange(from, to) {
+		return emptyIterator{}, nil
 	}
-	return err
+	walk, err := l.scan([]keySpan{{ownBound(from), ownBound(to)}}, reverse)
+	if err != nil {
+		return nil, err
+	}
+	return &rangeIterator{walk}, nil
+}
+
+// Next moves to the next pair.
+func (i *rangeIterator) Next() bool { return i.walk.Next() }
+
+// Key is the current key.
+func (i *rangeIterator) Key() []byte { return i.walk.Key() }
+
+// Value is the current value.
+func (i *rangeIterator) Value() []byte { return i.walk.Value() }
+
+// Err is the error that ended the walk.
+func (i *rangeIterator) Err() error { return i.walk.Err() }
+
+// Close releases the walk. It can be called twice.
+func (i *rangeIterator) Close() error {
+	walk := i.walk
+	i.walk = emptyIterator{}
+	return walk.close()
 }
 
 // emptyIterator has nothing.
@@ -112,6 +159,7 @@ func (emptyIterator) Key() []byte   { return nil }
 func (emptyIterator) Value() []byte { return nil }
 func (emptyIterator) Err() error    { return nil }
 func (emptyIterator) Close() error  { return nil }
+func (emptyIterator) close() error  { return nil }
 
 // emptyRange tells whether from <= key < to holds for no key.
 func emptyRange(from, to []byte) bool { return to != nil && bytes.Compare(from, to) >= 0 }

@@ -16,17 +16,19 @@ type KeyValueBytes struct {
 	format ValueFormat
 	number uint32 // in the database; 0 in memory
 
-	over   *overlay
-	pairs  pairs
-	seg    *segments // of windowed stores: their rows expire
-	dirty  bool      // something was written since the last commit
-	staged bool
+	over     *overlay
+	pairs    pairs
+	onCommit func()    // called when a staged commit is done; nil for nothing
+	seg      *segments // of windowed stores: their rows expire
+	dirty    bool      // something was written since the last commit
+	staged   bool
 
 	volatile bool  // the offset is the store's own, not the database's
 	offset   int64 // of volatile stores
 
-	iters   map[*mergeIterator]string // open ones, with the place that opened them under invariants
-	head    [timestampSize]byte       // scratch of Restore
+	spare   *storeIterator
+	iters   map[*storeIterator]string // open ones, with the place that opened them under invariants
+	head    []byte                    // scratch of Restore
 	keyHead []byte                    // scratch of Restore
 	closed  bool
 }
@@ -38,7 +40,7 @@ var _ interface {
 
 func newKeyValueBytes(db *DB, id StoreID, format ValueFormat, p pairs) *KeyValueBytes {
 	return &KeyValueBytes{
-		db: db, id: id, format: format, over: newOverlay(), pairs: p, iters: map[*mergeIterator]string{},
+		db: db, id: id, format: format, over: newOverlay(), pairs: p, iters: map[*storeIterator]string{},
 	}
 }
 
@@ -111,23 +113,48 @@ func (s *KeyValueBytes) Delete(key []byte) ([]byte, error) {
 
 // Range iterates over from <= key < to as the store is now.
 func (s *KeyValueBytes) Range(from, to []byte, reverse bool) (Iterator, error) {
+	return newRange(s, from, to, reverse)
+}
+
+// storeIterator is a walk over a bytes store.
+type storeIterator struct {
+	mergeIterator
+	over  overlayCursor
+	store *KeyValueBytes
+}
+
+// scan walks over spans, which it keeps. The iterator is used again after its close.
+func (s *KeyValueBytes) scan(spans []keySpan, reverse bool) (spanIterator, error) {
 	switch {
 	case s.closed:
 		return nil, ErrClosed
 	case len(s.iters) >= s.db.opts.MaxIterators:
 		return nil, fmt.Errorf("iterating over store %q: %w (%d)", s.id, ErrTooManyIterators, len(s.iters))
-	case emptyRange(from, to):
-		return emptyIterator{}, nil
 	}
-	from, to = ownBound(from), ownBound(to)
-	lower, err := s.pairs.iterate(from, to, reverse)
+	lower, err := s.pairs.iterate(spans, reverse)
 	if err != nil {
 		return nil, fmt.Errorf("iterating over store %q: %w", s.id, err)
 	}
-	m := &mergeIterator{upper: s.over.cursor(from, to, reverse), lower: lower, reverse: reverse}
-	m.onClose = func() { delete(s.iters, m) }
-	s.iters[m] = opener()
-	return m, nil
+	i := s.spare
+	if i == nil {
+		i = &storeIterator{store: s}
+	}
+	s.spare = nil
+	i.over.open(s.over, spans, reverse)
+	i.begin(&i.over, lower, reverse)
+	s.iters[i] = opener()
+	return i, nil
+}
+
+func (i *storeIterator) close() error {
+	if i.closed {
+		return nil
+	}
+	delete(i.store.iters, i)
+	err := i.mergeIterator.close()
+	i.lower = emptyIterator{}
+	i.store.spare = i
+	return err
 }
 
 // opener is the call stack outside this package, under invariants.
@@ -150,8 +177,11 @@ func (s *KeyValueBytes) ApproximateNumEntries() int64 {
 	return s.pairs.count()
 }
 
-// Flush does nothing: there is no cache here.
-func (s *KeyValueBytes) Flush() error { return nil }
+// Flush lets go of what is kept for the next iterator: there is no cache here.
+func (s *KeyValueBytes) Flush() error {
+	s.pairs.release()
+	return nil
+}
 
 // Stage adds the overlay to b. Until b is committed or reset the store cannot be written.
 func (s *KeyValueBytes) Stage(b *Batch) error {
@@ -203,6 +233,9 @@ func (s *KeyValueBytes) committed() {
 	s.pairs.committed(s.over)
 	s.commitTime()
 	s.clear()
+	if s.onCommit != nil {
+		s.onCommit()
+	}
 }
 
 func (s *KeyValueBytes) commitTime() {
@@ -267,8 +300,47 @@ func (s *KeyValueBytes) Restore(records []KV, next int64) error {
 		s.clear()
 		return fmt.Errorf("restoring store %q: %w", s.id, err)
 	}
-	if s.seg != nil {
-		s.commitTime()
+	if p, ok := s.pairs.(*pebblePairs); ok {
+		p.changed()
+	}
+	s.commitTime()
+	return nil
+}
+
+// restoreBy restores a store whose records say how it changes: apply writes what they come to, as a transaction of its
+// own.
+func (s *KeyValueBytes) restoreBy(records []KV, next int64, apply func(r *KV) error) error {
+	switch {
+	case s.closed:
+		return ErrClosed
+	case s.dirty:
+		return fmt.Errorf("restoring store %q: it has uncommitted writes", s.id)
+	}
+	b := s.db.NewBatch()
+	err := s.applyAll(records, apply)
+	if err == nil {
+		err = s.Stage(b)
+	}
+	if err == nil {
+		b.SetOffset(s.id, next)
+		err = b.Commit()
+	}
+	if err != nil {
+		b.Close()
+		s.Discard()
+		return fmt.Errorf("restoring store %q: %w", s.id, err)
+	}
+	return nil
+}
+
+func (s *KeyValueBytes) applyAll(records []KV, apply func(r *KV) error) error {
+	for i := range records {
+		if records[i].Key == nil {
+			return ErrNullKey
+		}
+		if err := apply(&records[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -343,10 +415,8 @@ func (s *KeyValueBytes) each(records []KV, f func(keyHead []byte, r *KV) error) 
 
 // restoredHead is what stands before the value of a changelog record in the store.
 func (s *KeyValueBytes) restoredHead(r *KV) []byte {
-	if s.format == Plain {
-		return nil
-	}
-	return AppendTimestamped(s.head[:0], r.Timestamp, []byte{})
+	s.head = s.format.appendHead(s.head[:0], r)
+	return s.head
 }
 
 // Close drops what is not committed and releases iterators. Those left open are an error under invariants.
@@ -360,7 +430,7 @@ func (s *KeyValueBytes) Close() error {
 		if invariants {
 			faults = append(faults, fmt.Errorf("closing store %q: %w, opened by\n%s", s.id, ErrIteratorLeak, place))
 		}
-		faults = append(faults, m.Close())
+		faults = append(faults, m.close())
 	}
 	s.Discard()
 	s.pairs.close()

@@ -26,6 +26,7 @@ type memoryPairs struct {
 	probe memoryPair
 	key   []byte // scratch
 	iters int    // open iterators
+	spare *memoryIterator
 }
 
 func newMemoryPairs() *memoryPairs {
@@ -48,12 +49,19 @@ func (m *memoryPairs) get(key []byte) ([]byte, error) {
 	return nil, nil
 }
 
-func (m *memoryPairs) iterate(from, to []byte, reverse bool) (Iterator, error) {
-	i := &memoryIterator{pairs: m, from: from, to: to, reverse: reverse}
+func (m *memoryPairs) iterate(spans []keySpan, reverse bool) (spanIterator, error) {
+	i := m.spare
+	if i == nil {
+		i = &memoryIterator{}
+	}
+	m.spare = nil
+	*i = memoryIterator{pairs: m, spans: spans, reverse: reverse, iter: i.iter}
 	i.iter.Init(m.tree, false)
 	m.iters++
 	return i, nil
 }
+
+func (m *memoryPairs) release() {}
 
 func (m *memoryPairs) stage(*pebble.Batch, *overlay) error { return nil }
 
@@ -112,30 +120,45 @@ func (m *memoryPairs) close() { m.tree = newMemoryPairs().tree }
 
 // memoryIterator walks over a tree.
 type memoryIterator struct {
-	pairs    *memoryPairs
-	iter     btree.IterG[*memoryPair]
-	from, to []byte
-	reverse  bool
-	started  bool
-	done     bool
-	at       *memoryPair
+	pairs   *memoryPairs
+	iter    btree.IterG[*memoryPair]
+	spans   []keySpan // still to come
+	span    keySpan
+	reverse bool
+	inside  bool // in a span
+	started bool // the iterator stands somewhere in it
+	at      *memoryPair
+	probe   memoryPair
 }
 
 func (i *memoryIterator) Next() bool {
-	if i.done || !i.step() {
-		i.done = true
+	for i.pairs != nil {
+		if i.inside && i.step() {
+			return true
+		}
+		if i.inside = len(i.spans) > 0; !i.inside {
+			break
+		}
+		i.span, i.spans = nextSpan(i.spans, i.reverse)
+		i.started = false
+	}
+	i.at = nil
+	return false
+}
+
+// step moves inside the span.
+func (i *memoryIterator) step() bool {
+	if !i.move() {
 		return false
 	}
 	i.at = i.iter.Item()
-	if i.reverse && i.from != nil && bytes.Compare(i.at.key, i.from) < 0 ||
-		!i.reverse && i.to != nil && bytes.Compare(i.at.key, i.to) >= 0 {
-		i.done = true
-		return false
+	if i.reverse {
+		return i.span.from == nil || bytes.Compare(i.at.key, i.span.from) >= 0
 	}
-	return true
+	return i.span.to == nil || bytes.Compare(i.at.key, i.span.to) < 0
 }
 
-func (i *memoryIterator) step() bool {
+func (i *memoryIterator) move() bool {
 	switch {
 	case i.started && i.reverse:
 		return i.iter.Prev()
@@ -144,25 +167,31 @@ func (i *memoryIterator) step() bool {
 	}
 	i.started = true
 	switch {
-	case !i.reverse && i.from == nil:
+	case !i.reverse && i.span.from == nil:
 		return i.iter.First()
 	case !i.reverse:
-		return i.iter.Seek(&memoryPair{key: i.from})
-	case i.to == nil || !i.iter.Seek(&memoryPair{key: i.to}):
+		return i.seek(i.span.from)
+	case i.span.to == nil || !i.seek(i.span.to):
 		return i.iter.Last()
 	}
 	return i.iter.Prev()
+}
+
+func (i *memoryIterator) seek(key []byte) bool {
+	i.probe.key = key
+	return i.iter.Seek(&i.probe)
 }
 
 func (i *memoryIterator) Key() []byte   { return i.at.key }
 func (i *memoryIterator) Value() []byte { return i.at.value }
 func (i *memoryIterator) Err() error    { return nil }
 
-func (i *memoryIterator) Close() error {
-	if i.pairs != nil {
-		i.pairs.iters--
+func (i *memoryIterator) close() error {
+	if m := i.pairs; m != nil {
+		m.iters--
 		i.iter.Release()
-		i.pairs, i.done, i.at = nil, true, nil
+		*i = memoryIterator{iter: i.iter}
+		m.spare = i
 	}
 	return nil
 }

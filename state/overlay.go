@@ -106,33 +106,49 @@ func (o *overlay) reset() *overlay {
 
 // overlayCursor walks over what an overlay held when the cursor was made.
 type overlayCursor struct {
-	o    *overlay
-	walk skipwalk[*overlayEntry]
-	era  uint64
-	at   *overlayEntry // the newest version of the current key; it may change while the cursor stands on it
+	o       *overlay
+	spans   []keySpan // still to come
+	reverse bool
+	walk    skipwalk[*overlayEntry]
+	era     uint64
+	at      *overlayEntry // the newest version of the current key; it may change while the cursor stands on it
 }
 
-// cursor starts a walk. The cursor keeps from and to. It must be closed.
-func (o *overlay) cursor(from, to []byte, reverse bool) *overlayCursor {
+// open starts a walk. The cursor keeps spans. It must be closed.
+func (c *overlayCursor) open(o *overlay, spans []keySpan, reverse bool) {
 	if o.order == nil {
 		o.order = newSkiplist[*overlayEntry]()
 		_ = o.each(func(e *overlayEntry) error { o.order.insert(e.key, e); return nil })
 	}
-	c := &overlayCursor{o: o, walk: o.order.walk(from, to, reverse), era: o.era}
+	*c = overlayCursor{o: o, spans: spans, reverse: reverse, era: o.era}
 	o.era++
 	o.iters++
-	return c
 }
 
 func (c *overlayCursor) next() bool {
-	for n := c.walk.next(); n != nil; n = c.walk.next() {
-		if c.visible(n.value) != nil {
-			c.at = n.value
-			return true
+	for {
+		for n := c.walk.next(); n != nil; n = c.walk.next() {
+			if c.visible(n.value) != nil {
+				c.at = n.value
+				return true
+			}
 		}
+		if len(c.spans) == 0 {
+			c.at = nil
+			return false
+		}
+		var s keySpan
+		s, c.spans = nextSpan(c.spans, c.reverse)
+		c.walk = c.o.order.walk(s.from, s.to, c.reverse)
 	}
-	c.at = nil
-	return false
+}
+
+// nextSpan takes the next span off spans.
+func nextSpan(spans []keySpan, reverse bool) (keySpan, []keySpan) {
+	if reverse {
+		return spans[len(spans)-1], spans[:len(spans)-1]
+	}
+	return spans[0], spans[1:]
 }
 
 // visible is the version of e that was there when the cursor was made, or nil.
@@ -153,4 +169,7 @@ func (c *overlayCursor) value() []byte {
 	return e.value
 }
 
-func (c *overlayCursor) close() { c.o.iters-- }
+func (c *overlayCursor) close() {
+	c.o.iters--
+	*c = overlayCursor{}
+}

@@ -12,8 +12,10 @@ import (
 type pairs interface {
 	// get returns nil for an absent key; the value is borrowed until the next call.
 	get(key []byte) ([]byte, error)
-	// iterate walks over what is committed now. from and to are kept.
-	iterate(from, to []byte, reverse bool) (Iterator, error)
+	// iterate walks over what is committed now. spans are kept.
+	iterate(spans []keySpan, reverse bool) (spanIterator, error)
+	// release lets go of what is kept for the next iterator.
+	release()
 	// write takes the newest version of every entry into the batch (Pebble), or does nothing.
 	stage(b *pebble.Batch, o *overlay) error
 	// committed is called when the batch is: memory takes the entries now.
@@ -27,12 +29,20 @@ type pairs interface {
 type pebblePairs struct {
 	db     *DB
 	prefix []byte // number of the store
+	end    []byte // number of the next store
 	key    []byte // scratch: prefix|key
 	value  []byte // what get lent
+
+	// idle is an iterator of Pebble over what is committed now, to be used again, or nil: making one costs more than most
+	// walks. It goes with the next commit.
+	idle  *pebble.Iterator
+	spare *pebbleIterator
+	epoch uint64 // grows with what is committed
 }
 
 func newPebblePairs(db *DB, number uint32) *pebblePairs {
 	p := &pebblePairs{db: db, prefix: binary.BigEndian.AppendUint32(nil, number)}
+	p.end = binary.BigEndian.AppendUint32(nil, number+1)
 	p.key = append(p.key, p.prefix...)
 	return p
 }
@@ -59,20 +69,34 @@ func (p *pebblePairs) get(key []byte) ([]byte, error) {
 	return p.value, nil
 }
 
-func (p *pebblePairs) iterate(from, to []byte, reverse bool) (Iterator, error) {
+func (p *pebblePairs) iterate(spans []keySpan, reverse bool) (spanIterator, error) {
 	if err := p.db.failure(); err != nil {
 		return nil, err
 	}
-	lower := append(append([]byte{}, p.prefix...), from...)
-	upper := append(append([]byte{}, p.prefix...), to...)
-	if to == nil {
-		upper = binary.BigEndian.AppendUint32(nil, binary.BigEndian.Uint32(p.prefix)+1)
+	iter := p.idle
+	p.idle = nil
+	if iter == nil {
+		var err error
+		if iter, err = p.db.pebble.NewIter(&pebble.IterOptions{LowerBound: p.prefix, UpperBound: p.end}); err != nil {
+			return nil, p.db.wrap("opening an iterator", err)
+		}
 	}
-	iter, err := p.db.pebble.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
-	if err != nil {
-		return nil, p.db.wrap("opening an iterator", err)
+	i := p.spare
+	if i == nil {
+		i = &pebbleIterator{}
 	}
-	return &pebbleIterator{db: p.db, iter: iter, reverse: reverse}, nil
+	p.spare = nil
+	*i = pebbleIterator{
+		pairs: p, iter: iter, epoch: p.epoch, spans: spans, reverse: reverse, lower: i.lower[:0], upper: i.upper[:0],
+	}
+	return i, nil
+}
+
+func (p *pebblePairs) release() {
+	if p.idle != nil {
+		_ = p.idle.Close() // its errors were those of the walks
+		p.idle = nil
+	}
 }
 
 func (p *pebblePairs) stage(b *pebble.Batch, o *overlay) error {
@@ -110,7 +134,13 @@ func (p *pebblePairs) deleteRange(b *pebble.Batch, from, to []byte) error {
 	return b.DeleteRange(append(bytes.Clone(p.prefix), from...), append(bytes.Clone(p.prefix), to...), nil)
 }
 
-func (p *pebblePairs) committed(*overlay) {}
+func (p *pebblePairs) committed(*overlay) { p.changed() }
+
+// changed is called when something else is committed than before.
+func (p *pebblePairs) changed() {
+	p.epoch++
+	p.release()
+}
 
 // count estimates from the size on disk, at 64 bytes a pair; what is still in memory does not count.
 func (p *pebblePairs) count() int64 {
@@ -125,28 +155,40 @@ func (p *pebblePairs) count() int64 {
 	return int64(size / 64)
 }
 
-func (p *pebblePairs) close() { p.key, p.value = nil, nil }
+func (p *pebblePairs) close() {
+	p.release()
+	p.key, p.value = nil, nil
+}
 
 // pebbleIterator walks over one store's pairs and hides the prefix.
 type pebbleIterator struct {
-	db      *DB
-	iter    *pebble.Iterator
-	reverse bool
-	started bool
-	value   []byte
-	err     error
+	pairs        *pebblePairs
+	iter         *pebble.Iterator
+	epoch        uint64
+	spans        []keySpan // still to come
+	reverse      bool
+	inside       bool // the iterator stands in a span
+	value        []byte
+	err          error
+	lower, upper []byte // scratch
 }
 
 func (i *pebbleIterator) Next() bool {
 	if i.err != nil || i.iter == nil {
 		return false
 	}
-	if !i.step() {
-		i.err = i.db.wrap("iterating", i.iter.Error())
-		return false
+	for !i.step() {
+		if err := i.iter.Error(); err != nil {
+			i.err = i.pairs.db.wrap("iterating", err)
+			return false
+		}
+		if len(i.spans) == 0 {
+			return false
+		}
+		i.enter()
 	}
 	if i.value, i.err = i.iter.ValueAndErr(); i.err != nil {
-		i.err = i.db.wrap("iterating", i.err)
+		i.err = i.pairs.db.wrap("iterating", i.err)
 		return false
 	}
 	if i.value == nil {
@@ -155,14 +197,31 @@ func (i *pebbleIterator) Next() bool {
 	return true
 }
 
+// enter goes to the next span, before its first pair.
+func (i *pebbleIterator) enter() {
+	var s keySpan
+	s, i.spans = nextSpan(i.spans, i.reverse)
+	i.lower = append(append(i.lower[:0], i.pairs.prefix...), s.from...)
+	if s.to == nil {
+		i.upper = append(i.upper[:0], i.pairs.end...)
+	} else {
+		i.upper = append(append(i.upper[:0], i.pairs.prefix...), s.to...)
+	}
+	i.iter.SetBounds(i.lower, i.upper)
+	i.inside = false
+}
+
+// step moves inside the current span.
 func (i *pebbleIterator) step() bool {
 	switch {
-	case i.started && i.reverse:
+	case len(i.lower) == 0:
+		return false // not in a span yet
+	case i.inside && i.reverse:
 		return i.iter.Prev()
-	case i.started:
+	case i.inside:
 		return i.iter.Next()
 	}
-	i.started = true
+	i.inside = true
 	if i.reverse {
 		return i.iter.Last()
 	}
@@ -173,11 +232,16 @@ func (i *pebbleIterator) Key() []byte   { return i.iter.Key()[prefixSize:] }
 func (i *pebbleIterator) Value() []byte { return i.value }
 func (i *pebbleIterator) Err() error    { return i.err }
 
-func (i *pebbleIterator) Close() error {
-	if i.iter == nil {
+func (i *pebbleIterator) close() error {
+	p, iter := i.pairs, i.iter
+	if iter == nil {
 		return nil
 	}
-	err := i.iter.Close()
-	i.iter = nil
-	return i.db.wrap("closing an iterator", err)
+	i.iter, i.value, i.spans = nil, nil, nil
+	p.spare = i
+	if p.idle == nil && i.epoch == p.epoch && i.err == nil && p.key != nil {
+		p.idle = iter
+		return nil
+	}
+	return p.db.wrap("closing an iterator", iter.Close())
 }

@@ -12,6 +12,7 @@ import (
 type segmentedPairs struct {
 	parts []memorySegment // in the order of their prefixes
 	key   []byte          // scratch
+	spare *segmentedIterator
 }
 
 type memorySegment struct {
@@ -101,12 +102,58 @@ func (m *segmentedPairs) count() (n int64) {
 
 func (m *segmentedPairs) close() { m.parts = nil }
 
-// iterate gives an iterator over one part: windowed stores ask for the range of one segment at a time.
-func (m *segmentedPairs) iterate(from, to []byte, reverse bool) (Iterator, error) {
-	if len(from) >= segmentPrefix {
-		if p := m.part(from); p != nil {
-			return p.iterate(from, to, reverse)
+func (m *segmentedPairs) release() {}
+
+// iterate walks over spans that each lie in one segment.
+func (m *segmentedPairs) iterate(spans []keySpan, reverse bool) (spanIterator, error) {
+	i := m.spare
+	if i == nil {
+		i = &segmentedIterator{}
+	}
+	m.spare = nil
+	*i = segmentedIterator{pairs: m, parts: i.parts[:0]}
+	for n := range spans {
+		if p := m.part(spans[n].from); p != nil {
+			part, _ := p.iterate(spans[n:n+1], reverse) // in memory, it does not fail
+			i.parts = append(i.parts, part)
 		}
 	}
-	return emptyIterator{}, nil
+	if reverse {
+		slices.Reverse(i.parts)
+	}
+	return i, nil
+}
+
+// segmentedIterator walks over one part after the other.
+type segmentedIterator struct {
+	pairs *segmentedPairs
+	parts []spanIterator
+	n     int
+}
+
+func (i *segmentedIterator) Next() bool {
+	for ; i.n < len(i.parts); i.n++ {
+		if i.parts[i.n].Next() {
+			return true
+		}
+	}
+	return false
+}
+
+func (i *segmentedIterator) Key() []byte   { return i.parts[i.n].Key() }
+func (i *segmentedIterator) Value() []byte { return i.parts[i.n].Value() }
+func (i *segmentedIterator) Err() error    { return nil }
+
+func (i *segmentedIterator) close() error {
+	m := i.pairs
+	if m == nil {
+		return nil
+	}
+	for _, p := range i.parts {
+		_ = p.close() // in memory, it does not fail
+	}
+	clear(i.parts)
+	*i = segmentedIterator{parts: i.parts[:0]}
+	m.spare = i
+	return nil
 }

@@ -15,7 +15,14 @@ type skiplist[T any] struct {
 	head   skipnode[T]
 	height int
 	n      int
+	nodes  slab[skipnode[T]]
+	towers [][]*skipnode[T] // chunks of links, handed out from the front
+	chunk  int              // the one in use
+	used   int              // links of it that are
 }
+
+// towerChunk is how many links are allocated at once.
+const towerChunk = 1024
 
 type skipnode[T any] struct {
 	key   []byte
@@ -53,7 +60,8 @@ func (l *skiplist[T]) insert(key []byte, value T) {
 	for ; l.height < height; l.height++ {
 		path[l.height] = &l.head
 	}
-	n := &skipnode[T]{key: key, value: value, next: make([]*skipnode[T], height), prev: path[0]}
+	n := l.nodes.take()
+	n.key, n.value, n.next, n.prev = key, value, l.tower(height), path[0]
 	for level := range n.next {
 		n.next[level], path[level].next[level] = path[level].next[level], n
 	}
@@ -61,6 +69,20 @@ func (l *skiplist[T]) insert(key []byte, value T) {
 		n.next[0].prev = n
 	}
 	l.n++
+}
+
+// tower returns links that are nil.
+func (l *skiplist[T]) tower(height int) []*skipnode[T] {
+	if len(l.towers) > 0 && l.used+height > towerChunk {
+		l.chunk++
+		l.used = 0
+	}
+	if l.chunk == len(l.towers) {
+		l.towers = append(l.towers, make([]*skipnode[T], towerChunk))
+	}
+	t := l.towers[l.chunk][l.used : l.used+height : l.used+height]
+	l.used += height
+	return t
 }
 
 // last returns the last node, the head if the list is empty.
@@ -74,10 +96,19 @@ func (l *skiplist[T]) last() *skipnode[T] {
 	return n
 }
 
-// clear empties the list.
+// clear empties the list and keeps the memory of keptEntries of it. No walk may be under way.
 func (l *skiplist[T]) clear() {
 	clear(l.head.next)
 	l.height, l.n = 1, 0
+	l.nodes.reset(keptEntries)
+	if kept := 2 * keptEntries / towerChunk; len(l.towers) > kept {
+		clear(l.towers[kept:])
+		l.towers = l.towers[:kept]
+	}
+	for i := 0; i <= l.chunk && i < len(l.towers); i++ {
+		clear(l.towers[i])
+	}
+	l.chunk, l.used = 0, 0
 }
 
 // skipwalk walks over a part of a skiplist in either direction.

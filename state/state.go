@@ -41,6 +41,8 @@ var ErrIteratorLeak = errors.New("iterator left open")
 // application, another format version. The error that wraps it has a code. The answer is DropDB and a restore.
 var ErrCorrupt = errors.New("state is corrupt")
 
+var errNoHeaders = errors.New("the changelog takes no headers")
+
 // Header is one record header. Kafka allows a key to occur several times; order is kept.
 type Header struct {
 	Key   string
@@ -81,7 +83,45 @@ const (
 	// Timestamped values are int64 timestamp|value in the store; the changelog carries the bare value, and the
 	// timestamp as that of the record.
 	Timestamped
+	// TimestampedWithHeaders values are headers, timestamp and value (AppendTimestampedWithHeaders); the changelog carries
+	// the bare value, and the headers and the timestamp as those of the record (KIP-1271).
+	TimestampedWithHeaders
+	// WithHeaders values are headers and value (AppendWithHeaders), as in session stores with headers; the changelog carries
+	// the bare value, and the headers as those of the record.
+	WithHeaders
 )
+
+// hasHeaders tells whether values begin with headers.
+func (f ValueFormat) hasHeaders() bool { return f == TimestampedWithHeaders || f == WithHeaders }
+
+// bare takes a stored value apart. timestamp is otherwise if the format has none; headers are those of DecodeHeaders.
+func (f ValueFormat) bare(stored []byte, otherwise int64) (value []byte, timestamp int64, headers []byte) {
+	switch {
+	case stored == nil:
+		return nil, otherwise, nil
+	case f == Timestamped:
+		value, timestamp = SplitTimestamped(stored)
+		return value, timestamp, nil
+	case f == TimestampedWithHeaders:
+		headers, value, timestamp = SplitTimestampedWithHeaders(stored)
+		return value, timestamp, headers
+	case f == WithHeaders:
+		headers, value = SplitWithHeaders(stored)
+		return value, otherwise, headers
+	}
+	return stored, otherwise, nil
+}
+
+// appendHead appends what stands before the value of a changelog record in the store.
+func (f ValueFormat) appendHead(dst []byte, r *KV) []byte {
+	if f.hasHeaders() {
+		dst = appendHeadersHead(dst, r.Headers)
+	}
+	if f == Timestamped || f == TimestampedWithHeaders {
+		dst = AppendTimestamped(dst, r.Timestamp, []byte{})
+	}
+	return dst
+}
 
 // Store is what every kind of store has. Callers assert the kind they need, e.g. KeyValueStore.
 type Store interface {
@@ -147,6 +187,8 @@ type TransactionalStore interface {
 type KV struct {
 	Key, Value []byte
 	Timestamp  int64
+	// Headers are nil for most kinds of stores, which have no use for them.
+	Headers []Header
 }
 
 // Flushed is a changed pair that leaves a cache. All of it, bytes included, is borrowed for the call; Context.Headers
@@ -154,7 +196,7 @@ type KV struct {
 type Flushed struct {
 	Key []byte
 	// New is nil for a delete. Old is what the layer below had, nil if it had nothing or old values were not asked
-	// for. Of timestamped stores both are bare values.
+	// for. Both are bare values whatever the format of the store.
 	New, Old []byte
 	// Timestamp is that of a timestamped value, else that of Context.
 	Timestamp int64
@@ -184,6 +226,24 @@ type ContextualStore interface {
 type Changelog interface {
 	// Log records that key now has value (nil: deleted) as of timestamp. The bytes are borrowed for the call.
 	Log(key, value []byte, timestamp int64) error
+}
+
+// HeaderChangelog is a Changelog that takes headers: what stores with headers and buffers need.
+type HeaderChangelog interface {
+	Changelog
+	// LogWithHeaders is Log of a record with headers, which are borrowed too.
+	LogWithHeaders(key, value []byte, timestamp int64, headers []Header) error
+}
+
+func logWithHeaders(c Changelog, key, value []byte, timestamp int64, headers []Header) error {
+	if len(headers) == 0 {
+		return c.Log(key, value, timestamp)
+	}
+	h, ok := c.(HeaderChangelog)
+	if !ok {
+		return errNoHeaders
+	}
+	return h.LogWithHeaders(key, value, timestamp, headers)
 }
 
 // TimestampUnknown is the timestamp of a change that has none.

@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
@@ -18,6 +19,12 @@ const (
 	WindowKind
 	// SessionKind gives a SessionStore.
 	SessionKind
+	// VersionedKind gives a VersionedKeyValueStore. It is not cached.
+	VersionedKind
+	// LRUKind gives a KeyValueStore in memory that keeps the MaxEntries keys that were used last.
+	LRUKind
+	// BufferKind gives a *TimeOrderedBuffer. It is not cached.
+	BufferKind
 )
 
 // StoreConfig says what a store is made of. Times are in milliseconds.
@@ -41,12 +48,18 @@ type StoreConfig struct {
 	// session) is later than the largest time put less Retention; in time-ordered stores, not earlier.
 	Retention int64
 	// SegmentInterval is the length of the ranges in which rows expire; 0 is Kafka's, the larger of Retention/2 and 60 s.
+	// It is never less than Retention/64.
 	SegmentInterval int64
 	// RetainDuplicates of window stores: every put is a row of its own.
 	RetainDuplicates bool
 	// TimeOrdered window and session stores give the rows of several keys in the order of time (Kafka's stores for
 	// EmitStrategy.onWindowClose).
 	TimeOrdered bool
+	// HistoryRetention of versioned stores: versions can be asked for that held at most so long before the largest
+	// timestamp put, and put that far back.
+	HistoryRetention int64
+	// MaxEntries of LRU stores.
+	MaxEntries int64
 }
 
 // NewStore opens a store with its layers in Kafka's order: metered, caching, changelogging, bytes. Callers assert the
@@ -71,6 +84,16 @@ func (db *DB) NewStore(c StoreConfig) (TransactionalStore, error) {
 			return nil, err
 		}
 		return &MeteredSessionStore{windowed: w}, nil
+	case VersionedKind:
+		return db.newVersioned(c)
+	case LRUKind:
+		return db.newLRUStore(c)
+	case BufferKind:
+		b, err := db.newBuffer(c)
+		if err != nil {
+			return nil, err
+		}
+		return b, nil
 	}
 	return nil, fmt.Errorf("opening store %q: there is no kind %d", c.ID, c.Kind)
 }
@@ -100,23 +123,33 @@ func (c *StoreConfig) settle() {
 	if c.SegmentInterval == 0 {
 		c.SegmentInterval = max(c.Retention/2, minSegmentInterval)
 	}
+	if c.SegmentInterval > 0 {
+		c.SegmentInterval = max(c.SegmentInterval, c.Retention/maxSegments)
+	}
 }
 
-// minSegmentInterval is Kafka's.
-const minSegmentInterval = 60_000
+const (
+	// minSegmentInterval is Kafka's.
+	minSegmentInterval = 60_000
+	// maxSegments bounds how many segments a walk over all times visits.
+	maxSegments = 64
+)
 
 // layers puts changelogging and caching over bytes.
 func (c *StoreConfig) layers(bytes *KeyValueBytes) (top layer, err error) {
-	hidden := 0
-	if bytes.seg != nil {
-		hidden = segmentPrefix
-	}
 	top = bytes
 	if c.Changelog != nil {
 		l := NewChangelogging(top, c.Changelog, c.Format, c.Context)
-		l.hidden = hidden
+		if bytes.seg != nil {
+			l.hidden = segmentPrefix
+		}
 		top = l
 	}
+	return c.cached(top, bytes)
+}
+
+// cached puts caching over top if it is wanted.
+func (c *StoreConfig) cached(top layer, bytes *KeyValueBytes) (layer, error) {
 	if c.Cache == nil || c.Cache.MaxBytes() <= 0 || c.TimeOrdered {
 		return top, nil
 	}
@@ -124,7 +157,9 @@ func (c *StoreConfig) layers(bytes *KeyValueBytes) (top layer, err error) {
 	if err != nil {
 		return nil, errors.Join(err, bytes.Close())
 	}
-	cached.hidden = hidden
+	if bytes.seg != nil {
+		cached.hidden = segmentPrefix
+	}
 	return cached, nil
 }
 
@@ -150,6 +185,35 @@ func (db *DB) newWindowed(c StoreConfig, tail int) (windowed, error) {
 	return windowed{
 		meter: newMeter(c.Metrics), inner: top, bytes: bytes, seg: bytes.seg, indexed: c.TimeOrdered, context: c.Context,
 	}, nil
+}
+
+func (db *DB) newVersioned(c StoreConfig) (TransactionalStore, error) {
+	changelog := c.Changelog
+	c.Retention, c.Cache, c.Changelog, c.Format = c.HistoryRetention, nil, nil, Plain
+	w, err := db.newWindowed(c, versionTail)
+	if err != nil {
+		return nil, err
+	}
+	return &MeteredVersionedStore{windowed: w, changelog: changelog, history: c.HistoryRetention}, nil
+}
+
+func (db *DB) newLRUStore(c StoreConfig) (TransactionalStore, error) {
+	c.settle()
+	if c.MaxEntries <= 0 || c.MaxEntries > math.MaxInt32 {
+		return nil, errs.StateEntries.New(c.ID.String(), fmt.Sprintf("the number of entries to keep must be positive (got %d)", c.MaxEntries), "")
+	}
+	bytes, err := db.MemoryKeyValue(c.ID, c.Format)
+	if err != nil {
+		return nil, err
+	}
+	var top layer = bytes
+	if c.Changelog != nil {
+		top = NewChangelogging(top, c.Changelog, c.Format, c.Context)
+	}
+	if top, err = c.cached(newLRU(top, int(c.MaxEntries)), bytes); err != nil {
+		return nil, err
+	}
+	return NewMetered(top, c.Context, c.Metrics), nil
 }
 
 // FlushAll flushes stores in their order, which should be that of the topology, until none of them holds anything back:

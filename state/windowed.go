@@ -137,53 +137,77 @@ type rowRange struct {
 	reverse  bool
 	indexed  bool // walk in the other order
 
-	segment, last int64 // the current segment and the last one
-	iter          Iterator
-	key           []byte
-	times         [2]int64
-	err           error
-	closed        bool
+	iter   spanIterator
+	bounds []byte // the bytes of spans and of the keys
+	spans  []keySpan
+	fixed  [4]keySpan
+	key    []byte
+	times  [2]int64
+	err    error
+	closed bool
 }
 
-// begin opens the first segment. The bounds are borrowed.
-func (r *rowRange) begin() error {
-	r.exact, r.keyFrom, r.keyTo = ownBound(r.exact), ownBound(r.keyFrom), ownBound(r.keyTo)
+// begin opens the walk. The keys are borrowed.
+func (r *rowRange) begin() (err error) {
 	g := r.store.seg
-	r.segment, r.last = g.number(r.from), g.number(r.to)
-	if r.reverse {
-		r.segment, r.last = r.last, r.segment
+	first, last := g.number(r.from), g.number(r.to)
+	r.bounds = make([]byte, 0, r.room(int(last-first)+1))
+	r.exact, r.keyFrom, r.keyTo = r.keep(r.exact), r.keep(r.keyFrom), r.keep(r.keyTo)
+	r.spans = r.fixed[:0]
+	for n := first; n <= last; n++ {
+		r.spans = append(r.spans, r.span(n))
 	}
-	return r.open()
-}
-
-func (r *rowRange) open() error {
-	from, to := r.bounds()
-	var err error
-	r.iter, err = r.store.inner.Range(from, to, r.reverse)
+	r.iter, err = r.store.inner.scan(r.spans, r.reverse)
 	return err
 }
 
-// bounds are the physical keys of the current segment between which all rows lie that may be asked for.
-func (r *rowRange) bounds() (from, to []byte) {
-	from, to = appendPrefix(nil, r.segment, r.indexed), appendPrefix(nil, r.segment, r.indexed)
-	var end [16]byte
-	binary.BigEndian.PutUint64(end[:], uint64(r.to))
-	for i := 8; i < len(end); i++ {
-		end[i] = 0xff
+// room is enough for what begin appends to the bounds.
+func (r *rowRange) room(segments int) int {
+	keys := len(r.exact) + len(r.keyFrom) + len(r.keyTo)
+	return keys + segments*2*(segmentPrefix+keys+sessionTail+1)
+}
+
+// keep returns a copy of a key among the bounds; nil for nil.
+func (r *rowRange) keep(key []byte) []byte {
+	if key == nil {
+		return nil
+	}
+	start := len(r.bounds)
+	r.bounds = append(r.bounds, key...)
+	return r.bounds[start:len(r.bounds):len(r.bounds)]
+}
+
+// span are the physical keys of a segment between which all rows lie that may be asked for.
+func (r *rowRange) span(segment int64) keySpan {
+	g := r.store.seg
+	start := len(r.bounds)
+	b := appendPrefix(r.bounds, segment, r.indexed)
+	switch {
+	case r.indexed:
+		b = binary.BigEndian.AppendUint64(b, uint64(r.from))
+	case r.exact != nil:
+		b = binary.BigEndian.AppendUint64(append(b, r.exact...), uint64(r.from))
+	default:
+		b = append(b, r.keyFrom...)
+	}
+	middle := len(b)
+	var tail [sessionTail]byte
+	binary.BigEndian.PutUint64(tail[:], uint64(r.to))
+	for i := 8; i < len(tail); i++ {
+		tail[i] = 0xff
 	}
 	switch {
 	case r.indexed:
-		from = binary.BigEndian.AppendUint64(from, uint64(r.from))
-		return from, binary.BigEndian.AppendUint64(to, uint64(r.to)+1)
+		b = binary.BigEndian.AppendUint64(appendPrefix(b, segment, true), uint64(r.to)+1)
 	case r.exact != nil:
-		from = binary.BigEndian.AppendUint64(append(from, r.exact...), uint64(r.from))
-		return from, append(append(append(to, r.exact...), end[:r.store.seg.tail]...), 0)
+		b = append(append(append(appendPrefix(b, segment, false), r.exact...), tail[:g.tail]...), 0)
+	case r.keyTo == nil:
+		b = appendPrefix(b, segment, true)
+	default:
+		b = append(append(appendPrefix(b, segment, false), lastRow(r.keyTo, tail[:g.tail])...), 0)
 	}
-	from = append(from, r.keyFrom...)
-	if r.keyTo == nil {
-		return from, incremented(to)
-	}
-	return from, append(append(to, lastRow(r.keyTo, end[:r.store.seg.tail])...), 0)
+	r.bounds = b
+	return keySpan{b[start:middle:middle], b[middle:len(b):len(b)]}
 }
 
 // lastRow is the largest of the rows key|tail over all keys up to keyTo: that of keyTo, or of one that keyTo begins
@@ -198,32 +222,15 @@ func lastRow(keyTo, tail []byte) []byte {
 	return last
 }
 
-// incremented is b plus one.
-func incremented(b []byte) []byte {
-	return binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(b)+1)
-}
-
 // next moves to the next row that is asked for.
 func (r *rowRange) next() bool {
-	for r.err == nil && !r.closed {
-		if r.iter.Next() {
-			if r.take(r.iter.Key()[segmentPrefix:]) {
-				return true
-			}
-			continue
-		}
-		r.err = errors.Join(r.iter.Err(), r.iter.Close())
-		r.iter = emptyIterator{}
-		if r.err != nil || r.segment == r.last {
+	for !r.closed && r.err == nil {
+		if !r.iter.Next() {
+			r.err = r.iter.Err()
 			break
 		}
-		if r.reverse {
-			r.segment--
-		} else {
-			r.segment++
-		}
-		if err := r.open(); err != nil {
-			r.iter, r.err = emptyIterator{}, err
+		if r.take(r.iter.Key()[segmentPrefix:]) {
+			return true
 		}
 	}
 	r.key = nil
@@ -273,7 +280,7 @@ func (r *rowRange) Close() error {
 	}
 	r.closed = true
 	r.store.metrics.OpenIterators.Add(-1)
-	err := r.iter.Close()
+	err := r.iter.close()
 	r.iter, r.key = emptyIterator{}, nil
 	return err
 }
@@ -290,7 +297,6 @@ func (s *windowed) walk(r *rowRange) (*rowRange, error) {
 	r.from, r.to, ok = s.seg.span(r.from, r.to)
 	if !ok || r.keyTo != nil && bytes.Compare(r.keyFrom, r.keyTo) > 0 {
 		r.iter = emptyIterator{}
-		r.segment, r.last = 0, 0
 	} else if err := r.begin(); err != nil {
 		return nil, err
 	}

@@ -424,7 +424,11 @@ func (f *restoreFetcher) advance(p *restorePosition, part *kmsg.FetchResponseTop
 		if r.Key == nil {
 			continue // a changelog has no records without a key; one from elsewhere changes nothing
 		}
-		kvs = append(kvs, state.KV{Key: r.Key, Value: r.Value, Timestamp: r.Timestamp.UnixMilli()})
+		kv := state.KV{Key: r.Key, Value: r.Value, Timestamp: r.Timestamp.UnixMilli()}
+		for _, h := range r.Headers {
+			kv.Headers = append(kv.Headers, state.Header(h))
+		}
+		kvs = append(kvs, kv)
 	}
 	p.next = next
 	f.send(restoredChunk{r: p.r, records: kvs, next: next, end: p.end, wipe: p.wipe, done: done})

@@ -49,7 +49,18 @@ type storeChangelog struct {
 
 // Log implements state.Changelog. The bytes are copied, since the producer keeps them until they are acknowledged.
 func (c *storeChangelog) Log(key, value []byte, timestamp int64) error {
+	return c.LogWithHeaders(key, value, timestamp, nil)
+}
+
+// LogWithHeaders implements state.HeaderChangelog.
+func (c *storeChangelog) LogWithHeaders(key, value []byte, timestamp int64, headers []state.Header) error {
 	rec := topology.Record{Key: c.arena.Copy(key), Timestamp: max(timestamp, 0)}
+	for _, h := range headers {
+		if h.Value != nil {
+			h.Value = c.arena.Copy(h.Value)
+		}
+		rec.Headers = append(rec.Headers, h)
+	}
 	if value != nil {
 		rec.Value = c.arena.Copy(value)
 	}

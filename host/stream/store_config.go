@@ -14,6 +14,7 @@ func StoreConfig(spec *topology.StoreSpec) (state.StoreConfig, error) {
 	c := state.StoreConfig{
 		InMemory: spec.InMemory, Retention: spec.Retention, SegmentInterval: spec.SegmentInterval,
 		RetainDuplicates: spec.RetainDuplicates, TimeOrdered: spec.TimeOrdered,
+		HistoryRetention: spec.HistoryRetention, MaxEntries: spec.MaxEntries,
 	}
 	switch spec.Kind {
 	case topology.KeyValue, "":
@@ -25,6 +26,12 @@ func StoreConfig(spec *topology.StoreSpec) (state.StoreConfig, error) {
 		c.Kind, c.Format = state.WindowKind, state.Timestamped
 	case topology.Session:
 		c.Kind = state.SessionKind
+	case topology.VersionedKeyValue:
+		c.Kind = state.VersionedKind
+	case topology.LRU:
+		c.Kind = state.LRUKind
+	case topology.SuppressBuffer:
+		c.Kind = state.BufferKind
 	default:
 		return c, errs.TopologyInvalid.New(spec.Name, fmt.Sprintf("the store has an unknown kind (got %q)", spec.Kind), "")
 	}

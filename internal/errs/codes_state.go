@@ -27,6 +27,11 @@ var (
 		Explanation: "Window, session and versioned stores keep their rows for a time that must be positive, and drop them in segments of it.",
 		Remedy:      "Give the store a retention of at least the window's size and grace period, in milliseconds.",
 	}
+	StateEntries = Code{
+		ID: "E-STATE-ENTRIES", Exit: ExitInput, Title: "A store cannot keep that number of entries",
+		Explanation: "A store of the kind lru keeps the keys that were used last, up to the number it is given.",
+		Remedy:      "Give the store a maximum that is positive.",
+	}
 	StateFormat = Code{
 		ID: "E-STATE-FORMAT", Exit: ExitRuntime, Title: "Local state has another format",
 		Explanation: "The database under state.dir was written by a version of wasmstream that lays it out differently.",
@@ -35,5 +40,5 @@ var (
 )
 
 func stateCodes() []Code {
-	return []Code{StateLocked, StateUnusable, StateCorrupt, StateForeign, StateFormat, StateRetention}
+	return []Code{StateLocked, StateUnusable, StateCorrupt, StateForeign, StateFormat, StateRetention, StateEntries}
 }

@@ -82,7 +82,15 @@ type changelog struct {
 
 // Log implements state.Changelog.
 func (c *changelog) Log(key, value []byte, timestamp int64) error {
+	return c.LogWithHeaders(key, value, timestamp, nil)
+}
+
+// LogWithHeaders implements state.HeaderChangelog.
+func (c *changelog) LogWithHeaders(key, value []byte, timestamp int64, headers []state.Header) error {
 	rec := topology.Record{Key: slices.Clone(key), Value: slices.Clone(value), Timestamp: timestamp}
+	for _, h := range headers {
+		rec.Headers = append(rec.Headers, topology.Header{Key: h.Key, Value: slices.Clone(h.Value)})
+	}
 	return c.world.Send(c.topic, 0, &rec)
 }
 
