@@ -166,3 +166,12 @@ func TestSessions(t *testing.T) {
 		}
 	}
 }
+
+func TestEntriesRefused(t *testing.T) {
+	db := openTestDB(t, vfs.NewMem())
+	for _, n := range []int64{0, -1, 1 << 40} {
+		if s, err := db.NewStore(StoreConfig{ID: StoreID{"0_0", "s"}, Kind: LRUKind, MaxEntries: n}); !errs.StateEntries.Is(err) || s != nil {
+			t.Errorf("%d entries: %v", n, err)
+		}
+	}
+}
