@@ -8,7 +8,7 @@ import "math"
 type WindowStore interface {
 	Store
 	// PutWindow sets the row of key and start; a nil value deletes it. A store that retains duplicates adds a row
-	// instead, and does nothing for nil. start is not negative.
+	// instead, and for nil only notes the time, as Kafka's store in memory does. start is not negative.
 	PutWindow(key, value []byte, start int64) error
 	// FetchWindow returns nil for a row that is absent. Of duplicates it returns the last.
 	FetchWindow(key []byte, start int64) ([]byte, error)

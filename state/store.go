@@ -166,9 +166,9 @@ func (c *StoreConfig) cached(top layer, bytes *KeyValueBytes) (layer, error) {
 // newWindowed opens what a window or session store is made of.
 func (db *DB) newWindowed(c StoreConfig, tail int) (windowed, error) {
 	c.settle()
-	if c.Retention <= 0 || c.SegmentInterval < 0 {
+	if c.Retention < 0 || c.SegmentInterval < 0 {
 		return windowed{}, errs.StateRetention.New(c.ID.String(),
-			fmt.Sprintf("retention and segment interval must be positive (got %d ms and %d ms)", c.Retention, c.SegmentInterval), "")
+			fmt.Sprintf("retention and segment interval must not be negative (got %d ms and %d ms)", c.Retention, c.SegmentInterval), "")
 	}
 	spare := int64(0)
 	if c.TimeOrdered {

@@ -28,11 +28,11 @@ func (s *MeteredWindowStore) PutWindow(key, value []byte, start int64) error {
 	if start < 0 {
 		return fmt.Errorf("putting into store %q: %w: %d", s.Name(), errNegativeTime, start)
 	}
+	s.seg.observe(start)
 	if s.duplicates && value == nil {
 		return nil
 	}
 	began := s.begin(&s.metrics.Puts)
-	s.seg.observe(start)
 	seq := int32(0)
 	if s.duplicates {
 		seq = s.seg.nextSeq()

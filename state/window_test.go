@@ -135,7 +135,7 @@ func TestWindowDuplicates(t *testing.T) {
 func TestRetentionRefused(t *testing.T) {
 	db := openTestDB(t, vfs.NewMem())
 	for _, kind := range []Kind{WindowKind, SessionKind} {
-		for _, retention := range []int64{0, -1} {
+		for _, retention := range []int64{-2, -1} {
 			if s, err := db.NewStore(StoreConfig{ID: StoreID{"0_0", "s"}, Kind: kind, Retention: retention}); !errs.StateRetention.Is(err) || s != nil {
 				t.Errorf("retention %d: %v", retention, err)
 			}

@@ -32,9 +32,16 @@ func SerdeNames() []string {
 
 // SerdeByName finds a serde by its short name, by Kafka's class name
 // (org.apache.kafka.common.serialization.Serdes$StringSerde, with or without the package, StringSerializer and
-// StringDeserializer included) or as Java code has it (Serdes.String()). Unknown names give an error with the nearest.
+// StringDeserializer included) or as Java code has it (Serdes.String()). Those made of others are
+// timeWindowed(inner,size in ms), sessionWindowed(inner) and list(inner). Unknown names give an error with the nearest.
 func SerdeByName(name string) (Serde, error) {
 	if s := serdes[strings.ToLower(shortSerdeName(name))]; s != nil {
+		return s, nil
+	}
+	if s, ok, err := compositeSerde(name); ok {
+		if err != nil {
+			return nil, err
+		}
 		return s, nil
 	}
 	return nil, errs.ConfigInvalid.New("", fmt.Sprintf("unknown serde %q", name), errs.DidYouMean(name, SerdeNames()))

@@ -22,6 +22,12 @@ func AppendText(dst []byte, s Serde, data []byte) ([]byte, error) {
 	if data == nil {
 		return append(dst, "null"...), nil
 	}
+	switch s := s.(type) {
+	case timeWindowedSerde, sessionWindowedSerde:
+		return appendWindowedText(dst, s, data)
+	case listSerde:
+		return appendListText(dst, s, data)
+	}
 	switch s.Name() {
 	case "long":
 		return strconv.AppendInt(dst, int64(binary.BigEndian.Uint64(data)), 10), nil
@@ -58,7 +64,7 @@ func appendFloat(dst []byte, f float64, bits int) []byte {
 // ParseText is the opposite of AppendText: the bytes that Kafka's serializer writes for text. It never returns nil
 // without an error; null is not text and the caller's to decide.
 func ParseText(s Serde, text string) ([]byte, error) {
-	data, err := parseText(s.Name(), text)
+	data, err := parseAny(s, text)
 	if err == nil && data == nil {
 		data, err = s.Deserialize([]byte(text))
 	}
@@ -66,6 +72,16 @@ func ParseText(s Serde, text string) ([]byte, error) {
 		return nil, errs.RecordFormat.New(s.Name(), fmt.Sprintf("%q is not of this type", clip(text)), "").WithCause(err)
 	}
 	return data, nil
+}
+
+func parseAny(s Serde, text string) ([]byte, error) {
+	switch s := s.(type) {
+	case timeWindowedSerde, sessionWindowedSerde:
+		return parseWindowedText(s, text)
+	case listSerde:
+		return parseListText(s, text)
+	}
+	return parseText(s.Name(), text)
 }
 
 func parseText(serde, text string) ([]byte, error) {

@@ -26,6 +26,7 @@ type StreamsBuilder struct {
 	defaults Defaults
 	// copartitioned are groups of source nodes whose topics must have equal partition counts.
 	copartitioned [][]string
+	optimizations []string
 }
 
 // Defaults are the application's serdes for places that name none. Given to the builder they let expressions be
@@ -81,13 +82,27 @@ func (b *StreamsBuilder) AddStateStore(spec topology.StoreSpec) *StreamsBuilder 
 	return b
 }
 
+// Optimize sets topology.optimization: none, all, or names separated by commas.
+func (b *StreamsBuilder) Optimize(setting string) *StreamsBuilder {
+	names, err := readOptimizations(setting)
+	if err != nil {
+		b.fail(err)
+	}
+	b.optimizations = names
+	return b
+}
+
 // Build lowers what was described. The error joins all faults. A builder builds once.
 func (b *StreamsBuilder) Build() (*topology.Topology, error) {
 	if b.root.written {
 		return nil, errors.New("this StreamsBuilder was built already")
 	}
+	merged := mergeSources(b.root)
+	if slices.Contains(b.optimizations, singleStoreSelfJoin) {
+		rewriteSelfJoins(b.root)
+	}
 	t := topology.New()
-	faults := slices.Concat(b.faults, mergeSources(b.root), lowerGraph(b.root, t))
+	faults := slices.Concat(b.faults, merged, lowerGraph(b.root, t))
 	for _, sources := range b.copartitioned {
 		t.CopartitionSources(sources...)
 	}

@@ -138,6 +138,8 @@ type Call struct {
 	// KeySerde and ValueSerde of the records that come in, "" for the application's default.
 	KeySerde   string `json:"keySerde,omitempty"`
 	ValueSerde string `json:"valueSerde,omitempty"`
+	// SecondSerde is that of the second value of functions that take two.
+	SecondSerde string `json:"secondSerde,omitempty"`
 }
 
 // GuestUses tells the topology which guest is called.
@@ -166,7 +168,10 @@ func (c Call) inTypes(ctx topology.Context) (t expr.Types, err error) {
 	if t.Key, err = serdeOrDefault(ctx, c.KeySerde, "default.key.serde"); err != nil {
 		return t, err
 	}
-	t.Value, err = serdeOrDefault(ctx, c.ValueSerde, "default.value.serde")
+	if t.Value, err = serdeOrDefault(ctx, c.ValueSerde, "default.value.serde"); err != nil {
+		return t, err
+	}
+	t.Second, err = serdeOrDefault(ctx, c.SecondSerde, "default.value.serde")
 	return t, err
 }
 

@@ -18,6 +18,8 @@ type graphNode struct {
 	written           bool
 	// takesNullKeys: a left or outer join, which takes records with a null key (KIP-962).
 	takesNullKeys bool
+	// join is that of a join of two streams.
+	join *streamJoinBuilder
 	// lower adds the operator's nodes to t, below the nodes named parents.
 	lower func(t *topology.Topology, parents []string) error
 }
@@ -147,6 +149,9 @@ func (n *graphNode) merge(o *graphNode) error {
 	for _, c := range slices.Clone(o.children) {
 		at := slices.Index(c.parents, o)
 		o.removeChild(c)
+		if slices.Contains(c.parents, n) {
+			continue // it reads both
+		}
 		n.children = append(n.children, c)
 		c.parents = slices.Insert(c.parents, at, n)
 	}

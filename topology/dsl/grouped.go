@@ -37,6 +37,28 @@ func (g *KGroupedStream) Count(o ...Materialized) *KTable {
 	return &KTable{b: g.b, node: n, key: spec.KeySerde, value: spec.ValueSerde, store: m.Name, sources: sources}
 }
 
+// Reduce combines the values of each key by fn; the first is taken as it is. Records with a null key or value are
+// dropped.
+func (g *KGroupedStream) Reduce(fn Fn, o ...Materialized) *KTable {
+	m := first(o)
+	a := g.aggregation(m, g.grouped.Value)
+	return g.aggregate(m, reduceName, a.reduce(fn), &a)
+}
+
+// Aggregate aggregates the values of each key, beginning with what initializer answers. Records with a null key or value
+// are dropped.
+func (g *KGroupedStream) Aggregate(initializer, aggregator Fn, o ...Materialized) *KTable {
+	m := first(o)
+	a := g.aggregation(m, nil)
+	return g.aggregate(m, aggregateName, a.of(initializer, aggregator), &a)
+}
+
+func (g *KGroupedStream) aggregate(m Materialized, prefix string, functions Aggregation, a *aggregation) *KTable {
+	m.Key, m.Value = or(m.Key, g.grouped.Key), a.aggregate
+	store := g.b.aggregateStore(m, prefix, OnWindowUpdate)
+	return g.table(m, prefix, store, &Aggregate{Aggregation: functions, Store: store.Name}, store.KeySerde)
+}
+
 // repartitioned returns the node to aggregate below, the grouping itself or the source of its repartition topic, and the
 // sources of what is aggregated there.
 func (g *KGroupedStream) repartitioned(store string) (*graphNode, []string) {

@@ -2,6 +2,7 @@ package dsl
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/topology"
@@ -48,6 +49,8 @@ type Materialized struct {
 	CachingDisabled  bool
 	LoggingDisabled  bool
 	ChangelogConfigs map[string]string
+	// Retention of the windows or sessions in the store; 0 keeps them as long as they take records.
+	Retention time.Duration
 	// StoreNamed names the node, as the Named argument of Kafka's count.
 	StoreNamed Named
 }

@@ -7,8 +7,10 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/dsl"
@@ -42,6 +44,15 @@ func TestTopologyVectors(t *testing.T) {
 			branches := b.Stream("input").Split("b-").Branch(words).Branch(words, dsl.Branched{Name: "two"}).DefaultBranch()
 			branches["b-1"].Merge(branches["b-0"]).To("output")
 		},
+		"topology-ss-leftjoin": func(b *dsl.StreamsBuilder) {
+			w := dsl.JoinWindowsOfTimeDifferenceAndGrace(10*time.Millisecond, 5*time.Millisecond)
+			b.Stream("left").LeftJoin(b.Stream("right"), words, w).To("output")
+		},
+		"topology-ss-join-rekeyed-named": func(b *dsl.StreamsBuilder) {
+			w := dsl.JoinWindowsOfTimeDifferenceWithNoGrace(10 * time.Millisecond)
+			left := b.Stream("left").SelectKey(words)
+			left.Join(b.Stream("right").SelectKey(words), words, w, dsl.StreamJoined{Name: "j", StoreName: "s"}).To("output")
+		},
 	}
 	seen := 0
 	for id, want := range topologyVectors(t) {
@@ -62,6 +73,13 @@ func TestTopologyVectors(t *testing.T) {
 		}
 		if want.Subtopologies == nil {
 			continue
+		}
+		var groups [][]string
+		for _, s := range topo.Subtopologies("app") {
+			groups = append(groups, s.CopartitionGroups...)
+		}
+		if diff := cmp.Diff(want.CopartitionGroups, groups, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: co-partitioned (-want +got):\n%s", id, diff)
 		}
 		if diff := cmp.Diff(want.Subtopologies, describeSubs(topo.Subtopologies("app"))); diff != "" {
 			t.Errorf("%s: sub-topologies (-want +got):\n%s", id, diff)

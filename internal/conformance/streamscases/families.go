@@ -10,7 +10,16 @@ type family func(b *dsl.StreamsBuilder, s *spec) rendering
 
 // families by name.
 func families() map[string]family {
-	return map[string]family{}
+	return map[string]family{
+		"cogroup":                    cogroup,
+		"session-window-aggregate":   sessionWindowAggregate,
+		"sliding-window-aggregate":   slidingWindowAggregate,
+		"stream-reduce":              streamReduce,
+		"stream-self-join":           streamSelfJoin,
+		"stream-stream-join":         streamStreamJoin,
+		"stream-stream-join-of-join": streamStreamJoinOfJoin,
+		"time-window-aggregate":      timeWindowAggregate,
+	}
 }
 
 // strings shows keys and values as they are.
