@@ -24,15 +24,11 @@ func NewMapSchema(key, value *Schema) *SchemaBuilder {
 	return &SchemaBuilder{s: Schema{typ: TypeMap, key: key, value: value}}
 }
 
-// CopyBasics begins a schema with type, optionality, default, name, version, doc and parameters of another, but without
-// its fields.
-func CopyBasics(s *Schema) *SchemaBuilder {
-	b := &SchemaBuilder{s: *s}
-	b.s.fields, b.s.index = nil, nil
+// CopyBasics begins a schema of type t with name, version, doc and parameters of another: Kafka's
+// SchemaUtil.copySchemaBasics. Whether null is allowed, the default and the fields are not copied.
+func CopyBasics(s *Schema, t Type) *SchemaBuilder {
+	b := &SchemaBuilder{s: Schema{typ: t, name: s.name, version: s.version, hasVersion: s.hasVersion, doc: s.doc}}
 	b.s.params = append([]Param(nil), s.params...)
-	if s.typ == TypeStruct {
-		b.s.def = Null
-	}
 	return b
 }
 
@@ -139,4 +135,32 @@ func (b *SchemaBuilder) MustBuild() *Schema {
 		panic(err)
 	}
 	return s
+}
+
+// CopyArray begins a schema as CopyBasics does, with the elements of an array's schema.
+func CopyArray(s *Schema) *SchemaBuilder {
+	b := CopyBasics(s, TypeArray)
+	b.s.value = s.value
+	return b
+}
+
+// CopyAll begins a schema with everything of another.
+func CopyAll(s *Schema) *SchemaBuilder {
+	b := &SchemaBuilder{s: *s}
+	b.s.params = append([]Param(nil), s.params...)
+	b.s.fields = append([]Field(nil), s.fields...)
+	if s.index != nil {
+		b.s.index = make(map[string]int, len(s.index))
+		for i := range b.s.fields {
+			b.s.index[b.s.fields[i].Name] = i
+		}
+	}
+	return b
+}
+
+// Rebuild is Build without the check of the default: for a schema that is another with a new name or version.
+func (b *SchemaBuilder) Rebuild() *Schema {
+	s := b.s
+	s.logical = logicalOf(s.name)
+	return &s
 }

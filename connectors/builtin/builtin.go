@@ -1,0 +1,16 @@
+// Package builtin lists the plugins that every worker has.
+package builtin
+
+import (
+	"slices"
+
+	"github.com/wasmstream/wasmstream/connectors"
+	"github.com/wasmstream/wasmstream/connectors/converters"
+	"github.com/wasmstream/wasmstream/connectors/file"
+	"github.com/wasmstream/wasmstream/connectors/transforms"
+)
+
+// Plugins is a table of all of them, to which more may be added.
+func Plugins() *connectors.Plugins {
+	return connectors.NewPlugins(slices.Concat(file.Plugins(), converters.Plugins(), transforms.Plugins())...)
+}

@@ -1,0 +1,299 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/wasmstream/wasmstream/connectors/fault"
+	"github.com/wasmstream/wasmstream/connectors/jtext"
+)
+
+// Provider answers variables ${name:path:key} in settings.
+type Provider interface {
+	// Configure reads the provider's own settings.
+	Configure(props Props) error
+	// Get is what is known at a path, for the keys if they are given. What is not known is left out.
+	Get(path string, keys []string) (ProviderData, error)
+	Close() error
+}
+
+// ProviderData is an answer. TTL is the milliseconds after which it should be asked for again, nil for never.
+type ProviderData struct {
+	Data map[string]string
+	TTL  *int64
+}
+
+// variable is Kafka's pattern of a variable.
+var variable = regexp.MustCompile(`\$\{([^}]*?):(([^}]*?):)?([^}]*?)\}`)
+
+// Transformer replaces variables in settings.
+type Transformer struct{ providers map[string]Provider }
+
+// NewTransformer replaces by the providers of a name.
+func NewTransformer(providers map[string]Provider) *Transformer {
+	return &Transformer{providers: providers}
+}
+
+// Transform is settings with variables replaced: one level, several in a value; what no provider knows is left as it is. TTLs
+// are by path.
+func (t *Transformer) Transform(props Props) (Props, map[string]int64, error) {
+	ttls := map[string]int64{}
+	out := make(Props, len(props))
+	cache := map[[2]string]ProviderData{}
+	for name, value := range props {
+		if value == nil || !strings.Contains(*value, "${") {
+			out[name] = value
+			continue
+		}
+		replaced, err := t.replace(*value, cache, ttls)
+		if err != nil {
+			return nil, nil, err
+		}
+		out.Set(name, replaced)
+	}
+	return out, ttls, nil
+}
+
+func (t *Transformer) replace(value string, cache map[[2]string]ProviderData, ttls map[string]int64) (string, error) {
+	var b strings.Builder
+	last := 0
+	for _, m := range variable.FindAllStringSubmatchIndex(value, -1) {
+		provider, key, path := value[m[2]:m[3]], value[m[8]:m[9]], ""
+		if m[6] >= 0 {
+			path = value[m[6]:m[7]]
+		}
+		answer, err := t.ask(provider, path, key, cache)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(value[last:m[0]])
+		if v, ok := answer.Data[key]; ok {
+			b.WriteString(v)
+		} else {
+			b.WriteString(value[m[0]:m[1]])
+		}
+		if answer.TTL != nil && *answer.TTL >= 0 {
+			ttls[path] = *answer.TTL
+		}
+		last = m[1]
+	}
+	b.WriteString(value[last:])
+	return b.String(), nil
+}
+
+func (t *Transformer) ask(provider, path, key string, cache map[[2]string]ProviderData) (ProviderData, error) {
+	p := t.providers[provider]
+	if p == nil {
+		return ProviderData{}, nil
+	}
+	at := [2]string{provider + "\x00" + path, key}
+	if answer, ok := cache[at]; ok {
+		return answer, nil
+	}
+	answer, err := p.Get(path, []string{key})
+	if err == nil {
+		cache[at] = answer
+	}
+	return answer, err
+}
+
+// AllowedPaths restricts which paths a provider reads; without any all are allowed.
+type AllowedPaths struct{ paths []string }
+
+const allowedPaths = "allowed.paths"
+
+func allowedPathsKey() Key {
+	return Key{Name: allowedPaths, Type: String, Nullable: true, Importance: Low, Doc: "Comma-separated absolute paths below which files may be read. All, if it is not set."}
+}
+
+func newAllowedPaths(v Values) (AllowedPaths, error) {
+	var a AllowedPaths
+	for _, p := range strings.Split(v.String(allowedPaths), ",") {
+		if p = strings.TrimSpace(p); p == "" {
+			continue
+		}
+		if !filepath.IsAbs(p) {
+			return a, Exception("Path " + p + " is not absolute")
+		}
+		if _, err := os.Stat(p); err != nil {
+			return a, Exception("Path " + p + " does not exist")
+		}
+		a.paths = append(a.paths, filepath.Clean(p))
+	}
+	return a, nil
+}
+
+// permits tells whether a path lies below one that is allowed.
+func (a AllowedPaths) permits(path string) bool {
+	if len(a.paths) == 0 {
+		return true
+	}
+	path = filepath.Clean(path)
+	for _, allowed := range a.paths {
+		if path == allowed || strings.HasPrefix(path, strings.TrimSuffix(allowed, "/")+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// FileProvider is Kafka's FileConfigProvider: keys of a properties file.
+type FileProvider struct{ allowed AllowedPaths }
+
+// Configure reads allowed.paths.
+func (p *FileProvider) Configure(props Props) error {
+	v, err := NewDef(allowedPathsKey()).Parse(props)
+	if err != nil {
+		return err
+	}
+	p.allowed, err = newAllowedPaths(v)
+	return err
+}
+
+// Get reads the file. A path that is not allowed has nothing.
+func (p *FileProvider) Get(path string, keys []string) (ProviderData, error) {
+	if path == "" || !p.allowed.permits(path) {
+		return ProviderData{}, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return ProviderData{}, fault.Config.New("Could not read properties from file " + path).Because(err)
+	}
+	return pick(ParseProperties(string(b)), keys), nil
+}
+
+// Close does nothing.
+func (*FileProvider) Close() error { return nil }
+
+func pick(all map[string]string, keys []string) ProviderData {
+	if keys == nil {
+		return ProviderData{Data: all}
+	}
+	out := map[string]string{}
+	for _, k := range keys {
+		if v, ok := all[k]; ok {
+			out[k] = v
+		}
+	}
+	return ProviderData{Data: out}
+}
+
+// DirectoryProvider is Kafka's DirectoryConfigProvider: each file of a directory is a key.
+type DirectoryProvider struct{ allowed AllowedPaths }
+
+// Configure reads allowed.paths.
+func (p *DirectoryProvider) Configure(props Props) error {
+	v, err := NewDef(allowedPathsKey()).Parse(props)
+	if err != nil {
+		return err
+	}
+	p.allowed, err = newAllowedPaths(v)
+	return err
+}
+
+// Get reads the files. A path that is no directory, or not allowed, has nothing.
+func (p *DirectoryProvider) Get(path string, keys []string) (ProviderData, error) {
+	if path == "" || !p.allowed.permits(path) {
+		return ProviderData{}, nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			return ProviderData{}, fault.Config.New("Could not list directory " + path).Because(err)
+		}
+		return ProviderData{}, nil
+	}
+	wanted := map[string]bool{}
+	for _, k := range keys {
+		wanted[k] = true
+	}
+	out := map[string]string{}
+	for _, e := range entries {
+		name := filepath.Join(path, e.Name())
+		if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() || keys != nil && !wanted[e.Name()] {
+			continue
+		}
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return ProviderData{}, fault.Config.New("Could not read file " + name + " for property " + e.Name()).Because(err)
+		}
+		out[e.Name()] = string(b)
+	}
+	return ProviderData{Data: out}, nil
+}
+
+// Close does nothing.
+func (*DirectoryProvider) Close() error { return nil }
+
+// EnvVarProvider is Kafka's EnvVarConfigProvider: variables of the environment.
+type EnvVarProvider struct {
+	// Environ are the variables as os.Environ gives them; nil for those of the process.
+	Environ []string
+	vars    map[string]string
+}
+
+// Configure reads allowlist.pattern, which names have to match as a whole.
+func (p *EnvVarProvider) Configure(props Props) error {
+	pattern, err := jtext.CompileRegex(props.Or("allowlist.pattern", ".*"))
+	if err != nil {
+		return Invalid("allowlist.pattern", props.Or("allowlist.pattern", ""), err.Error())
+	}
+	env := p.Environ
+	if env == nil {
+		env = os.Environ()
+	}
+	p.vars = map[string]string{}
+	for _, e := range env {
+		if name, value, ok := strings.Cut(e, "="); ok && pattern.Matches(name) {
+			p.vars[name] = value
+		}
+	}
+	return nil
+}
+
+// Get looks variables up; it knows no paths.
+func (p *EnvVarProvider) Get(path string, keys []string) (ProviderData, error) {
+	if path != "" {
+		return ProviderData{}, Exception("Path is not supported for EnvVarConfigProvider, invalid value '" + path + "'")
+	}
+	return pick(p.vars, keys), nil
+}
+
+// Close does nothing.
+func (*EnvVarProvider) Close() error { return nil }
+
+// NewProvider makes a shipped provider by Kafka's class name or its simple name; nil if there is none of that name.
+func NewProvider(class string) Provider {
+	switch class[strings.LastIndexByte(class, '.')+1:] {
+	case "FileConfigProvider":
+		return &FileProvider{}
+	case "DirectoryConfigProvider":
+		return &DirectoryProvider{}
+	case "EnvVarConfigProvider":
+		return &EnvVarProvider{}
+	}
+	return nil
+}
+
+// NewProviders makes the providers that a worker's settings name: config.providers, config.providers.<name>.class and
+// config.providers.<name>.param.*.
+func NewProviders(worker Props) (map[string]Provider, error) {
+	out := map[string]Provider{}
+	for _, name := range parseList(nil, strings.TrimSpace(worker.Or("config.providers", ""))) {
+		prefix := "config.providers." + name + "."
+		class, _ := worker.Get(prefix + "class")
+		p := NewProvider(class)
+		if p == nil {
+			return nil, fault.Config.New("Invalid value " + class + " for configuration " + prefix + "class: Class " + class + " could not be found.")
+		}
+		if err := p.Configure(worker.WithPrefix(prefix + "param.")); err != nil {
+			return nil, err
+		}
+		out[name] = p
+	}
+	return out, nil
+}

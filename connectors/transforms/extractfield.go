@@ -1,0 +1,145 @@
+package transforms
+
+import (
+	"github.com/wasmstream/wasmstream/connectors"
+	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/data"
+	"github.com/wasmstream/wasmstream/connectors/fault"
+)
+
+// ExtractField replaces the key or value by one of its fields.
+type ExtractField struct {
+	closer
+	side     side
+	path     FieldPath
+	defaults bool
+}
+
+const extractPurpose = "field extraction"
+
+// ConfigDef defines field.
+func (*ExtractField) ConfigDef() *config.Def {
+	return config.NewDef(
+		config.Key{Name: "field", Type: config.String, Importance: config.Medium, Doc: "Field name to extract."},
+		syntaxKey(), replaceNullKey(),
+	)
+}
+
+// Configure reads the settings.
+func (e *ExtractField) Configure(props config.Props) error {
+	v, err := e.ConfigDef().Parse(props)
+	if err != nil {
+		return err
+	}
+	e.defaults = v.Bool(replaceNull)
+	e.path, err = ParseFieldPath(v.String("field"), v.String(fieldSyntaxVersion))
+	return err
+}
+
+// Apply extracts. A null stays null; with a schema a field that is not there is an error, without one it is null.
+func (e *ExtractField) Apply(r *connectors.Record) (bool, error) {
+	sv := e.side.of(r)
+	if sv.Schema == nil {
+		return true, e.schemaless(sv)
+	}
+	if !sv.Value.IsNull() {
+		if _, err := requireStruct(sv.Value, extractPurpose); err != nil {
+			return true, err
+		}
+	}
+	schema := e.path.SchemaIn(sv.Schema)
+	if schema == nil {
+		return true, fault.IllegalArgument.New("Unknown field: " + e.path.Text)
+	}
+	v, err := e.path.In(sv.Value, e.defaults)
+	*sv = data.SchemaAndValue{Schema: schema, Value: v}
+	return true, err
+}
+
+func (e *ExtractField) schemaless(sv *data.SchemaAndValue) error {
+	if sv.Value.IsNull() {
+		return nil
+	}
+	if _, err := requireMap(sv.Value, extractPurpose); err != nil {
+		return err
+	}
+	v, err := e.path.In(sv.Value, e.defaults)
+	sv.Value = v
+	return err
+}
+
+// Filter drops every record; a predicate says which ones come to it.
+type Filter struct{ closer }
+
+// ConfigDef defines nothing.
+func (*Filter) ConfigDef() *config.Def { return config.NewDef() }
+
+// Configure reads nothing.
+func (*Filter) Configure(config.Props) error { return nil }
+
+// Apply drops the record.
+func (*Filter) Apply(*connectors.Record) (bool, error) { return false, nil }
+
+// HoistField wraps the key or value into a struct or map with one field; with V2 a path makes several around each other.
+type HoistField struct {
+	closer
+	side  side
+	path  FieldPath
+	cache schemaCache[[]*data.Schema]
+}
+
+// ConfigDef defines field.
+func (*HoistField) ConfigDef() *config.Def {
+	return config.NewDef(
+		config.Key{Name: "field", Type: config.String, Importance: config.Medium, Doc: "Field name for the single field that will be created in the resulting Struct or Map."},
+		syntaxKey(),
+	)
+}
+
+// Configure reads the settings.
+func (h *HoistField) Configure(props config.Props) error {
+	v, err := h.ConfigDef().Parse(props)
+	if err != nil {
+		return err
+	}
+	h.path, err = ParseFieldPath(v.String("field"), v.String(fieldSyntaxVersion))
+	return err
+}
+
+// Apply wraps, null too.
+func (h *HoistField) Apply(r *connectors.Record) (bool, error) {
+	sv := h.side.of(r)
+	if sv.Schema == nil {
+		for i := len(h.path.Steps) - 1; i >= 0; i-- {
+			m := data.NewMap(1)
+			m.Put(h.path.Steps[i], sv.Value)
+			sv.Value = data.MapValue(m)
+		}
+		return true, nil
+	}
+	schemas, err := h.cache.get(sv.Schema, func() ([]*data.Schema, error) { return h.wrap(sv.Schema) })
+	if err != nil {
+		return true, err
+	}
+	if sv.Value.IsNull() && !sv.Schema.Optional() {
+		return true, data.ValidateValue(sv.Schema, sv.Value)
+	}
+	for _, s := range schemas {
+		*sv = data.SchemaAndValue{Schema: s, Value: data.StructValue(data.StructOf(s, []data.Value{sv.Value}))}
+	}
+	return true, nil
+}
+
+// wrap makes the schemas from the inside out.
+func (h *HoistField) wrap(inner *data.Schema) ([]*data.Schema, error) {
+	var out []*data.Schema
+	for i := len(h.path.Steps) - 1; i >= 0; i-- {
+		s, err := data.NewStructSchema().Field(h.path.Steps[i], inner).Build()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+		inner = s
+	}
+	return out, nil
+}
