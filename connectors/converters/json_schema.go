@@ -188,3 +188,15 @@ func (c *JSON) readDefault(b *data.SchemaBuilder, text json.RawMessage) error {
 	b.Default(v)
 	return nil
 }
+
+// ReadSchema reads a schema in the form in which JsonConverter writes it.
+func ReadSchema(text []byte) (*data.Schema, error) { return (&JSON{defaults: true}).readSchema(text) }
+
+// SchemaText writes a schema in that form.
+func SchemaText(s *data.Schema) (string, error) {
+	if s == nil {
+		return "null", nil
+	}
+	text, err := (&JSON{defaults: true}).schemaText(nil, s, "")
+	return string(text), err
+}

@@ -45,7 +45,7 @@ func NewDateFormat(pattern string) (*DateFormat, error) {
 				n++
 			}
 			if strings.IndexByte("GyYMLwWDdFEuaHkKhmsSzZX", c) < 0 {
-				return nil, fmt.Errorf("Illegal pattern character '%c'", c)
+				return nil, fmt.Errorf("illegal pattern character '%c'", c)
 			}
 			if c == 'X' && n > 3 {
 				return nil, fmt.Errorf("invalid ISO 8601 format: length=%d", n)
@@ -101,7 +101,7 @@ func quoted(s string) (string, int, error) {
 		}
 		return b.String(), i + 1, nil
 	}
-	return "", 0, fmt.Errorf("Unterminated quote")
+	return "", 0, fmt.Errorf("unterminated quote")
 }
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }

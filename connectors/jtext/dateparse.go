@@ -25,7 +25,7 @@ func (f *DateFormat) Parse(s string) (int64, error) {
 	for i := range f.fields {
 		next, ok := f.parseField(&p, f.fields[i:], rest)
 		if !ok {
-			return 0, fmt.Errorf("Unparseable date: %q", s)
+			return 0, fmt.Errorf("unparseable date: %q", s)
 		}
 		rest = next
 	}

@@ -131,14 +131,14 @@ func (r *Regex) expandGroup(b *strings.Builder, s string, groups []string) (int,
 				return len(name) + 2, nil
 			}
 		}
-		return 0, fmt.Errorf("No group with name {%s}", name)
+		return 0, fmt.Errorf("no group with name {%s}", name)
 	}
 	if s == "" || s[0] < '0' || s[0] > '9' {
-		return 0, fmt.Errorf("Illegal group reference")
+		return 0, fmt.Errorf("illegal group reference")
 	}
 	group, n := int(s[0]-'0'), 1
 	if group >= len(groups) {
-		return 0, fmt.Errorf("No group %s", strconv.Itoa(group))
+		return 0, fmt.Errorf("no group %s", strconv.Itoa(group))
 	}
 	for n < len(s) && s[n] >= '0' && s[n] <= '9' && group*10+int(s[n]-'0') < len(groups) {
 		group = group*10 + int(s[n]-'0')

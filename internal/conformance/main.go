@@ -8,7 +8,7 @@
 // for each that differs, and "N passed, N failed" at the end. It ends with 0 only when none failed. A family or a key that it does
 // not know is a failure.
 //
-//	go run ./internal/conformance -kind streams|vectors FILE.jsonl...
+//	go run ./internal/conformance -kind streams|vectors|connect FILE.jsonl...
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/wasmstream/wasmstream/internal/conformance/connectcases"
 	"github.com/wasmstream/wasmstream/internal/conformance/streamscases"
 	"github.com/wasmstream/wasmstream/internal/conformance/vectors"
 )
@@ -29,15 +30,16 @@ func runners() map[string]runner {
 	return map[string]runner{
 		"streams": streamscases.Run,
 		"vectors": vectors.Run,
+		"connect": connectcases.Run,
 	}
 }
 
 func main() {
-	kind := flag.String("kind", "", "what the files hold: streams, vectors")
+	kind := flag.String("kind", "", "what the files hold: streams, vectors, connect")
 	flag.Parse()
 	run := runners()[*kind]
 	if run == nil || flag.NArg() == 0 {
-		fmt.Fprintln(os.Stderr, "usage: conformance -kind streams|vectors FILE.jsonl...")
+		fmt.Fprintln(os.Stderr, "usage: conformance -kind streams|vectors|connect FILE.jsonl...")
 		os.Exit(2)
 	}
 	failed, err := runFiles(os.Stdout, run, flag.Args())

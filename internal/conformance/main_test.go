@@ -10,7 +10,7 @@ import (
 
 // TestCases runs the cases of every family that there is.
 func TestCases(t *testing.T) {
-	for kind, file := range map[string]string{"streams": "streams-cases.jsonl", "vectors": "streams-vectors.jsonl"} {
+	for kind, file := range map[string]string{"streams": "streams-cases.jsonl", "vectors": "streams-vectors.jsonl", "connect": "connect-cases.jsonl"} {
 		t.Run(kind, func(t *testing.T) {
 			lines, err := os.ReadFile(filepath.Join("testdata", file))
 			if err != nil {
@@ -32,6 +32,10 @@ func TestUnknownIsFailure(t *testing.T) {
 		"streams": `{"id":"a","topology":"no-such-family","spec":{},"inputs":[],"expected":[]}
 {"id":"b","topology":"stream-reduce","spec":{"topic":"left","reduce":"","no_such_key":1},"inputs":[],"expected":[]}
 {"id":"c","topology":"stream-reduce","spec":{"topic":"left","reduce":""},"inputs":[{"topic":"left","key":"a","value":"b","ts":1,"no_such_key":1}],"expected":[]}
+`,
+		"connect": `{"id":"a","component":"no such component","config":{},"input":null,"expected":null}
+{"id":"b","component":"smt:Flatten$Value","config":{},"input":{"no_such_key":1},"expected":{}}
+{"id":"c","component":"smt:Flatten$Value","config":{},"input":{"value":{}},"expected":{"no_such_key":1}}
 `,
 		"vectors": `{"id":"no-such-family-1","input":{},"expected":1}
 `,

@@ -1,0 +1,38 @@
+package connectcases
+
+import "strings"
+
+// family runs the cases of a component.
+type family func(c *testCase) error
+
+// families are found by the component's whole name, or by its name up to the colon.
+func families() map[string]family {
+	return map[string]family{
+		"smt":                      runTransform,
+		"transform with predicate": runStage,
+		"predicate":                runPredicate,
+		"converter":                runConverter,
+		"header_converter":         runHeaderConverter,
+		"fieldpath":                runFieldPath,
+		"config":                   runConfig,
+		"config providers":         runProviders,
+		"source offsets":           runSourceOffset,
+		"connector":                runFileConnector,
+		"header_converter:SimpleHeaderConverter (Values.parseString)": runParseString,
+	}
+}
+
+func familyOf(component string) family {
+	all := families()
+	if f := all[component]; f != nil {
+		return f
+	}
+	if strings.HasPrefix(component, "Values.") {
+		return runValues
+	}
+	head, _, ok := strings.Cut(component, ":")
+	if !ok {
+		return nil
+	}
+	return all[head]
+}
