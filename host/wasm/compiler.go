@@ -129,7 +129,7 @@ func childFault(err error, said string, o compileOrder) error {
 		what += " (" + shown(line) + ")"
 	}
 	switch {
-	case strings.Contains(said, "SIGXCPU") || strings.Contains(exit.String(), "CPU time"):
+	case exit.UserTime()+exit.SystemTime() >= time.Duration(o.CPUSeconds)*time.Second:
 		what = fmt.Sprintf("compiling took more than %d s of CPU", o.CPUSeconds)
 	case outOfMemory.MatchString(said):
 		what = fmt.Sprintf("compiling took more than %d MiB of memory", o.MemoryBytes>>20)

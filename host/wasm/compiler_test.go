@@ -105,7 +105,7 @@ func TestParentSurvivesItsChild(t *testing.T) {
 		{"segmentation fault", shell("kill -SEGV $$"), "segmentation fault"},
 		{"aborted", shell("kill -ABRT $$"), "abort"},
 		{"terminated", shell("kill -TERM $$"), "terminated"},
-		{"out of CPU by the system", shell("kill -XCPU $$"), "of CPU"},
+		{"out of CPU by the system", shell("kill -XCPU $$"), "CPU time"},
 		{"out of memory by Go", shell("echo 'fatal error: runtime: out of memory' >&2; exit 2"), "of memory"},
 		{"exits at once", []string{"/bin/sh", "-c", "exit 3"}, "exit status 3"},
 		{"says nothing", shell("true"), "gave no answer"},

@@ -13,6 +13,9 @@ const (
 	fuelPerByteShift = 3  // one unit for 8 bytes that cross
 	fuelPerPair      = 64 // of an iterator or a block
 	fuelStore        = 256
+	fuelLine         = 128 // of a log
+	// maxScratch is what an instance keeps of the host's memory between two calls of imports.
+	maxScratch = 1 << 20
 )
 
 // hostFunc is an import: it gets the instance and its operands, and leaves its result in stack[0].
@@ -118,6 +121,16 @@ func (in *Instance) answer(b []byte, buf, capacity uint64) uint64 {
 	return uint64(uint32(len(b)))
 }
 
+// crossed charges for bytes that the host has in hand for the guest, whether it has room for them or not.
+func (in *Instance) crossed(bytes int) { in.budget.charge(uint64(bytes) >> fuelPerByteShift) }
+
+// keep keeps a buffer for the next call that needs one, unless it is large.
+func (in *Instance) keep(scratch []byte) {
+	if in.scratch = nil; cap(scratch) <= maxScratch {
+		in.scratch = scratch
+	}
+}
+
 // fits tells whether (buf, cap) lies in memory; buf may be anything when cap is 0.
 func (in *Instance) fits(buf, capacity uint64) bool {
 	if uint32(capacity) == 0 {
@@ -166,6 +179,7 @@ func (in *Instance) hostLogEnabled(s []uint64) {
 func (in *Instance) hostLog(s []uint64) {
 	line, ok := in.bytes(s[1], s[2])
 	level := int32(s[0])
+	in.budget.charge(fuelLine)
 	switch {
 	case !ok || level < abi.LogDebug || level > abi.LogError:
 		s[0] = errno(abi.InvalidArg)

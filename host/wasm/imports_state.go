@@ -86,6 +86,7 @@ func (in *Instance) stateGet(s []uint64) {
 		s[0] = i32(code)
 		return
 	}
+	in.crossed(len(value))
 	s[0] = in.answer(value, s[3], s[4])
 }
 
@@ -122,6 +123,7 @@ func (in *Instance) statePutIfAbsent(s []uint64) {
 		s[0] = i32(code)
 		return
 	}
+	in.crossed(len(old))
 	s[0] = in.answer(old, s[5], s[6])
 }
 
@@ -141,6 +143,7 @@ func (in *Instance) stateDelete(s []uint64) {
 		s[0] = i32(code)
 		return
 	}
+	in.crossed(len(old))
 	n := in.answer(old, s[3], s[4])
 	if n <= uint64(uint32(s[4])) {
 		if code := in.host.StatePut(store, key, nil); code < 0 {
@@ -181,6 +184,7 @@ func (in *Instance) stateGetMany(s []uint64) {
 	out := in.scratch[:0]
 	for key, _, ok := keys.Next(); ok; key, _, ok = keys.Next() {
 		value, code := in.host.StateGet(int32(s[0]), key)
+		in.crossed(len(value))
 		switch {
 		case code == int32(abi.NotFound):
 			out = abi.AppendNullPair(out, "")
@@ -195,7 +199,7 @@ func (in *Instance) stateGetMany(s []uint64) {
 			return
 		}
 	}
-	in.scratch = out
+	in.keep(out)
 	s[0] = in.answer(out, s[3], s[4])
 }
 
@@ -297,7 +301,7 @@ func (in *Instance) iterNextMany(s []uint64) {
 		it.held = false
 		out = abi.AppendPair(out, key, value)
 	}
-	in.scratch = out
+	in.keep(out)
 	s[0] = in.answer(out, s[1], s[2])
 }
 
@@ -306,7 +310,9 @@ func (in *Instance) nextPair(it *iterator) (key, value []byte, code int32) {
 		return it.key, it.value, 0
 	}
 	in.budget.charge(fuelPerPair)
-	return in.host.IterNext(it.id)
+	key, value, code = in.host.IterNext(it.id)
+	in.crossed(len(key) + len(value))
+	return key, value, code
 }
 
 func (it *iterator) keep(key, value []byte) {

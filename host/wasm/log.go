@@ -75,6 +75,7 @@ func (l *logLines) write(in *Instance, fd uint32, b []byte) {
 		level, part = abi.LogWarn, &l.err
 	}
 	for len(b) > 0 {
+		in.budget.charge(fuelLine)
 		line, rest, ended := bytes.Cut(b, []byte{'\n'})
 		room := max(in.limits.LogLineBytes+1-len(*part), 0) // one more than is kept, so that the cut is noticed
 		*part = append(*part, line[:min(len(line), room)]...)

@@ -12,6 +12,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == childArg {
 		os.Exit(CompileChild(os.Stdin, os.Stdout))
 	}
+	if len(os.Args) == 3 && os.Args[1] == attackArg {
+		os.Exit(runAttack(os.Args[2]))
+	}
 	os.Exit(m.Run())
 }
 

@@ -20,7 +20,7 @@ func limitProcess(cpuSeconds, memoryBytes uint64) {
 	}
 	set(syscall.RLIMIT_CORE, 0, 0)
 	set(syscall.RLIMIT_FSIZE, 0, 0)
-	set(syscall.RLIMIT_CPU, cpuSeconds, cpuSeconds+1)
+	set(syscall.RLIMIT_CPU, cpuSeconds, cpuSeconds) // beyond it the system kills
 	if has := addressSpace(); has > 0 {
 		set(syscall.RLIMIT_AS, has+memoryBytes, has+memoryBytes)
 	}
