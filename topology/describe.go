@@ -16,13 +16,20 @@ func (t *Topology) Describe() string {
 	var b strings.Builder
 	b.WriteString("Topologies:\n ")
 	for id, nodes := range t.groups() {
-		fmt.Fprintf(&b, "  Sub-topology: %d\n", id)
+		global := isGlobal(nodes)
+		fmt.Fprintf(&b, "  Sub-topology: %d", id)
+		if global {
+			b.WriteString(" for global store (will not generate tasks)")
+		}
+		b.WriteByte('\n')
 		for _, d := range t.describeGroup(nodes) {
 			b.WriteString("    ")
 			d.write(&b)
 			b.WriteByte('\n')
 		}
-		b.WriteByte('\n')
+		if !global {
+			b.WriteByte('\n')
+		}
 	}
 	return b.String()
 }

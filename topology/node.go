@@ -22,6 +22,8 @@ type Node struct {
 	Pattern string
 	// Internal: Topics[0] is a repartition topic and gets the prefix "<application.id>-".
 	Internal bool
+	// Global: a node of a global store, which is in no task.
+	Global bool
 	// KeySerde and ValueSerde of sources and sinks; nil means the application's default.
 	KeySerde, ValueSerde Serde
 	// OffsetReset of a source: "" (the application's auto.offset.reset), "earliest", "latest", "none".
@@ -68,6 +70,8 @@ type Subtopology struct {
 	// Changelogs by decorated name; ChangelogStores maps that name to the store's name.
 	Changelogs      map[string]InternalTopic
 	ChangelogStores map[string]string
+	// SourceChangelogs are source topics that a store is restored from, with the store's name.
+	SourceChangelogs map[string]string
 	// SourcePatterns are the regular expressions among the sources; the topics they match are known at run time.
 	SourcePatterns []string
 	// CopartitionGroups are sets of source topics, decorated, that must have equal partition counts.

@@ -26,12 +26,14 @@ func repartitionConfigs() map[string]string {
 }
 
 // Subtopologies splits t into the sets of nodes that are connected by edges or shared stores, numbered as Kafka
-// numbers them: in the order in which their first nodes were added.
+// numbers them: in the order in which their first nodes were added. Global stores take numbers too, but are in no
+// sub-topology.
 func (t *Topology) Subtopologies(applicationID string) []*Subtopology {
-	groups := t.groups()
-	subs := make([]*Subtopology, len(groups))
-	for id, nodes := range groups {
-		subs[id] = t.subtopology(id, nodes, applicationID)
+	var subs []*Subtopology
+	for id, nodes := range t.groups() {
+		if !isGlobal(nodes) {
+			subs = append(subs, t.subtopology(id, nodes, applicationID))
+		}
 	}
 	return subs
 }
@@ -75,6 +77,7 @@ func (t *Topology) subtopology(id int, nodes []*Node, applicationID string) *Sub
 	s := &Subtopology{
 		ID: id, ApplicationID: applicationID,
 		Repartitions: map[string]InternalTopic{}, Changelogs: map[string]InternalTopic{}, ChangelogStores: map[string]string{},
+		SourceChangelogs: map[string]string{},
 	}
 	for _, n := range nodes {
 		if n.Kind == SourceNode {
@@ -116,6 +119,9 @@ func (t *Topology) addStores(s *Subtopology, nodes []*Node, applicationID string
 			continue
 		}
 		s.Stores = append(s.Stores, spec)
+		if topic := t.sourceChangelogs[spec.Name]; topic != "" {
+			s.SourceChangelogs[topic] = spec.Name
+		}
 		if spec.LoggingDisabled {
 			continue
 		}

@@ -25,11 +25,14 @@ type Topology struct {
 	internal map[string]int      // repartition topics, undecorated -> user's partition count or 0
 	// copartitioned are groups of source nodes whose topics must have equal partition counts.
 	copartitioned [][]string
+	global        []*GlobalStore
+	// sourceChangelogs are the source topics that stores are restored from, by store.
+	sourceChangelogs map[string]string
 }
 
 // New returns an empty topology.
 func New() *Topology {
-	return &Topology{byName: map[string]*Node{}, users: map[string][]string{}, internal: map[string]int{}}
+	return &Topology{byName: map[string]*Node{}, users: map[string][]string{}, internal: map[string]int{}, sourceChangelogs: map[string]string{}}
 }
 
 // SourceOptions are what a source may say beyond its topics; the zero value takes the application's defaults.
@@ -135,6 +138,9 @@ func (t *Topology) AddStateStore(spec *StoreSpec, processors ...string) error {
 	if spec.Name == "" {
 		return errs.TopologyInvalid.New("", "store name must not be null", "name the store")
 	}
+	if t.globalStore(spec.Name) != nil {
+		return errs.TopologyStoreClash.New(spec.Name, "A different GlobalStateStore has already been added with the name "+spec.Name, "")
+	}
 	if old := t.StoreSpec(spec.Name); old == nil {
 		t.stores = append(t.stores, spec)
 	} else if old != spec {
@@ -162,6 +168,10 @@ func (t *Topology) ConnectProcessorAndStateStores(processor string, stores ...st
 }
 
 func (t *Topology) connect(processor, store string) error {
+	if t.globalStore(store) != nil {
+		return errs.TopologyInvalid.New(processor, "Global StateStore "+store+
+			" can be used by a Processor without being specified; it should not be explicitly passed.", "leave the store out")
+	}
 	if t.StoreSpec(store) == nil {
 		return errs.TopologyUnknownNode.New(processor, "StateStore "+store+" is not added yet.", errs.DidYouMean(store, t.storeNames()))
 	}

@@ -101,6 +101,7 @@ func (b *StreamsBuilder) Build() (*topology.Topology, error) {
 	if slices.Contains(b.optimizations, singleStoreSelfJoin) {
 		rewriteSelfJoins(b.root)
 	}
+	merged = append(merged, enableVersioned(b.root)...)
 	t := topology.New()
 	faults := slices.Concat(b.faults, merged, lowerGraph(b.root, t))
 	for _, sources := range b.copartitioned {

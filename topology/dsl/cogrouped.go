@@ -138,7 +138,12 @@ func (k *CogroupedKStream) table(
 		nodes = append(nodes, n)
 	}
 	merge := k.b.addProcessor(k.nodeName(m.StoreNamed, "-cogroup-merge", cogroupMergeName), PassThrough{}, nodes...)
-	return &KTable{b: k.b, node: merge, key: key, value: store.ValueSerde, store: m.Name, sources: sources}
+	table := &storedTable{store.Name, func() {
+		for _, s := range suppliers {
+			s.enableSendingOldValues()
+		}
+	}}
+	return &KTable{b: k.b, node: merge, key: key, value: store.ValueSerde, store: m.Name, sources: sources, of: table}
 }
 
 // nodeName is given with suffix or a generated name; either way an index is gone.

@@ -20,6 +20,16 @@ type graphNode struct {
 	takesNullKeys bool
 	// join is that of a join of two streams.
 	join *streamJoinBuilder
+	// outputVersioned tells whether the operator gives a versioned table (KIP-889); nil takes that from what it reads.
+	outputVersioned *bool
+	// versionedFrom, of operators that work otherwise on versioned tables, is told which of the parents are.
+	versionedFrom func(parent *graphNode)
+	// suppresses: the operator cannot be below a versioned table.
+	suppresses bool
+	// grace of windows that the operator aggregates by, in ms.
+	grace *int64
+	// table is that of an operator which reads a topic as a table.
+	table *sourceTable
 	// lower adds the operator's nodes to t, below the nodes named parents.
 	lower func(t *topology.Topology, parents []string) error
 }

@@ -20,6 +20,7 @@ func (g *KGroupedStream) Count(o ...Materialized) *KTable {
 	if err := checkName(m.Name); err != nil {
 		g.b.fail(err)
 	}
+	g.b.burnStoreName(m)
 	store := m.Name
 	if store == "" {
 		store = g.b.storeName(aggregateName)
@@ -27,14 +28,19 @@ func (g *KGroupedStream) Count(o ...Materialized) *KTable {
 	name := g.b.nodeName(m.StoreNamed, aggregateName)
 	spec := m.spec(store, or(m.Key, g.grouped.Key), or(m.Value, topology.Long))
 	parent, sources := g.repartitioned(store)
-	n := &graphNode{name: name, lower: func(t *topology.Topology, up []string) error {
-		if err := t.AddProcessor(name, Count{Store: store}, up...); err != nil {
-			return err
+	sendOld := false
+	n := &graphNode{name: name, outputVersioned: versionedness(m), lower: func(t *topology.Topology, up []string) error {
+		var s topology.ProcessorSupplier = Count{Store: store}
+		if sendOld || m.Versioned {
+			s = &Aggregate{Aggregation: Aggregation{Count: true}, Store: store, SendOld: sendOld}
 		}
-		return t.AddStateStore(&spec, name)
+		return addWithStores(t, name, s, storesOf(&spec), up...)
 	}}
 	g.b.addGraphNode(n, parent)
-	return &KTable{b: g.b, node: n, key: spec.KeySerde, value: spec.ValueSerde, store: m.Name, sources: sources}
+	return &KTable{
+		b: g.b, node: n, key: spec.KeySerde, value: spec.ValueSerde, store: m.Name, sources: sources,
+		of: &storedTable{store, func() { sendOld = true }},
+	}
 }
 
 // Reduce combines the values of each key by fn; the first is taken as it is. Records with a null key or value are
@@ -85,8 +91,12 @@ func (g *KGroupedStream) repartitioned(store string) (*graphNode, []string) {
 }
 
 func (m Materialized) spec(name string, key, value topology.Serde) topology.StoreSpec {
-	return topology.StoreSpec{
+	s := topology.StoreSpec{
 		Name: name, Kind: topology.TimestampedKeyValue, InMemory: m.InMemory, KeySerde: key, ValueSerde: value,
 		CachingEnabled: !m.CachingDisabled, LoggingDisabled: m.LoggingDisabled, ChangelogConfigs: m.ChangelogConfigs,
 	}
+	if m.Versioned {
+		s.Kind, s.HistoryRetention, s.CachingEnabled = topology.VersionedKeyValue, millis(m.HistoryRetention), false
+	}
+	return s
 }

@@ -1,11 +1,6 @@
 package dsl
 
-import (
-	"fmt"
-
-	"github.com/wasmstream/wasmstream/state"
-	"github.com/wasmstream/wasmstream/topology"
-)
+import "github.com/wasmstream/wasmstream/topology"
 
 // Aggregate aggregates the records of each key in a timestamped key-value store. Records with a null key or value are
 // dropped. The result has the later timestamp of the record and of what was stored.
@@ -25,34 +20,25 @@ func (s *Aggregate) enableSendingOldValues() { s.SendOld = true }
 type aggregateProcessor struct {
 	spec       Aggregate
 	ctx        topology.Context
-	store      state.KeyValueStore
+	table      *tableStore
 	aggregator aggregator
-	results    resultForwarder
 }
 
 // Init connects the store and opens the functions.
-func (p *aggregateProcessor) Init(ctx topology.Context) error {
+func (p *aggregateProcessor) Init(ctx topology.Context) (err error) {
 	p.ctx = ctx
-	s, err := ctx.Store(p.spec.Store)
-	if err != nil {
+	if p.table, err = openTable(ctx, p.spec.Store, p.spec.SendOld); err != nil {
 		return err
 	}
-	var ok bool
-	if p.store, ok = s.(state.KeyValueStore); !ok {
-		return fmt.Errorf("aggregating in store %q: it is not a key-value store", p.spec.Store)
-	}
-	if p.aggregator, err = p.spec.Aggregation.open(ctx); err != nil {
-		return err
-	}
-	p.results.init(ctx, s, p.spec.SendOld, true, keyIsKey)
-	return nil
+	p.aggregator, err = p.spec.Aggregation.open(ctx)
+	return err
 }
 
 // Close leaves the store to the task.
 func (p *aggregateProcessor) Close() error { return nil }
 
 func (p *aggregateProcessor) Process(frame []topology.Record) error {
-	p.results.begin()
+	p.table.begin()
 	dropped := 0
 	for i := range frame {
 		r := &frame[i]
@@ -67,23 +53,17 @@ func (p *aggregateProcessor) Process(frame []topology.Record) error {
 	if dropped > 0 {
 		p.ctx.Dropped(dropped, "Skipping record due to null key or value.")
 	}
-	return p.results.end()
+	return p.table.end()
 }
 
+// processOne forwards, where old values are sent, the initial value before the first aggregate, as Kafka does.
 func (p *aggregateProcessor) processOne(r *topology.Record) error {
-	stored, err := p.store.Get(r.Key)
+	before, timestamp, err := p.table.row(r.Key)
 	if err != nil {
-		return fmt.Errorf("reading store %q: %w", p.spec.Store, err)
+		return err
 	}
-	arena := p.ctx.Arena()
-	var old []byte
-	timestamp := r.Timestamp
-	if stored != nil {
-		value, at := state.SplitTimestamped(stored)
-		old, timestamp = arena.Copy(value), max(timestamp, at)
-	}
-	before := old
 	if before == nil {
+		timestamp = r.Timestamp
 		if before, err = p.aggregator.initial(); err != nil {
 			return err
 		}
@@ -92,15 +72,5 @@ func (p *aggregateProcessor) processOne(r *topology.Record) error {
 	if err != nil {
 		return err
 	}
-	var next []byte
-	if aggregate != nil {
-		next = state.AppendTimestamped(arena.Alloc(8 + len(aggregate))[:0], timestamp, aggregate)
-		aggregate = next[8:]
-	}
-	*p.results.written = r.Context()
-	if err := p.store.Put(r.Key, next); err != nil {
-		return fmt.Errorf("writing store %q: %w", p.spec.Store, err)
-	}
-	p.results.update(r, r.Key, aggregate, before, timestamp)
-	return nil
+	return p.table.change(r, aggregate, before, max(timestamp, r.Timestamp))
 }

@@ -231,3 +231,6 @@ func (p *sessionAggregate) emitFinals(r *topology.Record, closeTime int64) error
 	p.finals.emitted(closeTime)
 	return nil
 }
+
+// graceMs is what suppress waits for after the end of a session.
+func (s *SessionAggregate) graceMs() int64 { return s.Windows.retentionMs() }

@@ -285,3 +285,6 @@ func (p *slidingAggregate) emitFinals(r *topology.Record, closeTime int64) error
 	}
 	return p.emitRange(r, closeTime, from, to)
 }
+
+// graceMs is what suppress waits for after the end of a window.
+func (s *SlidingAggregate) graceMs() int64 { return s.Windows.GraceMs }

@@ -239,3 +239,6 @@ func (p *windowAggregate) sameWindows(a, b int64) bool {
 	firstB, lastB, _ := p.windows.windowsFor(b)
 	return firstA == firstB && lastA == lastB
 }
+
+// graceMs is what suppress waits for after the end of a window.
+func (s *WindowAggregate) graceMs() int64 { return s.Windows.GraceMs }

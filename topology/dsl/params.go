@@ -51,6 +51,9 @@ type Materialized struct {
 	ChangelogConfigs map[string]string
 	// Retention of the windows or sessions in the store; 0 keeps them as long as they take records.
 	Retention time.Duration
+	// Versioned keeps the versions of each row of the last HistoryRetention (KIP-889); there is no cache then.
+	Versioned        bool
+	HistoryRetention time.Duration
 	// StoreNamed names the node, as the Named argument of Kafka's count.
 	StoreNamed Named
 }

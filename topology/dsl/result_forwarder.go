@@ -61,6 +61,22 @@ func (f *resultForwarder) update(r *topology.Record, key, new, old []byte, times
 	}
 }
 
+// change adds the change of a row that r brought about, unless a cache forwards it. latest is false for a version before
+// the latest of its key.
+func (f *resultForwarder) change(r *topology.Record, value, old []byte, timestamp int64, latest bool) {
+	if f.cached {
+		return
+	}
+	f.add(r, r.Key, value, timestamp)
+	if !f.sendOld {
+		old = nil
+	}
+	if o := &f.out[len(f.out)-1]; old != nil || !latest {
+		f.old(o, old)
+		o.Extra.NotLatest = !latest
+	}
+}
+
 // add adds a result with the headers and the origin of r.
 func (f *resultForwarder) add(r *topology.Record, key, value []byte, timestamp int64) {
 	f.out = append(f.out, *r)

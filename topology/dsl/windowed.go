@@ -114,7 +114,7 @@ func (b *StreamsBuilder) burnStoreName(m Materialized) {
 // isGiven tells whether m says more than the name of the node.
 func (m Materialized) isGiven() bool {
 	return m.Key != nil || m.Value != nil || m.InMemory || m.CachingDisabled || m.LoggingDisabled ||
-		m.ChangelogConfigs != nil || m.Retention != 0
+		m.ChangelogConfigs != nil || m.Retention != 0 || m.Versioned
 }
 
 // table adds the operator that aggregates by windows. value is the serde of its results if m has none.
@@ -147,18 +147,21 @@ func (g *KGroupedStream) table(m Materialized, prefix string, store *topology.St
 	name := g.b.nodeName(m.StoreNamed, prefix)
 	parent, sources := g.repartitioned(store.Name)
 	n := aggregateNode(name, s, store)
+	n.outputVersioned = versionedness(m)
 	g.b.addGraphNode(n, parent)
-	return &KTable{b: g.b, node: n, key: key, value: store.ValueSerde, store: m.Name, sources: sources}
+	return &KTable{b: g.b, node: n, key: key, value: store.ValueSerde, store: m.Name, sources: sources, of: &storedTable{store.Name, s.enableSendingOldValues}}
 }
 
 // aggregateNode is an operator with a store of its own.
 func aggregateNode(name string, s topology.ProcessorSupplier, store *topology.StoreSpec) *graphNode {
-	return &graphNode{name: name, lower: func(t *topology.Topology, up []string) error {
-		if err := t.AddProcessor(name, s, up...); err != nil {
-			return err
-		}
-		return t.AddStateStore(store, name)
+	n := &graphNode{name: name, lower: func(t *topology.Topology, up []string) error {
+		return addWithStores(t, name, s, storesOf(store), up...)
 	}}
+	if w, ok := s.(interface{ graceMs() int64 }); ok {
+		grace := w.graceMs()
+		n.grace = &grace
+	}
+	return n
 }
 
 // windowStore describes the store of an aggregation by windows.

@@ -18,6 +18,12 @@ func families() map[string]family {
 		"stream-self-join":           streamSelfJoin,
 		"stream-stream-join":         streamStreamJoin,
 		"stream-stream-join-of-join": streamStreamJoinOfJoin,
+		"stream-totable-join":        streamToTableJoin,
+		"table-filter-groupby-count": tableFilterGroupByCount,
+		"table-filter-tostream":      tableFilterToStream,
+		"table-groupby-aggregate":    tableGroupByAggregate,
+		"table-table-join":           tableTableJoin,
+		"table-table-join-groupby":   tableTableJoinGroupBy,
 		"time-window-aggregate":      timeWindowAggregate,
 	}
 }
