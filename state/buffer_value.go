@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"unicode/utf16"
 )
 
 var errBufferValue = errors.New("the bytes are no value of a time-ordered buffer")
@@ -101,9 +102,17 @@ func contextSize(c *RecordContext) int {
 		size += len(c.Origin.Topic)
 	}
 	for i := range c.Headers {
-		size += len(c.Headers[i].Key) + len(c.Headers[i].Value)
+		size += utf16Length(c.Headers[i].Key) + len(c.Headers[i].Value)
 	}
 	return size
+}
+
+// utf16Length is the length of s in Java.
+func utf16Length(s string) (n int) {
+	for _, r := range s {
+		n += utf16.RuneLen(r)
+	}
+	return n
 }
 
 // bufferValue is what a time-ordered buffer holds of a record (BufferValue).

@@ -26,11 +26,11 @@ type KeyValueBytes struct {
 	volatile bool  // the offset is the store's own, not the database's
 	offset   int64 // of volatile stores
 
-	spare   *storeIterator
-	iters   map[*storeIterator]string // open ones, with the place that opened them under invariants
-	head    []byte                    // scratch of Restore
-	keyHead []byte                    // scratch of Restore
-	closed  bool
+	spare               *storeIterator
+	iters               map[*storeIterator]string // open ones, with the place that opened them under invariants
+	head                []byte                    // scratch of Restore
+	keyHead, row, index []byte                    // scratch of Restore
+	closed              bool
 }
 
 var _ interface {
@@ -351,21 +351,21 @@ func (s *KeyValueBytes) restore(b *Batch, records []KV) error {
 	}
 	if m, ok := s.pairs.(memory); ok {
 		m.unshare()
-		return s.each(records, func(keyHead []byte, r *KV) error {
+		return s.each(records, func(keyHead, key []byte, r *KV) error {
 			if r.Value == nil {
-				m.delete(keyHead, r.Key)
+				m.delete(keyHead, key)
 			} else {
-				m.set(keyHead, r.Key, s.restoredHead(r), r.Value)
+				m.set(keyHead, key, s.restoredHead(r), r.Value)
 			}
 			return nil
 		})
 	}
 	pb, p := b.pebbleBatch(), s.pairs.(*pebblePairs)
-	err := s.each(records, func(keyHead []byte, r *KV) error {
+	err := s.each(records, func(keyHead, key []byte, r *KV) error {
 		if r.Value == nil {
-			return p.delete(pb, keyHead, r.Key)
+			return p.delete(pb, keyHead, key)
 		}
-		return p.set(pb, keyHead, r.Key, s.restoredHead(r), r.Value)
+		return p.set(pb, keyHead, key, s.restoredHead(r), r.Value)
 	})
 	if err != nil || s.seg == nil {
 		return err
@@ -384,33 +384,44 @@ func (s *KeyValueBytes) observeRestored(records []KV) error {
 			return fmt.Errorf("a record of the changelog has a key of %d bytes, which is no windowed key", len(records[i].Key))
 		}
 		s.seg.observe(at)
+		s.seg.observeSeq(records[i].Key)
 	}
 	return nil
 }
 
-// each calls f for the records that are to be written, with what stands before the key in the store.
-func (s *KeyValueBytes) each(records []KV, f func(keyHead []byte, r *KV) error) error {
+// each calls f for what the records come to, with the two parts of the key in the store.
+func (s *KeyValueBytes) each(records []KV, f func(keyHead, key []byte, r *KV) error) error {
 	for i := range records {
 		r := &records[i]
-		if r.Key == nil {
-			return ErrNullKey
+		var err error
+		switch {
+		case r.Key == nil:
+			err = ErrNullKey
+		case s.seg == nil:
+			err = f(nil, r.Key, r)
+		default:
+			err = s.eachRow(r, f)
 		}
-		if s.seg == nil {
-			if err := f(nil, r); err != nil {
-				return err
-			}
-			continue
-		}
-		at, _ := s.seg.timeOf(r.Key)
-		if !s.seg.live(at) {
-			continue
-		}
-		s.keyHead = appendPrefix(s.keyHead[:0], s.seg.number(at), false)
-		if err := f(s.keyHead, r); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// eachRow is each for one record of a windowed store.
+func (s *KeyValueBytes) eachRow(r *KV, f func(keyHead, key []byte, r *KV) error) error {
+	at, _ := s.seg.timeOf(r.Key)
+	if !s.seg.live(at) {
+		return nil
+	}
+	s.keyHead = appendPrefix(s.keyHead[:0], s.seg.number(at), false)
+	if err := f(s.keyHead, r.Key, r); err != nil || !s.seg.indexed {
+		return err
+	}
+	s.row = append(append(s.row[:0], s.keyHead...), r.Key...)
+	s.index = s.seg.appendIndexKey(s.index[:0], s.row)
+	return f(nil, s.index, r)
 }
 
 // restoredHead is what stands before the value of a changelog record in the store.

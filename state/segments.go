@@ -16,7 +16,9 @@ type segments struct {
 	// spare is how much longer than Kafka's in-memory stores a row is there, in milliseconds: 1 in the stores of
 	// operators that emit a window when it closes, which is just when it would be gone.
 	spare int64
-	tail  int // length of what follows the key in a row's key; it begins with the row's time
+	// indexed: time-ordered, so each row is also stored in the other order.
+	indexed bool
+	tail    int // length of what follows the key in a row's key; it begins with the row's time
 
 	current, committed segmentState
 }
@@ -32,14 +34,21 @@ const segmentPrefix = 8
 // segmentMeta is the key under which the state of the segments is stored.
 var segmentMeta = []byte{0xff}
 
-func newSegments(retention, interval, spare int64, tail int) *segments {
-	s := &segments{retention: retention, interval: interval, spare: spare, tail: tail}
+func newSegments(retention, interval int64, tail int) *segments {
+	s := &segments{retention: retention, interval: interval, tail: tail}
 	s.current.streamTime, s.committed.streamTime = -1, -1
 	return s
 }
 
 // observe moves the stream time on.
 func (s *segments) observe(at int64) { s.current.streamTime = max(s.current.streamTime, at) }
+
+// observeSeq keeps the seq ahead of that of a window's key.
+func (s *segments) observeSeq(key []byte) {
+	if s.tail == windowTail {
+		s.current.seq = max(s.current.seq, binary.BigEndian.Uint32(key[len(key)-4:])&math.MaxInt32)
+	}
+}
 
 // oldest is the earliest time that rows may have.
 func (s *segments) oldest() int64 { return s.oldestAt(s.current.streamTime) }

@@ -69,7 +69,7 @@ func (s *MeteredSessionStore) FindSessions(key []byte, earliestEnd, latestStart 
 
 // FindSessionsOfKeys does so for keyFrom <= key <= keyTo.
 func (s *MeteredSessionStore) FindSessionsOfKeys(keyFrom, keyTo []byte, earliestEnd, latestStart int64, reverse bool) (SessionIterator, error) {
-	r := rowRange{keyFrom: keyFrom, keyTo: keyTo, from: earliestEnd, to: forever, reverse: reverse, indexed: s.indexed}
+	r := rowRange{keyFrom: keyFrom, keyTo: keyTo, from: earliestEnd, to: forever, reverse: reverse, indexed: s.seg.indexed}
 	return s.sessions(r, latestStart)
 }
 

@@ -170,11 +170,11 @@ func (db *DB) newWindowed(c StoreConfig, tail int) (windowed, error) {
 		return windowed{}, errs.StateRetention.New(c.ID.String(),
 			fmt.Sprintf("retention and segment interval must not be negative (got %d ms and %d ms)", c.Retention, c.SegmentInterval), "")
 	}
-	spare := int64(0)
+	seg := newSegments(c.Retention, c.SegmentInterval, tail)
 	if c.TimeOrdered {
-		spare = 1
+		seg.indexed, seg.spare = true, 1
 	}
-	bytes, err := db.segmented(c.ID, c.Format, c.InMemory, newSegments(c.Retention, c.SegmentInterval, spare, tail))
+	bytes, err := db.segmented(c.ID, c.Format, c.InMemory, seg)
 	if err != nil {
 		return windowed{}, err
 	}
@@ -183,7 +183,7 @@ func (db *DB) newWindowed(c StoreConfig, tail int) (windowed, error) {
 		return windowed{}, err
 	}
 	return windowed{
-		meter: newMeter(c.Metrics), inner: top, bytes: bytes, seg: bytes.seg, indexed: c.TimeOrdered, context: c.Context,
+		meter: newMeter(c.Metrics), inner: top, bytes: bytes, seg: bytes.seg, context: c.Context,
 	}, nil
 }
 

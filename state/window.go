@@ -96,7 +96,7 @@ func (s *MeteredWindowStore) FetchWindows(key []byte, from, to int64, reverse bo
 
 // FetchKeys iterates over the rows with keyFrom <= key <= keyTo and from <= start <= to.
 func (s *MeteredWindowStore) FetchKeys(keyFrom, keyTo []byte, from, to int64, reverse bool) (WindowIterator, error) {
-	return s.windows(rowRange{keyFrom: keyFrom, keyTo: keyTo, from: from, to: to, reverse: reverse, indexed: s.indexed})
+	return s.windows(rowRange{keyFrom: keyFrom, keyTo: keyTo, from: from, to: to, reverse: reverse, indexed: s.seg.indexed})
 }
 
 func (s *MeteredWindowStore) windows(r rowRange) (WindowIterator, error) {

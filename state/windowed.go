@@ -17,7 +17,6 @@ type windowed struct {
 	inner   layer
 	bytes   *KeyValueBytes
 	seg     *segments
-	indexed bool // time-ordered: each row is also stored in the other order
 	context *RecordContext
 	key     []byte // scratch: a physical key
 	index   []byte // scratch: a physical key in the other order
@@ -95,7 +94,7 @@ func (s *windowed) check(key []byte) error {
 
 // put writes the row whose physical key is s.key.
 func (s *windowed) put(value []byte) error {
-	if err := s.inner.Put(s.key, value); err != nil || !s.indexed {
+	if err := s.inner.Put(s.key, value); err != nil || !s.seg.indexed {
 		return err
 	}
 	s.index = s.seg.appendIndexKey(s.index[:0], s.key)

@@ -1,6 +1,7 @@
 package statetest
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -19,6 +20,7 @@ type variant struct {
 	cacheBytes                int64
 	format                    state.ValueFormat
 	databaseInMemory, restart bool
+	lru                       bool
 }
 
 func variants() []variant {
@@ -40,6 +42,9 @@ func variants() []variant {
 			v.inMemory, v.databaseInMemory, v.restart = base.inMemory, base.databaseInMemory, base.restart
 			vs = append(vs, v)
 		}
+	}
+	for _, cache := range []int64{0, 300} { // with room for all keys
+		vs = append(vs, variant{name: fmt.Sprintf("lru/cache %d", cache), lru: true, inMemory: true, changelog: true, cacheBytes: cache})
 	}
 	return vs
 }
@@ -99,7 +104,11 @@ func (v variant) open(t *rapid.T, disks files, disk vfs.FS) *Subject {
 	if v.cacheBytes > 0 {
 		c.Cache = state.NewThreadCache(v.cacheBytes)
 	}
-	s.Store, err = db.NewKeyValueStore(c)
+	if v.lru {
+		c.Kind, c.MaxEntries = state.LRUKind, 1000
+	}
+	opened, err := db.NewStore(c)
 	must(t, err)
+	s.Store = opened.(Store)
 	return s
 }
