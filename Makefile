@@ -1,7 +1,7 @@
 # Two commands are enough: "go run ./cmd/wasmstream demo" and "make test".
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: build test test-fast race lint bench guests deps kafka cross fuzz cover baseline
+.PHONY: build test test-fast race lint bench guests deps kafka cross fuzz cover baseline fault fault-long mutants
 
 KAFKA_DIR  ?= .cache/kafka
 KAFKA_PORT ?= 9092
@@ -12,6 +12,7 @@ build: ## the binary, bin/wasmstream
 
 test: deps lint guests cross ## all that CI runs: installs what is missing, then every test, on kfake and on a real Apache Kafka
 	.ci/with-kafka.sh .cache/kafka-test $(TEST_PORT) go test -tags integration -timeout 25m ./...
+	go test -tags failpoints -timeout 10m -run 'TestFaults|TestCountsSurviveDeathAtEachStep' ./cmd/wasmstream
 	cd guest-sdk/go && go test ./...
 	cd guest-sdk/rust && CARGO_TARGET_DIR=$(CURDIR)/.cache/rust-native cargo test -q
 	$(MAKE) race
@@ -25,7 +26,7 @@ race: ## the race detector over the packages with goroutines
 
 lint: ## gofumpt, vet, staticcheck
 	@out=$$(go tool gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofumpt: $$out"; exit 1; }
-	go vet ./... && go vet -tags integration ./...
+	go vet ./... && go vet -tags integration ./... && go vet -tags failpoints,mutants ./host/stream ./cmd/wasmstream
 	go tool staticcheck -tags integration ./...
 
 guests: deps ## rebuilds the guests, and proves that the committed modules are current
@@ -39,6 +40,17 @@ kafka: ## a real Apache Kafka for people, on 127.0.0.1:$(KAFKA_PORT); stop it wi
 
 cross: ## every platform that we build for
 	.ci/cross.sh
+
+SEED ?= 0
+TIME ?= 10m
+fault: ## every kind of fault, again and again: make fault SEED=n TIME=10m; a seed of 0 takes a new one and prints it
+	go test -tags failpoints -timeout 24h -count 1 -v -run TestFaults ./cmd/wasmstream -args -fault.seed=$(SEED) -fault.time=$(TIME)
+
+fault-long: ## an hour of them
+	$(MAKE) fault TIME=60m
+
+mutants: ## bugs that the fault programme must catch, one after the other
+	go test -tags failpoints,mutants -timeout 2h -count 1 -v -run TestMutantsAreCaught ./cmd/wasmstream
 
 bench: ## the benchmarks of the boundary, the state and the task
 	go test -run '^$$' -bench . -benchmem ./host/wasm ./host/stream ./state ./topology/...

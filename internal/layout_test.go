@@ -16,7 +16,7 @@ const module = "github.com/wasmstream/wasmstream/"
 
 // levels is the import table: a room imports rooms of lower levels only; within a level only along allowed.
 var levels = map[string]int{
-	"abi": 0, "internal/errs": 0,
+	"abi": 0, "internal/errs": 0, "internal/fakekafka": 0,
 	"state": 1, "topology": 1, "topology/dsl": 1, "topology/expr": 1, "topology/spec": 1, "connectors": 1,
 	"docs": 0, "examples": 0,
 	"host/wasm": 2, "host/tenant": 2, "internal/kafka": 2, "internal/streamsconfig": 2, "internal/metrics": 2, "internal/guestbuild": 2,

@@ -17,7 +17,11 @@ import (
 
 const (
 	crashPartitions = 4
-	crashKeys       = 50
+	// Half of the records have one of a few keys, whose counts change in every transaction. The others have one of many
+	// keys, whose counts come from transactions long ago: a change that was lost on the way to the store or to its
+	// changelog is not hidden by a later one.
+	crashHotKeys  = 50
+	crashColdKeys = 20_000
 	// crashBacklog is how far the input runs ahead of the output: enough that every crash hits busy processes.
 	crashBacklog = 20_000
 	crashBatch   = 2_000
@@ -81,6 +85,7 @@ type crash struct {
 	b        *brokertest.Broker
 	words    bool // that are counted, not keys
 	backlog  int
+	stall    time.Duration
 	seed     uint64
 	rng      *rand.Rand
 	in, out  string
@@ -92,6 +97,7 @@ type crash struct {
 	// input[p] holds the keys of partition p that the output has not shown yet; counts[p] is the fold so far.
 	input  [crashPartitions][]string
 	counts [crashPartitions]map[string]int64
+	done   [crashPartitions]int // outputs of each partition
 	// left are the words whose counts have not come out yet.
 	left map[string]int
 	// last[p] is when partition p last gave an output; gap is the longest wait for one while there was input.
@@ -101,7 +107,7 @@ type crash struct {
 
 func newCrash(t *testing.T, b *brokertest.Broker, servers, yaml string) *crash {
 	t.Helper()
-	c := &crash{b: b, words: yaml == wordCountYAML, backlog: crashBacklog, seed: rand.Uint64(), left: map[string]int{}}
+	c := &crash{b: b, words: yaml == wordCountYAML, backlog: crashBacklog, stall: stall, seed: rand.Uint64(), left: map[string]int{}}
 	t.Logf("seed %d", c.seed)
 	c.rng = rand.New(rand.NewPCG(c.seed, 0))
 	c.in = b.CreateTopic(t, b.Name("crash-in"), crashPartitions)
@@ -117,6 +123,8 @@ func newCrash(t *testing.T, b *brokertest.Broker, servers, yaml string) *crash {
 		t.Fatal(err)
 	}
 	c.fleet = newFleet(t, fmt.Sprintf(yaml, b.Name("crash"), servers, module, c.in, c.out))
+	c.note("seed %d", c.seed)
+	c.extras = append(c.extras, c.dumpTopics)
 	return c
 }
 
@@ -236,7 +244,10 @@ func (c *crash) feed(n int) int {
 	c.t.Helper()
 	batch := make([]*kgo.Record, n)
 	for i := range batch {
-		key := fmt.Appendf(nil, "k%d", c.rng.IntN(crashKeys))
+		key := fmt.Appendf(nil, "hot%d", c.rng.IntN(crashHotKeys))
+		if i%2 == 1 {
+			key = fmt.Appendf(nil, "cold%d", c.rng.IntN(crashColdKeys))
+		}
 		batch[i] = &kgo.Record{Topic: c.in, Key: key, Value: []byte("w")}
 		if c.words {
 			batch[i].Key, batch[i].Value = nil, key
@@ -284,9 +295,9 @@ func (c *crash) check() {
 	})
 	fetches.EachRecord(c.checkOne)
 	c.checkAlive()
-	if time.Since(c.progress) > stall {
+	if time.Since(c.progress) > c.stall {
 		c.dump()
-		c.t.Fatalf("no output for %s after %d of %d records; still to come in each partition: %v", stall, c.checked, c.written, c.pending())
+		c.t.Fatalf("no output for %s after %d of %d records; still to come in each partition: %v", c.stall, c.checked, c.written, c.pending())
 	}
 }
 
@@ -313,6 +324,7 @@ func (c *crash) checkOne(r *kgo.Record) {
 		c.input[p] = c.input[p][1:]
 	}
 	c.counts[p][want]++
+	c.done[p]++
 	got := int64(binary.BigEndian.Uint64(r.Value))
 	if word != want || got != c.counts[p][want] {
 		c.t.Fatalf("partition %d offset %d: got %s %d, the fold gives %s %d", p, r.Offset, word, got, want, c.counts[p][want])

@@ -25,7 +25,7 @@ func TestCountsSurviveDeathAtEachStep(t *testing.T) {
 	c.feedUntil(c.outputs(500))
 	for range 3 {
 		for _, at := range failpoints {
-			c.dieAt(at, 1+c.rng.IntN(4))
+			c.dieAt("1", at, 1+c.rng.IntN(4))
 		}
 	}
 	c.start("1")
@@ -33,13 +33,48 @@ func TestCountsSurviveDeathAtEachStep(t *testing.T) {
 	c.t.Logf("%d records counted over %d deaths", c.checked, 3*len(failpoints))
 }
 
+// TestAProcessThatDiedAtAStepGoesOnAtOnce is for the moments that leave something to wait for: an open transaction, whose
+// records hold up readers and whose offsets hold up the next owner, and tasks that were given up and that nobody has.
+func TestAProcessThatDiedAtAStepGoesOnAtOnce(t *testing.T) {
+	for _, at := range []string{"flushed", "offsets sent"} {
+		t.Run(at, func(t *testing.T) {
+			revived(t, func(c *crash) {
+				c.stop(c.procs["0"])
+				c.dieAt("0", at, 3)
+				c.start("0")
+			})
+		})
+	}
+	t.Run("revoked", func(t *testing.T) {
+		revived(t, func(c *crash) {
+			c.stop(c.procs["0"])
+			dying := c.start("0", "$WASMSTREAM_FAILPOINT=revoked:1")
+			c.awaitRunning()
+			c.start("1")
+			c.feedUntil(dying.isDead)
+			c.bury(dying, "died at revoked")
+			c.start("0")
+		})
+	})
+}
+
 // dieAt runs a process until it comes to a failpoint for the n-th time.
-func (c *crash) dieAt(at string, n int) {
+func (c *crash) dieAt(name, at string, n int) {
 	c.t.Helper()
 	if at == "initialised" || at == "restoring" {
 		n = 1
 	}
-	p := c.start("1", fmt.Sprintf("$WASMSTREAM_FAILPOINT=%s:%d", at, n))
+	p := c.start(name, fmt.Sprintf("$WASMSTREAM_FAILPOINT=%s:%d", at, n))
 	c.feedUntil(p.isDead)
 	c.bury(p, "died at "+at)
+}
+
+// isDead tells whether the process has ended.
+func (p *process) isDead() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
 }

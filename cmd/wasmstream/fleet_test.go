@@ -30,7 +30,11 @@ type fleet struct {
 	lives map[string]string // what the predecessors of procs printed
 	// revivals are the times from a kill to the state RUNNING of the process that followed.
 	revivals []time.Duration
-	slowest  time.Duration // stop
+	slowest  time.Duration            // stop
+	settings []string                 // of every process, KEY=VALUE
+	logs     string                   // the level of the logs of every process
+	timeline []string                 // what happened, for the case that the test fails
+	extras   []func(dir string) error // what else a failed run leaves
 	// deaf are the names whose process died of an interrupt that it did not listen to yet: what a killed predecessor
 	// left in the group is there still.
 	deaf map[string]bool
@@ -52,7 +56,7 @@ type process struct {
 
 func newFleet(t *testing.T, yaml string) *fleet {
 	t.Helper()
-	f := &fleet{t: t, dir: t.TempDir(), procs: map[string]*process{}, lives: map[string]string{}, deaf: map[string]bool{}}
+	f := &fleet{t: t, logs: "warn", dir: t.TempDir(), procs: map[string]*process{}, lives: map[string]string{}, deaf: map[string]bool{}}
 	f.file = filepath.Join(f.dir, "app.yaml")
 	if err := os.WriteFile(f.file, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
@@ -65,9 +69,9 @@ func newFleet(t *testing.T, yaml string) *fleet {
 func (f *fleet) start(name string, set ...string) *process {
 	f.t.Helper()
 	p := &process{name: name, out: &transcript{}, ended: make(chan struct{}), born: time.Now()}
-	args := []string{"run", "-f", f.file, "--set", "state.dir=" + filepath.Join(f.dir, "state-"+name)}
+	args := []string{"run", "-f", f.file, "--log-level", f.logs, "--set", "state.dir=" + filepath.Join(f.dir, "state-"+name)}
 	env := append(os.Environ(), "NO_COLOR=1", "XDG_CACHE_HOME="+filepath.Join(f.dir, "cache"))
-	for _, s := range set {
+	for _, s := range slices.Concat(f.settings, set) {
 		if variable, ok := strings.CutPrefix(s, "$"); ok {
 			env = append(env, variable)
 			p.mortal = true
@@ -91,6 +95,7 @@ func (f *fleet) start(name string, set ...string) *process {
 		close(p.ended)
 	}()
 	f.procs[name] = p
+	f.note("process %s starts %v", name, set)
 	delete(f.deaf, name)
 	return p
 }
@@ -182,7 +187,8 @@ func (f *fleet) awaitEnd(p *process) {
 
 // bury keeps what a process printed for the case that the test fails.
 func (f *fleet) bury(p *process, how string) {
-	f.lives[p.name] = tail(f.lives[p.name]+p.out.String()) + "-- " + how + " --\n"
+	f.note("process %s %s", p.name, how)
+	f.lives[p.name] += p.out.String() + "-- " + how + " --\n"
 	delete(f.procs, p.name)
 }
 
@@ -204,11 +210,18 @@ func (f *fleet) end() {
 		<-p.ended
 		f.bury(p, "killed at the end")
 	}
-	for name, text := range f.lives {
-		if f.t.Failed() {
-			f.t.Logf("-- process %s --\n%s", name, text)
-		}
+	if !f.t.Failed() {
+		return
 	}
+	for name, text := range f.lives {
+		f.t.Logf("-- process %s --\n%s", name, tail(text))
+	}
+	f.keep()
+}
+
+// note adds to the timeline.
+func (f *fleet) note(format string, args ...any) {
+	f.timeline = append(f.timeline, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
 }
 
 // tail is the end of a text that may be long.

@@ -135,6 +135,7 @@ func (c *Consumer) startOffsets(_ context.Context, offsets map[string]map[int32]
 			parts[p] = start
 		}
 	}
+	resumePolled(offsets)
 	return offsets, nil
 }
 

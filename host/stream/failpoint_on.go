@@ -9,7 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// failpointVariable is NAME:N, the process dies when it comes to the failpoint NAME for the N-th time.
+// failpointVariable is NAME:N, the process dies when it comes to the failpoint NAME for the N-th time, or NAME:N:stop, it
+// stands still there until it gets a SIGCONT.
 const failpointVariable = "WASMSTREAM_FAILPOINT"
 
 var failpointHits atomic.Int64
@@ -20,8 +21,17 @@ func failpoint(name string) {
 	if !ok || at != name {
 		return
 	}
+	count, stop := strings.CutSuffix(count, ":stop")
 	n, err := strconv.ParseInt(count, 10, 64)
-	if err != nil || failpointHits.Add(1) < n {
+	hits := int64(0)
+	if err == nil {
+		hits = failpointHits.Add(1)
+	}
+	switch {
+	case err != nil, hits < n, stop && hits > n:
+		return
+	case stop:
+		standStill()
 		return
 	}
 	self, err := os.FindProcess(os.Getpid())

@@ -320,7 +320,11 @@ func (t *Task) Offsets() map[topology.TopicPartition]OffsetAndMetadata {
 	for _, q := range t.group.queues {
 		if q.moved || t.metadataChanged && q.position >= 0 {
 			m := TopicPartitionMetadata{PartitionTime: q.partitionTime, Processor: t.processorMetadata}
-			offsets[*q.origin] = OffsetAndMetadata{Offset: q.position, LeaderEpoch: q.leaderEpoch, Metadata: m.Encode()}
+			position := q.position
+			if mutant(polledOffsets) {
+				position = q.fetched
+			}
+			offsets[*q.origin] = OffsetAndMetadata{Offset: position, LeaderEpoch: q.leaderEpoch, Metadata: m.Encode()}
 		}
 	}
 	return offsets

@@ -142,7 +142,7 @@ func (m *TaskManager) restore() error {
 
 func (m *TaskManager) startRestored() error {
 	for _, t := range m.tasks {
-		if t.task != nil || m.reader.restoring(t.id) {
+		if t.task != nil || m.reader.restoring(t.id) && !mutant(earlyRun) {
 			continue
 		}
 		if err := m.run(t); err != nil {

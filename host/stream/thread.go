@@ -248,12 +248,12 @@ func (s *session) open(ctx context.Context) (err error) {
 	topics, patterns := c.plan.subscription()
 	if s.consumer, err = newConsumer(consumerConfig{
 		options: c.consumerOptions, group: c.applicationID, instanceID: c.instanceID, topics: topics, patterns: patterns,
-		assignor: NewAssignor(c.plan.subtopology, processBytes(c.processID), c.local), readCommitted: c.exactlyOnce,
+		assignor: NewAssignor(c.plan.subtopology, processBytes(c.processID), c.local), readCommitted: c.exactlyOnce && !mutant(uncommittedRead),
 		sessionTimeout: c.sessionTimeout, rebalanceTimeout: c.rebalanceTimeout, reset: c.reset, log: s.log,
 	}, s); err != nil {
 		return err
 	}
-	if s.reader, err = newChangelogReader(c.restoreOptions, c.exactlyOnce, s.consumer.interrupt, s.log); err != nil {
+	if s.reader, err = newChangelogReader(c.restoreOptions, c.exactlyOnce && !mutant(uncommittedRestored), s.consumer.interrupt, s.log); err != nil {
 		return err
 	}
 	s.tasks = newTaskManager(s)
@@ -297,6 +297,7 @@ func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 	fetches := s.consumer.poll(ctx, wait, s.cfg.pollRecords)
 	now := s.cfg.clock()
 	m.durations.Poll.Observe(now.Sub(began))
+	notePolled(fetches)
 	if err := s.tasks.add(fetches); err != nil {
 		return false, err
 	}
@@ -359,10 +360,16 @@ func (s *session) commit(force bool) error {
 	}
 	failpoint("flushed")
 	offsets := s.tasks.offsets()
+	if err := s.mutateBefore(offsets); err != nil {
+		return err
+	}
 	if err := s.commitOffsets(offsets); err != nil {
 		return err
 	}
 	failpoint("ended")
+	if err := s.mutateAfter(offsets); err != nil {
+		return err
+	}
 	if err := s.commitState(offsets); err != nil {
 		return err
 	}
@@ -423,7 +430,7 @@ func (s *session) assigned(parts map[string][]int32) {
 		s.fail(s.tasks.assign(parts))
 	}
 	s.showRunning()
-	if !s.everJoined && s.cfg.instanceID != "" {
+	if !s.everJoined && s.cfg.instanceID != "" && !mutant(lostRejoin) {
 		// A static member that died between giving partitions up and joining again got its old assignment back, without
 		// a rebalance, and nobody has what it gave up. Joining once more lets the leader look.
 		s.everJoined = true
@@ -438,6 +445,7 @@ func (s *session) revoked(parts map[string][]int32) {
 	s.setState(ThreadPartitionsRevoked)
 	err := s.commit(true)
 	s.fail(errors.Join(err, s.tasks.revoke(parts)))
+	failpoint("revoked")
 	s.showRunning()
 }
 
@@ -467,6 +475,8 @@ func (s *session) close(clean, leave bool) error {
 	reason := CloseDirty
 	if clean {
 		reason = CloseShutdown
+	} else {
+		s.mutateClose()
 	}
 	if s.tasks != nil {
 		faults = append(faults, s.tasks.close(reason))

@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wasmstream/wasmstream/internal/fakekafka"
 )
 
 // Broker is a cluster that a test may use as its own: names made by Name are seen by nobody else.
@@ -47,6 +50,7 @@ func Fake(t testing.TB, opts ...kfake.Opt) *Broker {
 	if err != nil {
 		t.Fatalf("starting kfake: %v", err)
 	}
+	fakekafka.Mend(cluster)
 	t.Cleanup(cluster.Close)
 	return &Broker{Addr: cluster.ListenAddrs()[0], Fake: cluster, unique: token()}
 }
@@ -145,16 +149,17 @@ func (b *Broker) ReadAll(t testing.TB, topic string) []*kgo.Record {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	ends, err := kadm.NewClient(b.Client(t)).ListCommittedOffsets(ctx, topic)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
+	adm := kadm.NewClient(b.Client(t))
+	ends, err1 := adm.ListCommittedOffsets(ctx, topic)
+	starts, err2 := adm.ListStartOffsets(ctx, topic)
+	if err := errors.Join(err1, err2, ends.Error(), starts.Error()); err != nil {
 		t.Fatalf("listing the ends of %s: %v", topic, err)
 	}
 	var got []*kgo.Record
 	ends.Each(func(o kadm.ListedOffset) {
-		got = append(got, b.readPartition(ctx, t, topic, o.Partition, o.Offset)...)
+		if start, _ := starts.Lookup(topic, o.Partition); start.Offset < o.Offset {
+			got = append(got, b.readPartition(ctx, t, topic, o.Partition, o.Offset)...)
+		}
 	})
 	return got
 }
@@ -163,9 +168,6 @@ func (b *Broker) ReadAll(t testing.TB, topic string) []*kgo.Record {
 // control records to see them.
 func (b *Broker) readPartition(ctx context.Context, t testing.TB, topic string, partition int32, end int64) []*kgo.Record {
 	t.Helper()
-	if end == 0 {
-		return nil
-	}
 	cl := b.Client(t, kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {partition: kgo.NewOffset().AtStart()}}))
 	defer cl.Close()

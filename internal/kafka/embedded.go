@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/internal/fakekafka"
 )
 
 // retentionInterval is how often the embedded broker drops what is past its retention. kfake does so by itself only
@@ -57,6 +58,7 @@ func StartEmbedded(cfg EmbeddedConfig) (*Embedded, error) {
 	if err != nil {
 		return nil, ListenError(addr, err)
 	}
+	fakekafka.Mend(cluster)
 	e := &Embedded{Addr: cluster.ListenAddrs()[0], cluster: cluster}
 	done := make(chan struct{})
 	var retaining sync.WaitGroup

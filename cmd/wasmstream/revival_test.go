@@ -1,0 +1,110 @@
+package main_test
+
+import (
+	"testing"
+	"time"
+)
+
+// reviveLimit is how long a partition may wait after a process that was killed has been started again. It is far below
+// the session timeout of 45 s, which these tests leave as it is: who waits for that has waited for his own dead session.
+// The promise is 5 s; the rest is for a machine that is busy with other tests.
+const reviveLimit = 20 * time.Second
+
+// TestAProcessThatWasKilledGoesOnAtOnce kills and starts again in each way that could make the group wait for a member,
+// or readers for a transaction, that nobody stands behind any more.
+func TestAProcessThatWasKilledGoesOnAtOnce(t *testing.T) {
+	cases := map[string]func(c *crash){
+		"alone": func(c *crash) {
+			c.kill(c.procs["0"])
+			c.start("0")
+		},
+		"beside another": func(c *crash) {
+			c.start("1")
+			c.awaitRunning()
+			c.kill(c.procs["1"])
+			c.start("1")
+		},
+		"both": func(c *crash) {
+			c.start("1")
+			c.awaitRunning()
+			c.kill(c.procs["0"])
+			c.kill(c.procs["1"])
+			c.start("1")
+			c.start("0")
+		},
+		"with fewer threads": func(c *crash) {
+			c.stop(c.procs["0"])
+			c.start("0", "num.stream.threads=4")
+			c.awaitRunning()
+			c.kill(c.procs["0"])
+			c.start("0", "num.stream.threads=1")
+		},
+		"after a clean stop of the other": func(c *crash) {
+			c.start("1")
+			c.awaitRunning()
+			c.stop(c.procs["0"])
+		},
+		"the other after an interrupt while it joins": func(c *crash) {
+			c.start("1")
+			c.awaitRunning()
+			c.kill(c.procs["1"])
+			c.stop(c.procs["0"])
+			c.start("0")
+			c.start("1")
+		},
+	}
+	for name, revive := range cases {
+		t.Run(name, func(t *testing.T) { revived(t, revive) })
+	}
+}
+
+// revived runs one process, does what revive does, and wants outputs of every partition for input of after it.
+func revived(t *testing.T, revive func(c *crash)) {
+	t.Helper()
+	b := startEmbedded(t)
+	c := newCrash(t, b, b.Addr, countYAML)
+	c.start("0")
+	c.feedUntil(c.outputs(500))
+	c.awaitRunning()
+	revive(c)
+	took := c.outputsEverywhere()
+	t.Logf("every partition went on after %.1f s", took.Seconds())
+	if took > reviveLimit {
+		t.Errorf("a partition waited for %.1f s", took.Seconds())
+	}
+	c.drain()
+	c.stopAll()
+	c.checkGroup()
+}
+
+// awaitRunning waits until all processes run.
+func (c *crash) awaitRunning() {
+	c.t.Helper()
+	c.feedUntil(func() bool {
+		for _, p := range c.procs {
+			if !p.isRunning() {
+				return false
+			}
+		}
+		return true
+	})
+	c.feedUntil(c.outputs(2 * c.backlog))
+}
+
+// outputsEverywhere writes more input and waits until each partition has given an output for it.
+func (c *crash) outputsEverywhere() time.Duration {
+	c.t.Helper()
+	began := time.Now()
+	var goals [crashPartitions]int
+	for p := range goals {
+		goals[p] = c.done[p] + len(c.input[p]) + 1
+	}
+	c.written += c.feed(crashBatch)
+	c.progress = time.Now()
+	for p := range goals {
+		for c.done[p] < goals[p] {
+			c.check()
+		}
+	}
+	return time.Since(began)
+}
