@@ -18,8 +18,11 @@ import (
 type operator struct {
 	name, doc string
 	fields    []field
-	// takes is what it reads: "a stream", "a grouped stream", "a table".
+	// takes is what it reads: "a stream", "a grouped stream", "a table"; or is what it may read instead.
 	takes string
+	or    []string
+	// many: from may name several inputs.
+	many bool
 	// source operators read topics; terminal ones give nothing; pure ones do nothing unless somebody reads them.
 	source, terminal, pure bool
 	lower                  func(d *document, op *operation, in output)
@@ -49,6 +52,16 @@ const (
 	anExtract form = "extractor"
 	aBranch   form = "branch"
 	branches  form = "branches"
+	aFunction form = "function"
+	functions form = "functions"
+	aDuration form = "duration"
+	anEmit    form = "emit"
+
+	aTimeWindows      form = "timeWindows"
+	aSlidingWindows   form = "slidingWindows"
+	aSessionWindows   form = "sessionWindows"
+	anUnlimitedWindow form = "unlimitedWindows"
+	aJoinWindow       form = "joinWindows"
 )
 
 var (
@@ -82,7 +95,7 @@ func operatorNames() []string { return slices.Sorted(maps.Keys(operators)) }
 
 func catalogue() map[string]*operator {
 	all := map[string]*operator{}
-	for _, op := range slices.Concat(statelessOperators(), groupingOperators(), endOperators()) {
+	for _, op := range slices.Concat(statelessOperators(), groupingOperators(), windowOperators(), joinOperators(), endOperators()) {
 		all[op.name] = op
 	}
 	return all
@@ -119,7 +132,7 @@ func statelessOperators() []*operator {
 	}
 	ops[len(ops)-1].pure = false
 	return append(ops,
-		&operator{name: "merge", doc: "The records of all streams in from, without an order between them.", takes: "a stream", pure: true, lower: lowerMerge},
+		&operator{name: "merge", doc: "The records of all streams in from, without an order between them.", takes: "a stream", many: true, pure: true, lower: lowerMerge},
 		&operator{name: "split", doc: "Sends each record to the first branch that wants it. Branches are read by their ids.", takes: "a stream", pure: true, fields: []field{
 			{name: "branches", form: branches, required: true, doc: "The branches, in the order in which they are asked."},
 			{name: "default", form: aBranch, doc: "The branch of the records that no other wants; without it they are dropped."},
@@ -146,16 +159,22 @@ func groupingOperators() []*operator {
 		{name: "groupByKey", doc: "Groups by the key as it is. The name is that of the repartition topic, if there is one.", takes: "a stream", pure: true, fields: []field{keySerde, valueSerde}, lower: func(d *document, op *operation, in output) {
 			op.out.grouped = in.stream.GroupByKey(dsl.Grouped{Name: op.name, Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value"))})
 		}},
-		{name: "count", doc: "Counts the records of each key, in a table of longs.", takes: "a grouped stream", fields: []field{
-			{name: "materialized", form: aStore, doc: "The table's store: its name, or a mapping."},
-		}, lower: func(d *document, op *operation, in output) {
-			m := d.materialized(op.body.get("materialized"))
-			m.StoreNamed = dsl.Named(op.name)
-			op.out.table = in.grouped.Count(m)
-		}},
+		{name: "count", doc: "Counts the records of each key, in a table of longs.", takes: "a grouped stream", or: windowed, fields: []field{aggregateStore}, lower: lowerCount},
 		{name: "toStream", doc: "The changes of a table as a stream.", takes: "a table", pure: true, lower: func(_ *document, op *operation, in output) {
 			op.out.stream = in.table.ToStream(dsl.Named(op.name))
 		}},
+	}
+}
+
+func lowerCount(d *document, op *operation, in output) {
+	m := d.aggregateStore(op)
+	switch {
+	case in.timeWindowed != nil:
+		op.out.table = in.timeWindowed.Count(m)
+	case in.sessionWindowed != nil:
+		op.out.table = in.sessionWindowed.Count(m)
+	default:
+		op.out.table = in.grouped.Count(m)
 	}
 }
 
@@ -363,7 +382,7 @@ func (d *document) materializedNames() []string {
 	return names
 }
 
-var materializedFields = []string{"name", "key", "value", "inMemory", "caching", "logging", "changelog"}
+var materializedFields = []string{"name", "key", "value", "inMemory", "caching", "logging", "changelog", "retention"}
 
 // materialized is a store's name, or a mapping.
 func (d *document) materialized(v *value) dsl.Materialized {
@@ -380,15 +399,18 @@ func (d *document) materialized(v *value) dsl.Materialized {
 		Name: d.text(v.get("name"), "name"), Key: d.serde(v.get("key")), Value: d.serde(v.get("value")),
 		InMemory: d.boolean(v, "inMemory", false), CachingDisabled: !d.boolean(v, "caching", true),
 		LoggingDisabled:  !d.boolean(v, "logging", true),
-		ChangelogConfigs: d.stringMap(v.get("changelog"), "changelog"),
+		ChangelogConfigs: d.stringMap(v.get("changelog"), "changelog"), Retention: d.duration(v, "retention"),
 	}
 }
+
+// withExpr are the forms of fields that may hold an expression.
+var withExpr = []form{anExpr, aPair, branches, aFunction, functions}
 
 // fn is the user function that v describes: a guest or an expression, one of the two.
 func (d *document) fn(op *operation, v *value) (dsl.Fn, bool) {
 	guest, expression := v.get("guest"), v.get("expr")
 	ways := "a guest or an expr"
-	if !slices.ContainsFunc(op.op.fields, func(f field) bool { return f.name == "expr" }) && op.op.name != "split" {
+	if !slices.ContainsFunc(op.op.fields, func(f field) bool { return slices.Contains(withExpr, f.form) }) {
 		ways = "a guest"
 	}
 	switch {

@@ -33,11 +33,17 @@ type ref struct {
 	op   *operation
 }
 
-// output is what an operation hands on: one of the three, or nothing.
+// output is what an operation hands on: one of these, or nothing.
 type output struct {
 	stream  *dsl.KStream
 	grouped *dsl.KGroupedStream
 	table   *dsl.KTable
+
+	timeWindowed      *dsl.TimeWindowedKStream
+	sessionWindowed   *dsl.SessionWindowedKStream
+	cogrouped         *dsl.CogroupedKStream
+	cogroupedWindows  *dsl.TimeWindowedCogroupedKStream
+	cogroupedSessions *dsl.SessionWindowedCogroupedKStream
 }
 
 func (o output) what() string {
@@ -48,6 +54,16 @@ func (o output) what() string {
 		return "a grouped stream"
 	case o.table != nil:
 		return "a table"
+	case o.timeWindowed != nil:
+		return "a windowed stream"
+	case o.sessionWindowed != nil:
+		return "a stream in sessions"
+	case o.cogrouped != nil:
+		return "a cogrouped stream"
+	case o.cogroupedWindows != nil:
+		return "a windowed cogrouped stream"
+	case o.cogroupedSessions != nil:
+		return "a cogrouped stream in sessions"
 	}
 	return "nothing"
 }
@@ -210,7 +226,7 @@ func (d *document) resolveFrom(op *operation, named map[string]*operation) {
 			op.failed = true
 		}
 	}
-	if len(op.from) > 1 && op.op.name != "merge" {
+	if len(op.from) > 1 && !op.op.many {
 		d.faultAt(errs.YAMLInvalid, op.from[1].at, op.op.name+" reads one stream", "merge the streams before")
 		op.failed = true
 	}
@@ -364,7 +380,7 @@ func (d *document) input(op *operation) (output, bool) {
 	in := op.from[0].output()
 	want := op.op.takes
 	got := in.what()
-	if got == want {
+	if got == want || slices.Contains(op.op.or, got) {
 		return in, true
 	}
 	fix := map[string]string{
@@ -373,8 +389,10 @@ func (d *document) input(op *operation) (output, bool) {
 		"a stream":         "put toStream before it",
 	}[want]
 	switch got {
-	case "a grouped stream":
+	case "a grouped stream", "a windowed stream", "a stream in sessions":
 		fix = "put count before it"
+	case "a cogrouped stream", "a windowed cogrouped stream", "a cogrouped stream in sessions":
+		fix = "put aggregate before it"
 	case "nothing":
 		fix = "say from: ID with the operator to go on from"
 	}

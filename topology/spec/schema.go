@@ -129,6 +129,25 @@ func oneFunction(fields []field) []object {
 	return one
 }
 
+// fieldsSchema is a mapping of fields.
+func fieldsSchema(fields []field) object {
+	properties, required := object{}, []string{}
+	for _, f := range fields {
+		properties[f.name] = fieldSchema(f)
+		if f.required {
+			required = append(required, f.name)
+		}
+	}
+	return closed(properties, required...)
+}
+
+// functionSchema is a user function of its own, a guest or an expression.
+func functionSchema() object {
+	o := fieldsSchema(function())
+	o["oneOf"] = oneFunction(function())
+	return o
+}
+
 func fieldSchema(f field) object {
 	switch f.form {
 	case texts:
@@ -153,10 +172,31 @@ func fieldSchema(f field) object {
 	case aStore:
 		m := storeSchema()
 		delete(m["properties"].(object), "type")
+		m["properties"].(object)["retention"] = fieldSchema(field{form: aDuration, doc: "How long windows or sessions are kept."})
 		delete(m, "required")
 		return described(object{"oneOf": []object{{"type": "string", "minLength": 1}, m}}, f.doc)
 	case aBranch:
 		return described(object{"type": []string{"object", "null"}, "additionalProperties": false, "properties": object{"id": text(""), "name": text("")}}, f.doc)
+	case aDuration:
+		return described(object{"type": []string{"string", "integer"}, "examples": []string{"500ms", "10s", "5m", "1h30m", "2d"}}, f.doc)
+	case anEmit:
+		return described(object{"enum": emitStrategies}, f.doc)
+	case aFunction:
+		return described(functionSchema(), f.doc)
+	case functions:
+		return described(object{"type": "array", "items": functionSchema(), "minItems": 1}, f.doc)
+	case aTimeWindows:
+		return described(fieldsSchema(timeWindowFields), f.doc)
+	case aSlidingWindows:
+		return described(fieldsSchema(slidingWindowFields), f.doc)
+	case aSessionWindows:
+		return described(fieldsSchema(sessionWindowFields), f.doc)
+	case anUnlimitedWindow:
+		o := fieldsSchema(unlimitedFields)
+		o["type"] = []string{"object", "null"}
+		return described(o, f.doc)
+	case aJoinWindow:
+		return described(fieldsSchema(joinWindowFields), f.doc)
 	case branches:
 		fields := function()
 		b := closed(object{"id": text("A handle for from."), "name": text("What follows the split's name in the branch's.")})

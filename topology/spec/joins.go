@@ -1,0 +1,92 @@
+package spec
+
+import (
+	"fmt"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/topology/dsl"
+)
+
+// joinOperators join two inputs, named left and right in from. What they join depends on what these give.
+func joinOperators() []*operator {
+	fields := append(function(
+		field{name: "key", form: aSerde, doc: "Serde of the keys in the stores and repartition topics."},
+		field{name: "value", form: aSerde, doc: "Serde of the left values there."},
+		field{name: "otherValue", form: aSerde, doc: "Serde of the right values there."},
+		field{name: "result", form: aSerde, doc: "Serde of the values that the function gives."},
+	),
+		field{name: "windows", form: aJoinWindow, doc: "Which records of two streams belong together."},
+		field{name: "storeName", form: aText, doc: "What the stores of the join are called after."},
+		field{name: "inMemory", form: aBool, doc: "Stores in memory."},
+		field{name: "logging", form: aBool, doc: "Changelog topics for the stores; true if not given."},
+		field{name: "changelog", form: aMap, doc: "Settings of the changelog topics."},
+	)
+	join := func(name, doc string) *operator {
+		return &operator{name: name, doc: doc, takes: "a stream", many: true, pure: true, fields: fields, lower: lowerJoin}
+	}
+	return []*operator{
+		join("join", "Joins what from names first with what it names second; the function sees left and right."),
+		join("leftJoin", "As join, where what is left alone comes out with a null right value."),
+		join("outerJoin", "As join, where both sides come out alone with the other value null."),
+	}
+}
+
+func lowerJoin(d *document, op *operation, in output) {
+	fn, ok := d.fn(op, op.body)
+	if len(op.from) != 2 {
+		d.faultAt(errs.YAMLInvalid, op.at, op.op.name+" joins two inputs", "add from: [LEFT, RIGHT]")
+		return
+	}
+	right := op.from[1]
+	if !ok || right.op == nil || right.op.failed {
+		return
+	}
+	other := right.output()
+	if other.stream == nil {
+		d.faultAt(errs.TopologyInvalid, right.at, fmt.Sprintf("%s joins a stream with a stream, but %s gives %s", op.op.name, right.op.title(), other.what()), "put toStream before it")
+		return
+	}
+	w, ok := d.joinWindows(op)
+	if !ok {
+		return
+	}
+	fn.OutKey, fn.OutValue = "", ""
+	fn = fn.Out(nil, d.serde(op.body.get("result")))
+	o := dsl.StreamJoined{
+		Name: op.name, StoreName: d.text(op.body.get("storeName"), "storeName"),
+		Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value")), OtherValue: d.serde(op.body.get("otherValue")),
+		InMemory: d.boolean(op.body, "inMemory", false), LoggingDisabled: !d.boolean(op.body, "logging", true),
+		ChangelogConfigs: d.stringMap(op.body.get("changelog"), "changelog"),
+	}
+	call := map[string]func(*dsl.KStream, dsl.Fn, dsl.JoinWindows, ...dsl.StreamJoined) *dsl.KStream{
+		"join": in.stream.Join, "leftJoin": in.stream.LeftJoin, "outerJoin": in.stream.OuterJoin,
+	}[op.op.name]
+	op.out.stream = call(other.stream, fn, w, o)
+}
+
+func (d *document) joinWindows(op *operation) (w dsl.JoinWindows, ok bool) {
+	v := op.body.get("windows")
+	if v == nil {
+		d.faultAt(errs.YAMLInvalid, op.body, op.op.name+" of two streams needs windows", "add windows: {timeDifference: 5m, grace: 10s}")
+		return w, false
+	}
+	if !d.fieldsOf(v, "windows", joinWindowFields) {
+		return w, false
+	}
+	if v.get("timeDifference") == nil && (v.get("before") == nil || v.get("after") == nil) {
+		d.faultAt(errs.YAMLInvalid, v, "windows needs timeDifference, or before and after", "add timeDifference: ...")
+		return w, false
+	}
+	w = dsl.JoinWindowsOfTimeDifferenceAndGrace(d.duration(v, "timeDifference"), d.duration(v, "grace"))
+	if v.get("before") != nil {
+		w = w.Before(d.duration(v, "before"))
+	}
+	if v.get("after") != nil {
+		w = w.After(d.duration(v, "after"))
+	}
+	if err := w.Validate(); err != nil {
+		d.faultAt(errs.TopologyInvalid, v, messageOf(err), "")
+		return w, false
+	}
+	return w, true
+}
