@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // The objects of Kafka Connect's REST answers about settings; they are written by encoding/json as they stand.
 
 // KeyInfo is Kafka's ConfigKeyInfo.
@@ -62,21 +64,45 @@ func (v *Value) Info(typ Type) ValueInfo {
 	}
 }
 
-// NewInfos joins keys and values as Kafka's AbstractHerder.generateResult: values whose names have no key come with a null
-// definition. Errors are counted.
-func NewInfos(name string, keys map[string]*Key, values []*Value, groups []string) Infos {
-	infos := Infos{Name: name, Groups: append([]string{}, groups...), Configs: make([]Info, 0, len(values))}
+// NewInfos joins keys and values, as Kafka's AbstractHerder.generateResult: values that no key defines come first, with a null
+// definition; of values of one name the last counts. Errors are counted.
+func NewInfos(name string, keys []*Key, values []*Value, groups []string) Infos {
+	infos := Infos{Name: name, Groups: append([]string{}, groups...), Configs: make([]Info, 0, len(keys))}
+	defined := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		defined[k.Name] = true
+	}
+	byName := make(map[string]*Value, len(values))
 	for _, v := range values {
-		var info Info
-		if k := keys[v.Name]; k != nil {
-			info.Key = k.Info()
-			info.Value = v.Info(k.Type)
-		} else {
-			info.Value = v.Info(String)
-			info.Value.Errors = append(info.Value.Errors, "Configuration is not defined: "+v.Name)
+		byName[v.Name] = v
+	}
+	for _, v := range values {
+		if defined[v.Name] || byName[v.Name] != v {
+			continue
 		}
-		infos.ErrorCount += len(info.Value.Errors)
+		info := v.Info(String)
+		info.Errors = append(info.Errors, "Configuration is not defined: "+v.Name)
+		infos.ErrorCount += len(info.Errors)
+		infos.Configs = append(infos.Configs, Info{Value: info})
+	}
+	for _, k := range keys {
+		info := Info{Key: k.Info(), Value: (&Value{Name: k.Name, Visible: true}).Info(k.Type)}
+		if v := byName[k.Name]; v != nil {
+			info.Value = v.Info(k.Type)
+			infos.ErrorCount += len(v.Errors)
+		}
 		infos.Configs = append(infos.Configs, info)
 	}
 	return infos
+}
+
+// Merge adds the infos of another definition: Kafka's mergeConfigInfos.
+func (i *Infos) Merge(o Infos) {
+	i.ErrorCount += o.ErrorCount
+	for _, g := range o.Groups {
+		if !slices.Contains(i.Groups, g) {
+			i.Groups = append(i.Groups, g)
+		}
+	}
+	i.Configs = append(i.Configs, o.Configs...)
 }

@@ -36,6 +36,26 @@ var NonEmptyList Check = func(name string, value any) error {
 	return nil
 }
 
+// FilledList refuses empty lists, null, and lists with empty elements (KIP-1161).
+var FilledList Check = func(name string, value any) error {
+	l, _ := value.([]string)
+	switch {
+	case value == nil:
+		return Exception("Configuration '" + name + "' values must not be null.")
+	case len(l) == 0:
+		return Exception("Configuration '" + name + "' must not be empty. Valid values include: any non-empty value")
+	}
+	return FilledElements(name, value)
+}
+
+// FilledElements refuses lists with empty elements.
+var FilledElements Check = func(name string, value any) error {
+	if l, _ := value.([]string); slices.Contains(l, "") {
+		return Exception("Configuration '" + name + "' values must not be empty.")
+	}
+	return nil
+}
+
 // NoControlCharacters refuses null, empty strings and ISO control characters.
 var NoControlCharacters Check = func(name string, value any) error {
 	s, ok := value.(string)

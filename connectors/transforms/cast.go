@@ -61,7 +61,7 @@ func parseCastSpec(list []string) (fields []string, types []data.Type, err error
 			return nil, nil, config.Exception("Cast transformation does not support casting to " + t.String() + "; supported types are " + castOutputs)
 		}
 		if !pair && len(list) > 1 {
-			return nil, nil, config.Exception("Cast transformations that specify a type to cast the entire value to may ony specify a single cast in their spec")
+			return nil, nil, config.Exception("Cast transformations that specify a type to cast the entire value to may only specify a single cast in their spec")
 		}
 		if pair {
 			fields = append(fields, strings.TrimSpace(name))

@@ -76,10 +76,12 @@ const (
 
 func (e *edit) plan(s *data.Schema, k keep) (*plan, error) {
 	p := &plan{}
+	same := len(e.adds) == 0 && k == keepOptional
 	b := data.CopyBasics(s, data.TypeStruct)
 	for _, f := range s.Fields() {
 		kid := e.kid(f.Name)
 		if kid == nil && e.only || kid != nil && kid.drop {
+			same = false
 			continue
 		}
 		pf := planField{src: f.Index, schema: f.Schema}
@@ -95,6 +97,11 @@ func (e *edit) plan(s *data.Schema, k keep) (*plan, error) {
 		}
 		p.fields = append(p.fields, pf)
 		b.Field(name, to)
+		same = same && name == f.Name && to == f.Schema
+	}
+	if same {
+		p.to = s
+		return p, nil
 	}
 	for _, a := range e.adds {
 		p.adds = append(p.adds, a.index)

@@ -16,7 +16,7 @@ type DropHeaders struct {
 // ConfigDef defines headers.
 func (*DropHeaders) ConfigDef() *config.Def {
 	return config.NewDef(config.Key{
-		Name: "headers", Type: config.List, Validator: config.NonEmptyList, Importance: config.High,
+		Name: "headers", Type: config.List, Validator: config.FilledList, Importance: config.High,
 		Doc: "The name of the headers to be removed.",
 	})
 }

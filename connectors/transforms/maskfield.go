@@ -19,7 +19,7 @@ type MaskField struct {
 // ConfigDef defines fields and replacement.
 func (*MaskField) ConfigDef() *config.Def {
 	return config.NewDef(
-		config.Key{Name: "fields", Type: config.List, Validator: config.NonEmptyList, Importance: config.High, Doc: "Names of fields to mask."},
+		config.Key{Name: "fields", Type: config.List, Validator: config.FilledList, Importance: config.High, Doc: "Names of fields to mask."},
 		config.Key{Name: "replacement", Type: config.String, Nullable: true, Validator: config.NonEmpty, Importance: config.Low, Doc: "Custom value replacement, that will be applied to all 'fields' values (numeric or non-empty string values only)."},
 		replaceNullKey(), syntaxKey(),
 	)
@@ -47,15 +47,7 @@ func (m *MaskField) Configure(props config.Props) error {
 
 // Apply masks; the schema stays as it is.
 func (m *MaskField) Apply(r *connectors.Record) (bool, error) {
-	sv := m.side.of(r)
-	before := sv.Schema
-	if err := m.ed.change(sv, nil); err != nil || before == nil {
-		return true, err
-	}
-	if s := sv.Value.Struct(); s != nil {
-		sv.Schema = s.Schema()
-	}
-	return true, nil
+	return true, m.ed.change(m.side.of(r), nil)
 }
 
 // masker masks one value.

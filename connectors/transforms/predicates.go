@@ -63,7 +63,7 @@ func checkPattern(name string, value any) error {
 		return nil
 	}
 	if _, err := jtext.CompileRegex(s); err != nil {
-		return config.Invalid(name, value, "entry must be a Java-compatible regular expression: "+err.Error())
+		return config.Invalid(name, value, "Invalid regex: "+err.Error())
 	}
 	return nil
 }
