@@ -6,6 +6,7 @@ SHELL := /bin/bash
 KAFKA_DIR  ?= .cache/kafka
 KAFKA_PORT ?= 9092
 TEST_PORT  ?= 19392
+FUZZTIME   ?= 10s
 
 build: ## the binary, bin/wasmstream
 	CGO_ENABLED=0 go build -o bin/wasmstream ./cmd/wasmstream
@@ -51,6 +52,9 @@ fault-long: ## an hour of them
 
 mutants: ## bugs that the fault programme must catch, one after the other
 	go test -tags failpoints,mutants -timeout 2h -count 1 -v -run TestMutantsAreCaught ./cmd/wasmstream
+
+fuzz: ## every fuzzer for FUZZTIME; what they have found before replays in every go test
+	.ci/fuzz.sh $(FUZZTIME)
 
 bench: ## the benchmarks of the boundary, the state and the task
 	go test -run '^$$' -bench . -benchmem ./host/wasm ./host/stream ./state ./topology/...

@@ -22,7 +22,7 @@ var processStart = time.Now()
 func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name: "bench", Usage: "measure what a pipeline does on this machine",
-		Subcommands: []*cli.Command{benchPipelineCommand(), benchBrokerCommand(), benchGenerateCommand(), benchApplicationCommand()},
+		Subcommands: []*cli.Command{benchPipelineCommand(), benchSandboxCommand(), benchBrokerCommand(), benchGenerateCommand(), benchApplicationCommand()},
 	}
 }
 

@@ -41,7 +41,7 @@ func runApplication(c *cli.Context) error {
 	if cfg.Logger, err = logger(c); err != nil {
 		return err
 	}
-	cfg.Admin, cfg.Watch, cfg.Compiler = c.String("admin"), c.Bool("watch"), compiler()
+	cfg.Admin, cfg.Watch = c.String("admin"), c.Bool("watch")
 	talk := c.App.ErrWriter
 	cfg.AdminListener = func(addr string) { fmt.Fprintf(talk, "admin server on http://%s\n", addr) }
 	cfg.ReloadListener = func(r host.Reloaded, err error) { tellReload(c, r, err) }

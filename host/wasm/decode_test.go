@@ -3,6 +3,7 @@ package wasm
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -215,8 +216,8 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// FuzzCompile: no bytes make the decoder, the metering pass or the engine panic, and what the decoder accepts the
-// metering pass does not break: wazero judges both forms alike.
+// FuzzCompile: no bytes make the decoder, the metering pass, the engine or the start of an instance panic; what the
+// decoder accepts the metering pass does not break: wazero judges both forms alike; and what starts ends.
 func FuzzCompile(f *testing.F) {
 	for _, c := range badModules {
 		if len(c.wasm) < 1<<16 {
@@ -226,13 +227,18 @@ func FuzzCompile(f *testing.F) {
 	for seed := range uint64(4) {
 		f.Add(generate(seed))
 	}
+	for _, a := range attacks() {
+		if b := a.module(); len(b) < 1<<12 {
+			f.Add(b)
+		}
+	}
 	paths, _ := filepath.Glob("../../examples/*/*.wasm")
 	for _, p := range paths {
 		if b, err := os.ReadFile(p); err == nil {
 			f.Add(b)
 		}
 	}
-	e := testEngine(f, Config{Interpreter: true})
+	e := testEngine(f, Config{Interpreter: true, Limits: Limits{FuelPerFrame: 100_000, FuelMax: 100_000, MemoryBytes: 4 << 20}})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := decode("fuzz", b)
 		if err != nil || checkReserved(m) != nil {
@@ -250,8 +256,29 @@ func FuzzCompile(f *testing.F) {
 		}
 		if err == nil {
 			_ = code.Close(t.Context())
+			startAny(t, e, b)
 		}
 	})
+}
+
+// startAny prepares a module and calls it; every failure must have a code or be the guest's.
+func startAny(t *testing.T, e *Engine, b []byte) {
+	m, err := e.Compile(t.Context(), "fuzz", b)
+	if err != nil {
+		if _, ok := errors.AsType[*errs.Error](Coded("fuzz", err)); !ok {
+			t.Fatalf("an error without a code: %v", err)
+		}
+		return
+	}
+	defer m.Close()
+	in, err := m.Instantiate(t.Context(), newHost(), Limits{})
+	if err == nil {
+		defer in.Close()
+		err = askFor(in, abi.ExportProcess)
+	}
+	if trap, ok := errors.AsType[*TrapError](err); ok && trap.Reason == ReasonHost {
+		t.Fatalf("the host failed: %v", err)
+	}
 }
 
 // BenchmarkMeterPass is the cost of judging and rewriting a module, without compiling it.

@@ -275,3 +275,36 @@ func TestPollWithoutWaiting(t *testing.T) {
 		t.Errorf("%d ns passed", passed)
 	}
 }
+
+// FuzzImports: no operands, and nothing in the guest's memory, make an import panic but to stop the guest.
+func FuzzImports(f *testing.F) {
+	calls := make([]hostFunc, 0, 80)
+	for _, fn := range abi.Imports() {
+		if fn.Module == abi.ImportState {
+			calls = append(calls, stateFunctions[fn.Name])
+		} else {
+			calls = append(calls, coreFunctions[fn.Name])
+		}
+	}
+	for _, fn := range wasiFunctions {
+		calls = append(calls, fn.call)
+	}
+	for i := range calls {
+		f.Add(uint8(i), uint64(0), uint64(8), uint64(16), uint64(64), uint64(1024), uint64(4), uint64(0), abi.AppendPair(nil, "k", "v"))
+		f.Add(uint8(i), uint64(0), uint64(2*pageSize-4), uint64(1<<32-1), uint64(1<<31), uint64(8), uint64(0), uint64(1), []byte{1, 2, 3})
+	}
+	in := idle(f, newHost())
+	f.Fuzz(func(t *testing.T, which uint8, a, b, c, d, e, g, h uint64, memory []byte) {
+		in.abuses, in.iters, in.budget.hostFuel = 0, [maxIterators]iterator{}, 0
+		view, _ := in.mem.Read(0, 2*pageSize)
+		copy(view, memory)
+		host := newHost()
+		host.store["k"], host.store["k2"] = []byte("v"), make([]byte, 5000)
+		in.host = host
+		in.iters[0] = iterator{id: in.host.IterOpen(0, nil, nil, 0, 0), open: true}
+		stack := [10]uint64{a, b, c, d, e, g, h}
+		if s := invoke(calls[int(which)%len(calls)], in, stack[:]); s != nil && s.reason != ReasonExit {
+			t.Fatalf("import %d: %v", int(which)%len(calls), s)
+		}
+	})
+}
