@@ -94,6 +94,10 @@ func (c *changelog) LogWithHeaders(key, value []byte, timestamp int64, headers [
 	return c.world.Send(c.topic, 0, &rec)
 }
 
+// patience is how long a call of a guest may take by the clock: what a test shows must not depend on what else the
+// machine does. Work is bounded by fuel as ever.
+const patience = time.Minute
+
 // modules are the compiled modules of a driver.
 type modules struct {
 	engine *wasm.Engine
@@ -209,7 +213,9 @@ func (d *Driver) compileModules() (err error) {
 		return nil
 	}
 	if d.modules.engine == nil {
-		if d.engine, err = wasm.NewEngine(context.Background(), wasm.DefaultConfig()); err != nil {
+		config := wasm.DefaultConfig()
+		config.Limits.Wall = patience
+		if d.engine, err = wasm.NewEngine(context.Background(), config); err != nil {
 			return err
 		}
 		d.modules.engine = d.engine
