@@ -153,10 +153,14 @@ func BenchmarkCommit(b *testing.B) {
 // operation is a record.
 func BenchmarkRestore(b *testing.B) {
 	for _, order := range []string{"random", "sorted"} {
-		for _, size := range []int{1000, 50_000} {
-			b.Run(fmt.Sprintf("%s/batch=%d", order, size), func(b *testing.B) {
-				s := keyValue(b, benchDB(b), "0_0", "s")
-				keys := benchKeys(1_000_000)
+		for _, chunk := range []int{1, DefaultOptions().RestoreBytes} { // 1: record by record, in batches of 1,000
+			b.Run(fmt.Sprintf("%s/chunk=%d", order, chunk), func(b *testing.B) {
+				const size = 1000
+				db, err := OpenDB(b.TempDir(), Options{RestoreBytes: chunk})
+				noError(b, err)
+				defer db.Close()
+				s := keyValue(b, db, "0_0", "s")
+				keys := benchKeys(2_000_000)
 				if order == "sorted" {
 					slices.SortFunc(keys, bytes.Compare)
 				}
@@ -164,12 +168,15 @@ func BenchmarkRestore(b *testing.B) {
 				value := make([]byte, 100)
 				b.ReportAllocs()
 				b.ResetTimer()
+				before := cpuNanoseconds(b)
 				for i := 0; i < b.N; i += len(records) {
 					for j := range records {
 						records[j] = KV{Key: keys[(i+j)%len(keys)], Value: value, Timestamp: 1}
 					}
 					noError(b, s.Restore(records, int64(i)))
 				}
+				noError(b, s.settle())
+				b.ReportMetric(float64(cpuNanoseconds(b)-before)/float64(b.N), "cpu-ns/op")
 			})
 		}
 	}

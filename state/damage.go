@@ -16,8 +16,10 @@ import (
 // isDamage tells whether an error of a running database says that its files are not what was written: a checksum that
 // is wrong, or a file that is missing.
 func isDamage(err error) bool {
-	return pebble.IsCorruptionError(err) || errors.Is(err, fs.ErrNotExist)
+	return pebble.IsCorruptionError(err) || isMissing(err)
 }
+
+func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 // openError gives an error of opening Pebble its code. What the environment refuses is not damage; everything else is,
 // since the files of a database that was closed in any way at all can be opened.

@@ -28,13 +28,16 @@ import (
 //
 // A DB is safe for concurrent use; the stores and batches that it hands out are not.
 type DB struct {
-	dir    string
-	opts   Options
-	pebble *pebble.DB // nil if InMemory
-	id     string
-	opened atomic.Bool           // set once: from here on the failure of an essential file ends the database
-	failed atomic.Pointer[error] // set once: nothing may touch Pebble any more
-	ended  chan struct{}         // closed when failed is set
+	dir          string
+	opts         Options
+	pebble       *pebble.DB // nil if InMemory
+	id           string
+	opened       atomic.Bool                          // set once: from here on the failure of an essential file ends the database
+	failed       atomic.Pointer[error]                // set once: nothing may touch Pebble any more
+	ended        chan struct{}                        // closed when failed is set
+	tables       atomic.Int64                         // tables written by restores
+	restoring    struct{ stores, bytes atomic.Int64 } // stores with restored records that are not written, and their size
+	tableOptions *pebble.Options                      // as Pebble has settled them
 
 	mu struct {
 		sync.Mutex
@@ -89,6 +92,9 @@ func (db *DB) openPebble() (err error) {
 	}
 	cache := pebble.NewCache(db.opts.CacheBytes)
 	defer cache.Unref() // Pebble holds a reference of its own
+	if err := db.removeTables(); err != nil {
+		return errs.StateUnusable.New(db.dir, "cannot read the directory", "").WithCause(err)
+	}
 	opts := db.pebbleOptions(cache)
 	var opened *pebble.DB
 	failure := db.guard(func() (err error) {
@@ -98,7 +104,7 @@ func (db *DB) openPebble() (err error) {
 	if failure != nil {
 		return db.openError(failure)
 	}
-	db.pebble = opened
+	db.pebble, db.tableOptions = opened, opts
 	db.opened.Store(true)
 	return nil
 }
@@ -116,10 +122,11 @@ func (db *DB) pebbleOptions(cache *pebble.Cache) *pebble.Options {
 		MemTableStopWritesThreshold: 3,
 		MaxOpenFiles:                200,
 		L0CompactionThreshold:       4,
-		LBaseMaxBytes:               max(16<<20, 4*db.opts.MemTableBytes),
-		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
-		BytesPerSync:                1 << 20,
-		EventListener:               db.events(),
+		// Tables of a restore overlap: as long as all of them fit into one level, they are merged once.
+		LBaseMaxBytes:              max(128<<20, 4*db.opts.MemTableBytes),
+		CompactionConcurrencyRange: func() (int, int) { return 1, 1 },
+		BytesPerSync:               1 << 20,
+		EventListener:              db.events(),
 	}
 	o.Logger = (*pebbleLogger)(db)
 	o.LoggerAndTracer = nil

@@ -26,6 +26,7 @@ type KeyValueBytes struct {
 	volatile bool  // the offset is the store's own, not the database's
 	offset   int64 // of volatile stores
 
+	bulk                *bulk // restored and not in the database yet; nil if there is nothing
 	spare               *storeIterator
 	iters               map[*storeIterator]string // open ones, with the place that opened them under invariants
 	head                []byte                    // scratch of Restore
@@ -71,6 +72,11 @@ func (s *KeyValueBytes) Get(key []byte) ([]byte, error) {
 	if err := s.check(key); err != nil {
 		return nil, err
 	}
+	if s.bulk != nil {
+		if err := s.settle(); err != nil {
+			return nil, err
+		}
+	}
 	if e := s.over.get(key); e != nil {
 		if e.deleted {
 			return nil, nil
@@ -87,6 +93,11 @@ func (s *KeyValueBytes) Put(key, value []byte) error {
 	}
 	if s.staged {
 		return fmt.Errorf("writing store %q: it is staged for a commit", s.id)
+	}
+	if s.bulk != nil {
+		if err := s.settle(); err != nil {
+			return err
+		}
 	}
 	s.over.put(key, value)
 	s.dirty = true
@@ -131,6 +142,9 @@ func (s *KeyValueBytes) scan(spans []keySpan, reverse bool) (spanIterator, error
 	case len(s.iters) >= s.db.opts.MaxIterators:
 		return nil, fmt.Errorf("iterating over store %q: %w (%d)", s.id, ErrTooManyIterators, len(s.iters))
 	}
+	if err := s.settle(); err != nil {
+		return nil, err
+	}
 	lower, err := s.pairs.iterate(spans, reverse)
 	if err != nil {
 		return nil, fmt.Errorf("iterating over store %q: %w", s.id, err)
@@ -171,7 +185,7 @@ func (s *KeyValueBytes) OpenIterators() int { return len(s.iters) }
 
 // ApproximateNumEntries counts what is committed: exactly in memory, by the size of the files in Pebble.
 func (s *KeyValueBytes) ApproximateNumEntries() int64 {
-	if s.closed {
+	if s.closed || s.settle() != nil {
 		return 0
 	}
 	return s.pairs.count()
@@ -180,7 +194,7 @@ func (s *KeyValueBytes) ApproximateNumEntries() int64 {
 // Flush lets go of what is kept for the next iterator: there is no cache here.
 func (s *KeyValueBytes) Flush() error {
 	s.pairs.release()
-	return nil
+	return s.settle()
 }
 
 // Stage adds the overlay to b. Until b is committed or reset the store cannot be written.
@@ -190,6 +204,12 @@ func (s *KeyValueBytes) Stage(b *Batch) error {
 		return ErrClosed
 	case b.db != s.db:
 		return fmt.Errorf("staging store %q: the batch is of another database", s.id)
+	case s.bulk != nil:
+		if err := s.settle(); err != nil {
+			return err
+		}
+	}
+	switch {
 	case s.staged || !s.dirty && !s.timeChanged():
 		return nil
 	}
@@ -260,6 +280,7 @@ func (s *KeyValueBytes) clear() {
 
 // Discard forgets what was written since the last commit.
 func (s *KeyValueBytes) Discard() {
+	_ = s.settle() // a fault comes back: what was restored is restored again
 	s.staged = false
 	s.clear()
 }
@@ -277,11 +298,16 @@ func (s *KeyValueBytes) Offset() (int64, bool) {
 	if s.volatile {
 		return s.offset, s.offset >= 0
 	}
+	if s.bulk != nil {
+		return s.bulk.next, true
+	}
 	return s.db.Offset(s.id)
 }
 
-// Restore applies changelog records to the committed pairs, with next as the new offset, in one batch. Values of a
-// timestamped store get the record's timestamp before them.
+// Restore applies changelog records to the committed pairs, with next as the new offset. Values of a timestamped store
+// get the record's timestamp before them. The records may be written to the database only with later ones, or when
+// something else is asked of the store; that is not to be seen but in a crash, after which the offset is that of what was
+// written.
 func (s *KeyValueBytes) Restore(records []KV, next int64) error {
 	switch {
 	case s.closed:
@@ -289,22 +315,64 @@ func (s *KeyValueBytes) Restore(records []KV, next int64) error {
 	case s.dirty:
 		return fmt.Errorf("restoring store %q: it has uncommitted writes", s.id)
 	}
-	b := s.db.NewBatch()
-	defer b.Close()
-	err := s.restore(b, records)
-	if err == nil {
-		b.SetOffset(s.id, next)
-		err = b.Commit()
-	}
-	if err != nil {
-		s.clear()
+	if err := s.restore(records, next); err != nil {
+		if s.seg != nil && s.bulk == nil {
+			s.seg.discard()
+		}
 		return fmt.Errorf("restoring store %q: %w", s.id, err)
 	}
-	if p, ok := s.pairs.(*pebblePairs); ok {
-		p.changed()
+	return nil
+}
+
+func (s *KeyValueBytes) restore(records []KV, next int64) error {
+	if err := s.observeRestored(records); err != nil {
+		return err
+	}
+	if m, ok := s.pairs.(memory); ok {
+		return s.restoreMemory(m, records, next)
+	}
+	if err := s.db.failure(); err != nil {
+		return err
+	}
+	if s.bulk == nil {
+		s.bulk = &bulk{}
+		s.db.restoring.stores.Add(1)
+	}
+	before := s.bulk.bytes
+	p := s.pairs.(*pebblePairs)
+	err := s.each(records, func(keyHead, key []byte, r *KV) error {
+		s.bulk.set(p.prefix, keyHead, key, s.restoredHead(r), r.Value)
+		return nil
+	})
+	due := s.restored(s.bulk.bytes - before)
+	if err != nil {
+		s.dropBulk()
+		return err
+	}
+	s.bulk.next = next
+	if due {
+		return s.settleBulk(s.bulk)
+	}
+	return nil
+}
+
+func (s *KeyValueBytes) restoreMemory(m memory, records []KV, next int64) error {
+	m.unshare()
+	err := s.each(records, func(keyHead, key []byte, r *KV) error {
+		if r.Value == nil {
+			m.delete(keyHead, key)
+		} else {
+			m.set(keyHead, key, s.restoredHead(r), r.Value)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	s.commitTime()
-	return nil
+	b := s.db.NewBatch()
+	b.SetOffset(s.id, next)
+	return b.Commit()
 }
 
 // restoreBy restores a store whose records say how it changes: apply writes what they come to, as a transaction of its
@@ -343,34 +411,6 @@ func (s *KeyValueBytes) applyAll(records []KV, apply func(r *KV) error) error {
 		}
 	}
 	return nil
-}
-
-func (s *KeyValueBytes) restore(b *Batch, records []KV) error {
-	if err := s.observeRestored(records); err != nil {
-		return err
-	}
-	if m, ok := s.pairs.(memory); ok {
-		m.unshare()
-		return s.each(records, func(keyHead, key []byte, r *KV) error {
-			if r.Value == nil {
-				m.delete(keyHead, key)
-			} else {
-				m.set(keyHead, key, s.restoredHead(r), r.Value)
-			}
-			return nil
-		})
-	}
-	pb, p := b.pebbleBatch(), s.pairs.(*pebblePairs)
-	err := s.each(records, func(keyHead, key []byte, r *KV) error {
-		if r.Value == nil {
-			return p.delete(pb, keyHead, key)
-		}
-		return p.set(pb, keyHead, key, s.restoredHead(r), r.Value)
-	})
-	if err != nil || s.seg == nil {
-		return err
-	}
-	return s.stageTime(pb)
 }
 
 // observeRestored moves the time of a windowed store to the latest of the records, before any is written.
@@ -435,8 +475,8 @@ func (s *KeyValueBytes) Close() error {
 	if s.closed {
 		return nil
 	}
+	faults := []error{s.settle()}
 	s.closed = true
-	var faults []error
 	for m, place := range s.iters {
 		if invariants {
 			faults = append(faults, fmt.Errorf("closing store %q: %w, opened by\n%s", s.id, ErrIteratorLeak, place))

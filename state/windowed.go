@@ -89,7 +89,7 @@ func (s *windowed) check(key []byte) error {
 	case key == nil:
 		return ErrNullKey
 	}
-	return nil
+	return s.bytes.settle() // what was restored has moved the time
 }
 
 // put writes the row whose physical key is s.key.
@@ -288,6 +288,9 @@ func (r *rowRange) Close() error {
 func (s *windowed) walk(r *rowRange) (*rowRange, error) {
 	if s.bytes.closed {
 		return nil, ErrClosed
+	}
+	if err := s.bytes.settle(); err != nil {
+		return nil, err
 	}
 	began := s.begin(&s.metrics.Ranges)
 	defer func() { s.end(OpRange, began) }()
