@@ -133,7 +133,8 @@ func (p *programme) list() (list []fault) {
 	}
 	list = append(
 		list,
-		fault{"death between revoke and join", p.dieRevoked},
+		fault{"death of the leader between revoke and join", p.dieRevoked},
+		fault{"death of a follower between revoke and join", p.dieRevokedBehind},
 		fault{"SIGKILL", func() { p.revive(p.one()) }},
 		fault{"SIGKILL of both", func() { p.kill(p.procs["0"]); p.kill(p.procs["1"]); p.start("0"); p.start("1") }},
 		fault{"state deleted", func() { p.lose(p.one()) }},
@@ -204,6 +205,43 @@ func (p *programme) dieRevoked() {
 	p.awaitAll()
 }
 
+// dieRevokedBehind is the same for a member that does not lead the group. A leader that comes back looks at the whole
+// assignment, and finds what nobody has. Of two processes with the same number of tasks the one with the larger id has
+// to give one up for a third.
+func (p *programme) dieRevokedBehind() {
+	p.t.Helper()
+	one := p.procs["0"]
+	if p.identity("1") > p.identity("0") {
+		one = p.procs["1"]
+	}
+	p.stop(one)
+	p.feedUntil(func() bool { return p.other(one).isRunning() })
+	p.feedUntil(p.outputs(faultRecords))
+	dying := p.start(one.name, "$WASMSTREAM_FAILPOINT=revoked:1")
+	p.feedUntil(func() bool { return dying.isRunning() })
+	p.feedUntil(p.outputs(2 * p.backlog))
+	third := p.start("2")
+	p.feedUntil(dying.isDead)
+	p.bury(dying, "died at revoked")
+	p.start(one.name)
+	p.awaitAll()
+	p.stop(third)
+}
+
+// identity is what the group knows a process by.
+func (p *programme) identity(name string) string {
+	p.t.Helper()
+	files, err := filepath.Glob(filepath.Join(p.dir, "state-"+name, "*", "*", "process-metadata"))
+	if err != nil || len(files) != 1 {
+		p.t.Fatalf("looking for the identity of process %s: %v %v", name, files, err)
+	}
+	id, err := os.ReadFile(files[0])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(id)
+}
+
 // lose kills a process and takes its state away.
 func (p *programme) lose(one *process) {
 	p.t.Helper()
@@ -258,7 +296,12 @@ func (p *programme) refuse(key kmsg.Key, err *kerr.Error) {
 		return !ok || produce.TransactionID != nil
 	}
 	hits := p.b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Err: err, When: mine, TopLevel: key == kmsg.EndTxn})
-	p.feedUntil(func() bool { return hits.Hits() > 0 })
+	defer hits.Remove()
+	late := time.Now().Add(faultStall / 2)
+	p.feedUntil(func() bool { return hits.Hits() > 0 || time.Now().After(late) })
+	if hits.Hits() == 0 {
+		p.t.Errorf("vacuous: the application sent no %s", key.Name())
+	}
 }
 
 // awaitAll waits until every partition has given an output for input of after the call.

@@ -102,6 +102,9 @@ func (c *Consumer) clientOptions(l rebalanceListener) []kgo.Opt {
 	if c.cfg.readCommitted {
 		opts = append(opts, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	}
+	if mutant(uncommittedRead) {
+		opts = append(opts, kgo.FetchIsolationLevel(kgo.ReadUncommitted()))
+	}
 	return append(opts, subscriptionOptions(c.cfg.topics, c.cfg.patterns)...)
 }
 

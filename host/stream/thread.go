@@ -248,7 +248,7 @@ func (s *session) open(ctx context.Context) (err error) {
 	topics, patterns := c.plan.subscription()
 	if s.consumer, err = newConsumer(consumerConfig{
 		options: c.consumerOptions, group: c.applicationID, instanceID: c.instanceID, topics: topics, patterns: patterns,
-		assignor: NewAssignor(c.plan.subtopology, processBytes(c.processID), c.local), readCommitted: c.exactlyOnce && !mutant(uncommittedRead),
+		assignor: NewAssignor(c.plan.subtopology, processBytes(c.processID), c.local), readCommitted: c.exactlyOnce,
 		sessionTimeout: c.sessionTimeout, rebalanceTimeout: c.rebalanceTimeout, reset: c.reset, log: s.log,
 	}, s); err != nil {
 		return err
