@@ -68,6 +68,10 @@ type Module struct {
 	Bytes []byte
 	// Digest pins the module ("sha256:..."); "" takes any.
 	Digest string
+	// Limits lower those of the application (the settings wasm.*) for the module's instances; keys are those of the
+	// settings without wasm. in front. Components say more of single components.
+	Limits     []Setting
+	Components []Component
 
 	where string
 }
@@ -106,7 +110,7 @@ func Load(path string, o LoadOptions) (Config, error) {
 	app, fault := spec.Parse(path, data, spec.Options{Set: stronger})
 	cfg := Config{Topology: app.Topology, Modules: map[string]Module{}, where: path, nodeWhere: app.NodeWhere}
 	for name, m := range app.Modules {
-		cfg.Modules[name] = Module{Path: m.Path, Digest: m.Digest, where: m.Where}
+		cfg.Modules[name] = moduleOf(m)
 	}
 	cfg.layers = []streamsconfig.Layer{{Origin: path, Values: app.Config, Where: app.ConfigWhere}, env, set}
 	if fault != nil {
@@ -192,8 +196,12 @@ func (c Config) ApplicationID() string {
 
 // Validate reports every fault that can be found without a broker and without compiling modules.
 func (c Config) Validate() error {
-	_, err := c.settings()
+	settings, err := c.settings()
 	faults := []error{err}
+	if err == nil {
+		_, err = c.guestRules(settings)
+		faults = append(faults, err)
+	}
 	if c.Topology == nil {
 		faults = append(faults, errs.TopologyNoSource.New(c.where, "there is no topology", ""))
 	} else {

@@ -102,12 +102,9 @@ func (h *Host) engineConfig() wasm.Config {
 
 // guestConfig is the configuration of the engine that settings ask for.
 func guestConfig(settings *streamsconfig.Config) wasm.Config {
-	w := settings.Wasm
 	cfg := wasm.DefaultConfig()
-	cfg.CacheDir = cacheDir(w.CacheDir)
-	cfg.Limits.Wall = w.CallTimeout
-	cfg.Limits.FuelMax, cfg.Limits.FuelPerByte, cfg.Limits.FuelPerFrame, cfg.Limits.FuelPerRecord = w.FuelMax, w.FuelPerByte, w.FuelPerFrame, w.FuelPerRecord
-	cfg.Limits.MemoryBytes, cfg.Limits.StackBytes = w.MemoryBytes, w.StackBytes
+	cfg.CacheDir = cacheDir(settings.WasmCacheDir)
+	cfg.Limits = instanceLimits(streamsconfig.GuestLimits{WasmLimits: settings.Wasm})
 	return cfg
 }
 
@@ -120,8 +117,12 @@ func (h *Host) prepare(ctx context.Context, engine *wasm.Engine) (*stream.App, e
 	for name, m := range set {
 		h.log.Info("module ready", "module", name, "digest", m.Digest(), "bytes", m.Size())
 	}
+	rules, err := h.cfg.guestRules(h.settings)
+	if err != nil {
+		return nil, errors.Join(err, set.close())
+	}
 	app, err := stream.New(stream.Config{
-		Streams: h.settings, Topology: h.cfg.Topology, Modules: set, Where: h.cfg.where, Logger: h.log,
+		Streams: h.settings, Topology: h.cfg.Topology, Modules: set, Guests: rules, Where: h.cfg.where, Logger: h.log,
 		Registerer: h.registry, StateListener: h.stateListener(), ClientOptions: h.cfg.ClientOptions,
 	})
 	if err != nil {

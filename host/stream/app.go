@@ -74,6 +74,9 @@ type Config struct {
 	Topology *topology.Topology
 	// Modules finds the guests of the topology; nil if it has none.
 	Modules Modules
+	// Guests are the limits and error policies of the guests; nil leaves them at the application's handler and the widest
+	// limits.
+	Guests GuestRules
 	// Where names the place of the settings in errors, e.g. a file.
 	Where string
 	// Logger gets changes of state; nil discards.
@@ -102,6 +105,7 @@ type App struct {
 	failedThreads atomic.Int64
 	upgrading     sync.Mutex
 	modules       atomic.Pointer[moduleSet]
+	faults        *FaultBook
 	guestModules  []string // in use by the topology
 	db            atomic.Pointer[state.DB]
 	reloads       struct{ done, refused, failed atomic.Int64 }
@@ -119,7 +123,7 @@ func New(cfg Config) (*App, error) {
 	if cfg.Streams == nil || cfg.Topology == nil {
 		panic("stream: New needs Streams and Topology")
 	}
-	a := &App{cfg: cfg, log: cfg.Logger, clock: cfg.Clock, ready: make(chan struct{})}
+	a := &App{cfg: cfg, log: cfg.Logger, clock: cfg.Clock, ready: make(chan struct{}), faults: NewFaultBook()}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -286,6 +290,9 @@ func (a *App) prepareTopics(ctx context.Context, admin *kadm.Client) (*topicPlan
 	existing, err := m.partitions(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if topic := a.cfg.Streams.DeadLetterTopic; topic != "" && existing[topic] == 0 {
+		return nil, errs.DeadLetter.New(topic, "the dead-letter topic does not exist", "create it: wasmstream topic create "+topic)
 	}
 	plan, err := planTopics(a.cfg.Topology.Subtopologies(a.cfg.Streams.ApplicationID), existing)
 	if err != nil {
@@ -542,6 +549,7 @@ func (a *App) newTask(c TaskConfig) (*Task, *moduleSet, error) {
 	if s.ContinueOnProcessing {
 		c.Processing = LogAndContinue
 	}
+	c.Guests, c.DeadLetterTopic, c.Faults = a.cfg.Guests, s.DeadLetterTopic, a.faults.Page(c.ID)
 	if idle, ok := s.Lookup("max.task.idle.ms"); ok {
 		c.MaxTaskIdle = millis(idle)
 	}

@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -143,12 +145,28 @@ func (n *node) Arena() *topology.Arena { return &n.task.arena }
 func (n *node) Logger() *slog.Logger { return n.log }
 
 // Dropped implements topology.Context.
-func (n *node) Dropped(count int, reason string) {
-	n.task.metrics.Dropped.Add(int64(count))
+func (n *node) Dropped(count int, reason string) { n.drop(count, reason, nil) }
+
+// drop counts records that were skipped for a reason - one of few - and says so in the log, at most once for a reason
+// and node in dropLogInterval. cause, if there is one, is said with the first of them.
+func (n *node) drop(count int, reason string, cause error) {
+	n.task.metrics.drop(reason, count)
 	n.metrics.Dropped.Add(int64(count))
-	if total, say := n.task.drops.note(n.spec.Name, reason, count, n.task.now); say {
-		n.log.Warn("records dropped", slog.String("reason", reason), slog.Int("records", total))
+	total, say := n.task.drops.note(n.spec.Name, reason, count, n.task.now)
+	if !say {
+		return
 	}
+	attrs := []slog.Attr{slog.String("reason", reason), slog.Int("records", total)}
+	if cause != nil {
+		attrs = append(attrs, slog.Any("err", cause))
+		if coded, ok := errors.AsType[*errs.Error](cause); ok {
+			attrs = append(attrs, slog.String("code", coded.Code))
+			if coded.Detail != "" {
+				attrs = append(attrs, slog.String("detail", coded.Detail))
+			}
+		}
+	}
+	n.log.LogAttrs(context.Background(), slog.LevelWarn, "records dropped", attrs...)
 }
 
 const (

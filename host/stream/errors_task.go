@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/wasmstream/wasmstream/abi"
 	"github.com/wasmstream/wasmstream/host/wasm"
 	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/topology"
@@ -55,14 +56,24 @@ type GuestError struct {
 	Trap *wasm.TrapError
 	// Refused is the answer of a call that failed as a whole, else nil.
 	Refused *wasm.CallError
-	// Coded is the error for users.
+	// Coded is the error for users: in one line code, place, application, node, component and version, what happened and
+	// what can be done; below it the whole digest, the fuel and the stack.
 	Coded *errs.Error
+
+	of     *guestFunction
+	index  int32 // position in the call's frame of the record that the guest blames, -1 if none
+	class  abi.Class
+	reason string // for metrics
+	fuel   uint64
+	dead   bool // the instance is
+	final  bool // no part of the frame is to be tried again
 }
 
-// Error is the text for users on one line, with the application and the task.
-func (e *GuestError) Error() string {
-	return fmt.Sprintf("%v (application %s, task %s, node %s, %s of module %s, %s)", e.Coded, e.ApplicationID, e.Task, e.Node, e.Export, e.Module, e.Digest)
-}
+// Error is the text for users on one line.
+func (e *GuestError) Error() string { return e.Coded.Error() }
+
+// Reason is why the call failed, as the metric guest_traps_total names it: that of the trap, or error, answer, limit.
+func (e *GuestError) Reason() string { return e.reason }
 
 // Unwrap returns the coded error.
 func (e *GuestError) Unwrap() error { return e.Coded }
@@ -79,6 +90,6 @@ func isLocated(err error) bool {
 func isFinal(err error) bool {
 	_, corrupted := errors.AsType[*TaskCorruptedError](err)
 	_, processing := errors.AsType[*ProcessingError](err)
-	guest, ok := errors.AsType[*GuestError](err)
-	return errors.Is(err, ErrTaskMigrated) || corrupted || processing || ok && guest.Trap != nil
+	_, guest := errors.AsType[*GuestError](err)
+	return errors.Is(err, ErrTaskMigrated) || corrupted || processing || guest
 }

@@ -1,25 +1,15 @@
 package stream
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/wasmstream/wasmstream/abi"
-	"github.com/wasmstream/wasmstream/host/wasm"
-	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/topology"
 )
 
-const (
-	// maxCallRecords and maxCallBytes bound the output of one call, all its frames together (abi/SPEC.md, 3).
-	maxCallRecords = 4 << 20
-	maxCallBytes   = 256 << 20
-)
-
-// guestFunction is a component that a node calls. It outlives hot swaps: open is the handle on the instance that runs.
+// guestFunction is a component that a node calls. It outlives hot swaps and instances: open is the handle on the
+// instance that runs.
 type guestFunction struct {
 	node    *node
 	module  *guestModule
@@ -30,12 +20,19 @@ type guestFunction struct {
 	answers []topology.Record // of flushes and punctuators, reused: neither runs inside another of the same function
 	skipped []int32           // positions in the frame of the last Call
 	metrics *GuestMetrics
+	limits  GuestLimits
+	policy  ErrorPolicy
+	faults  guestFaults
+	// settling: the writes of a call are being handed to the stores.
+	settling bool
 }
 
 var (
 	_ topology.Function = (*guestFunction)(nil)
 	_ topology.Skipper  = (*guestFunction)(nil)
 )
+
+func (f *guestFunction) name() functionName { return functionName{f.node.spec.Name, f.ref.Component} }
 
 // guestCall is what a running call has been given and has answered.
 type guestCall struct {
@@ -49,6 +46,7 @@ type guestCall struct {
 	last   uint32 // index of the last answer that had one
 	count  int    // of records in all frames
 	bytes  int
+	due    uint32  // the record that the next answer must be for, of kinds that answer each record once
 	drawn  []int32 // how often random was asked, by record; the last one is for none
 	blame  struct {
 		set     bool
@@ -56,20 +54,30 @@ type guestCall struct {
 		class   abi.Class
 		message string
 	}
-	err error // what went wrong inside the call, whatever the guest makes of it
+	effects callEffects
+	err     error // what went wrong inside the call, whatever the guest makes of it
 }
 
 // Call implements topology.Function: the records go to the guest in frames that are within the bounds of the ABI and
-// come from one partition each.
+// come from one partition each. A frame that fails is tried again in parts, until the record at fault stands alone
+// (guest_faults.go).
 func (f *guestFunction) Call(in, out []topology.Record) ([]topology.Record, error) {
+	if f.settling {
+		return out, f.reentered(in)
+	}
 	f.skipped = f.skipped[:0]
+	f.faults.waited, f.faults.tries = 0, 0
 	for base := 0; base < len(in); {
 		n, size := f.open.frame(in[base:])
+		if len(f.node.task.page.records) > 0 {
+			n, size = f.upToFault(in[base:], n, size)
+		}
+		var done int
 		var err error
-		if out, err = f.call(in[base:base+n], int32(base), size, out); err != nil {
+		if out, done, err = f.try(in[base:base+n], int32(base), size, out); err != nil {
 			return out, err
 		}
-		base += n
+		base += done
 	}
 	return out, nil
 }
@@ -81,7 +89,7 @@ func (h *guestHandle) frame(in []topology.Record) (n, size int) {
 	if origin != nil {
 		size += abi.AuxSize(origin.Topic)
 	}
-	for n < len(in) && n < maxFrameRecords {
+	for n < len(in) && n < h.f.faults.limit() {
 		r := &in[n]
 		if r.Origin != origin {
 			break
@@ -116,55 +124,8 @@ func recordBytes(r *topology.Record, wants abi.Parts) int {
 	return abi.RecordSize(klen, vlen, hlen)
 }
 
-// call runs one frame of size bytes. A call that the guest refuses as a whole, to be skipped, is tried again record by
-// record where the component is pure.
-func (f *guestFunction) call(in []topology.Record, base int32, size int, out []topology.Record) ([]topology.Record, error) {
-	h := f.open
-	kept, skips := len(out), len(f.skipped)
-	out, err := h.process(in, base, size, out)
-	if err == nil {
-		return out, nil
-	}
-	if !f.maySkip(err) {
-		return out[:kept], err
-	}
-	if len(in) == 1 {
-		f.skip(base, h.call.blame.message)
-		return out[:kept], nil
-	}
-	out, f.skipped = out[:kept], f.skipped[:skips]
-	for i := range in {
-		one := in[i : i+1]
-		_, size := h.frame(one)
-		if out, err = f.call(one, base+int32(i), size, out); err != nil {
-			return out, err
-		}
-	}
-	return out, nil
-}
-
-// maySkip tells whether the record that a call failed on is to be skipped and the guest has changed nothing else.
-func (f *guestFunction) maySkip(err error) bool {
-	guest, ok := errors.AsType[*GuestError](err)
-	if !ok || guest.Refused == nil || f.open.component.Kind.Stateful() {
-		return false
-	}
-	class := abi.ClassFail
-	if f.open.call.blame.set {
-		class = f.open.call.blame.class
-	}
-	return class == abi.ClassSkip || class == abi.ClassFail && f.node.task.config.Processing == LogAndContinue
-}
-
 // Skipped implements topology.Skipper.
 func (f *guestFunction) Skipped() []int32 { return f.skipped }
-
-// skip drops the record at a position of the frame that Call was given.
-func (f *guestFunction) skip(at int32, message string) {
-	f.skipped = append(f.skipped, at)
-	f.metrics.Errors.Add(1)
-	f.node.Dropped(1, "guest "+f.ref.String()+": "+message)
-}
 
 // process encodes a frame into the guest's memory, runs ws_process and decodes the answer.
 func (h *guestHandle) process(in []topology.Record, base int32, size int, out []topology.Record) ([]topology.Record, error) {
@@ -179,7 +140,9 @@ func (h *guestHandle) process(in []topology.Record, base int32, size int, out []
 	h.on.running = h
 	view, err := h.on.instance.Process(h.id, size)
 	h.on.running = nil
-	return h.finish(view, err)
+	out, err = h.finish(view, err)
+	h.holds = h.holds || err == nil && h.component.Buffers
+	return out, err
 }
 
 // encode appends the input frame to dst, which has exactly the capacity for it.
@@ -235,27 +198,34 @@ func appendHeaders(dst []byte, start int, headers []topology.Header) []byte {
 func (h *guestHandle) begin(export string, in []topology.Record, base int32, out []topology.Record) {
 	c := &h.call
 	c.export, c.in, c.base, c.out = export, in, base, out
-	c.last, c.count, c.bytes, c.err = 0, 0, 0, nil
+	c.last, c.count, c.bytes, c.due, c.err = 0, 0, 0, 0, nil
 	c.drawn = c.drawn[:0]
 	c.blame.set, c.blame.message = false, ""
+	h.beginEffects()
 }
 
-// finish takes the last frame of a call, or its error, and returns the answers.
+// finish takes the last frame of a call, or its error, and returns the answers. A call that succeeded has its effects
+// now, one that failed has none.
 func (h *guestHandle) finish(view []byte, err error) ([]topology.Record, error) {
 	c, m := &h.call, h.f.metrics
 	if err == nil && c.err == nil {
-		c.err = h.take(view)
+		if c.err = h.take(view); c.err == nil {
+			c.err = h.complete()
+		}
+	}
+	if err == nil {
+		err = c.err
 	}
 	out := c.out
 	m.Calls.Add(1)
 	m.Fuel.Add(int64(h.on.instance.Fuel()))
-	m.RecordsIn.Add(int64(len(c.in)))
-	m.RecordsOut.Add(int64(c.count))
-	if err == nil {
-		err = c.err
-	}
 	if err != nil {
 		err = h.failure(err)
+		h.discard()
+	} else {
+		m.RecordsIn.Add(int64(len(c.in)))
+		m.RecordsOut.Add(int64(c.count))
+		err = h.settle()
 	}
 	c.in, c.out = nil, nil
 	return out, err
@@ -274,6 +244,9 @@ func (h *guestHandle) take(frame []byte) error {
 	count := c.reader.Header().Count
 	c.count += count
 	c.bytes += len(frame)
+	if limits := &h.f.limits; c.count > limits.OutputRecords || c.bytes > limits.OutputBytes {
+		return &limitError{fmt.Sprintf("the answer has %d records and %d bytes, %d records and %d bytes are allowed", c.count, c.bytes, limits.OutputRecords, limits.OutputBytes)}
+	}
 	c.out = slices.Grow(c.out, count)
 	for c.reader.Next(&c.rec) {
 		if c.rec.Kind == abi.KindError {
@@ -284,6 +257,11 @@ func (h *guestHandle) take(frame []byte) error {
 		}
 		c.out = c.out[:len(c.out)+1]
 		h.fill(&c.out[len(c.out)-1], &c.rec)
+		if c.rec.Flags&h.rule.keep != h.rule.keep || h.rule.counted {
+			if err := h.allowed(&c.out[len(c.out)-1], &c.rec); err != nil {
+				return err
+			}
+		}
 	}
 	c.last = c.reader.LastIndex()
 	return c.reader.Err()
@@ -358,19 +336,6 @@ func (t *Task) headerKey(key []byte) string {
 	return s
 }
 
-// errorRecord does what the guest says is to be done with an input record that it could not process.
-func (h *guestHandle) errorRecord(r *abi.Record) error {
-	class, message := abi.Class(r.Dest), printable(r.Value)
-	switch {
-	case class == abi.ClassSkip, class == abi.ClassFail && h.on.task.config.Processing == LogAndContinue:
-		h.f.skip(h.call.base+int32(r.Index), message)
-		return nil
-	case class == abi.ClassFail:
-		return h.reported(int32(r.Index), errs.GuestError, "the guest reports: "+message)
-	}
-	return h.reported(int32(r.Index), errs.GuestUnsupported, fmt.Sprintf("the guest asks for class %s: %s", class, message))
-}
-
 // flush has the guest give what it holds back and forwards it.
 func (f *guestFunction) flush() error {
 	h := f.open
@@ -384,11 +349,9 @@ func (f *guestFunction) flush() error {
 	h.on.running = nil
 	out, err := h.finish(view, err)
 	if err != nil {
-		return err
+		return f.faultOfCall(err)
 	}
-	if len(out) > 0 && !h.component.Buffers {
-		return h.broken("ws_flush gave records, but the manifest does not say that the component buffers (LIFE)")
-	}
+	h.holds = false
 	return f.forward(out)
 }
 
@@ -401,8 +364,9 @@ func (h *guestHandle) punctuate(timer int32, now int64) error {
 	h.on.running = nil
 	out, err := h.finish(view, err)
 	if err != nil {
-		return err
+		return h.f.faultOfCall(err)
 	}
+	h.holds = h.holds || h.component.Buffers
 	return h.f.forward(out)
 }
 
@@ -427,94 +391,4 @@ func (f *guestFunction) forward(out []topology.Record) error {
 		out = out[k:]
 	}
 	return nil
-}
-
-// failure makes the error of a call that failed; where the answer broke the ABI, the instance ends.
-func (h *guestHandle) failure(err error) error {
-	if trap, ok := errors.AsType[*wasm.TrapError](err); ok {
-		h.f.metrics.Traps.Add(1)
-		e := h.guestError(0, len(h.call.in)-1)
-		e.Trap, e.Coded = trap, trap.Coded(placeOf(e.Origin, e.First, e.Last))
-		return e
-	}
-	if refused, ok := errors.AsType[*wasm.CallError](err); ok {
-		return h.refusal(refused)
-	}
-	if broken, ok := errors.AsType[*abi.FrameError](err); ok {
-		return h.broken(broken.Error())
-	}
-	if errors.Is(err, wasm.ErrReentered) {
-		return h.reported(-1, errs.GuestUnsupported, "records reach module "+h.f.ref.Module+" while it writes to a store whose cache forwards them")
-	}
-	return err
-}
-
-// refusal is the error of a call that the guest answered with an error number, with the text it gave before.
-func (h *guestHandle) refusal(refused *wasm.CallError) error {
-	blame := &h.call.blame
-	what := refused.Error()
-	if blame.message != "" {
-		what = "the guest reports: " + blame.message + " (" + refused.Errno.Error() + ")"
-	}
-	index := int32(-1)
-	if blame.set {
-		index = blame.index
-	}
-	e := h.reported(index, errs.GuestError, what)
-	e.Refused = refused
-	return e
-}
-
-// broken is the error of an answer that breaks the ABI. The guest is not asked again.
-func (h *guestHandle) broken(what string) error {
-	h.on.instance.Close()
-	h.f.metrics.Traps.Add(1)
-	e := h.guestError(0, len(h.call.in)-1)
-	e.Coded = errs.GuestContract.New(placeOf(e.Origin, e.First, e.Last), h.f.ref.String()+" broke the ABI: "+what, "")
-	return e
-}
-
-// reported is the error that a guest reports for record index, or for the whole frame if there is none.
-func (h *guestHandle) reported(index int32, code errs.Code, what string) *GuestError {
-	h.f.metrics.Errors.Add(1)
-	first, last := 0, len(h.call.in)-1
-	if index >= 0 && int(index) < len(h.call.in) {
-		first, last = int(index), int(index)
-	}
-	e := h.guestError(first, last)
-	e.Coded = code.New(placeOf(e.Origin, e.First, e.Last), h.f.ref.String()+": "+what, "")
-	return e
-}
-
-// guestError is the error of a call about the input records first to last.
-func (h *guestHandle) guestError(first, last int) *GuestError {
-	t, f := h.on.task, h.f
-	e := &GuestError{
-		ApplicationID: t.config.ApplicationID, Task: t.config.ID, Node: f.node.spec.Name, Module: f.ref.Module,
-		Digest: h.on.module.Digest(), Component: f.ref.Component, Export: h.call.export, First: -1, Last: -1,
-	}
-	if in := h.call.in; last >= first && last < len(in) {
-		e.Origin, e.First, e.Last = in[first].Origin, in[first].Offset, in[last].Offset
-	}
-	return e
-}
-
-// printable makes text of a guest fit for one line.
-func printable(text []byte) string {
-	const most = 1024
-	clean := make([]rune, 0, len(text))
-	for _, r := range string(text[:min(len(text), most)]) {
-		if r < ' ' || r == 0x7f || r == 0xFFFD {
-			r = ' '
-		}
-		clean = append(clean, r)
-	}
-	return string(clean)
-}
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
-
-// seedPart appends a part of a random seed so that no two lists of parts give the same bytes.
-func seedPart(dst []byte, s string) []byte {
-	return append(binary.LittleEndian.AppendUint32(dst, uint32(len(s))), s...)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -20,9 +19,6 @@ import (
 var _ wasm.Host = (*guestInstance)(nil)
 
 const (
-	// maxStateKey and maxStateValue bound what a guest may put into a store. A word of a line may be as long as the line.
-	maxStateKey   = 1 << 20
-	maxStateValue = 1 << 20
 	// maxTimers and maxStoreHandles bound what a handle may hold.
 	maxTimers       = 100
 	maxStoreHandles = 100
@@ -45,13 +41,22 @@ func (g *guestInstance) Emit(frame []byte) int32 {
 	if c.err != nil {
 		return int32(abi.Corrupt)
 	}
-	if c.count >= maxCallRecords || c.bytes+len(frame) > maxCallBytes {
+	if limits := &h.f.limits; c.bytes+len(frame) > limits.OutputBytes || c.count+countIn(frame) > limits.OutputRecords {
 		return int32(abi.Limit)
 	}
 	if c.err = h.take(frame); c.err != nil {
 		return int32(abi.Corrupt)
 	}
 	return 0
+}
+
+// countIn is how many records a frame says that it has. It is not validated yet.
+func countIn(frame []byte) int {
+	const countAt = 12
+	if len(frame) < countAt+4 || string(frame[:4]) != "WSB1" {
+		return 0
+	}
+	return int(binary.LittleEndian.Uint32(frame[countAt:]))
 }
 
 // SetError implements wasm.Host.
@@ -127,7 +132,10 @@ func (g *guestInstance) MetricAdd(handle int32, delta int64) int32 {
 	if s == nil || s.Counter && delta < 0 {
 		return int32(abi.InvalidArg)
 	}
-	s.Value.Add(delta)
+	if s.pending == 0 {
+		g.running.call.effects.series = append(g.running.call.effects.series, handle)
+	}
+	s.pending += delta
 	return 0
 }
 
@@ -181,6 +189,11 @@ func (h *guestHandle) seed(index int32) [32]byte {
 	return sha256.Sum256(binary.LittleEndian.AppendUint64(b, uint64(c.drawn[at])))
 }
 
+// seedPart appends a part of a random seed so that no two lists of parts give the same bytes.
+func seedPart(dst []byte, s string) []byte {
+	return append(binary.LittleEndian.AppendUint32(dst, uint32(len(s))), s...)
+}
+
 // ConfigGet implements wasm.Host.
 func (g *guestInstance) ConfigGet(key []byte) ([]byte, bool) {
 	if g.running == nil {
@@ -226,10 +239,7 @@ func (g *guestInstance) Schedule(intervalMs int64, typ int32, startMs int64) int
 	if typ == abi.PunctuateWall {
 		timer.typ = topology.WallClockTime
 	}
-	h.timers = append(h.timers, timer)
-	if g.live {
-		h.startTimer(len(h.timers)-1, nil)
-	}
+	h.timers = append(h.timers, timer) // it starts when the call has succeeded
 	return int32(len(h.timers) - 1)
 }
 
@@ -251,7 +261,8 @@ func (g *guestInstance) Cancel(timer int32) int32 {
 	if h == nil || timer < 0 || int(timer) >= len(h.timers) || h.timers[timer].canceled {
 		return int32(abi.NotFound)
 	}
-	h.timers[timer].cancel()
+	h.timers[timer].canceled = true
+	h.call.effects.cancels = append(h.call.effects.cancels, timer)
 	return 0
 }
 
@@ -273,7 +284,7 @@ func (g *guestInstance) RequestCommit() int32 {
 	if g.running == nil {
 		return int32(abi.Denied)
 	}
-	g.task.commitRequested = true
+	g.running.call.effects.commit = true
 	return 0
 }
 
@@ -283,6 +294,7 @@ type guestStore struct {
 	name        string
 	kv          state.KeyValueStore
 	timestamped *state.TimestampedKeyValueStore // nil for plain values
+	log         writeLog                        // what the running call has written
 }
 
 // StateOpen implements wasm.Host.
@@ -354,6 +366,9 @@ func (g *guestInstance) StateGet(store int32, key []byte) ([]byte, int32) {
 }
 
 func (s *guestStore) get(key []byte) (value []byte, err error) {
+	if value, written := s.log.get(key); written {
+		return value, nil
+	}
 	if s.timestamped != nil {
 		value, _, err = s.timestamped.GetTimestamped(key)
 		return value, err
@@ -375,7 +390,7 @@ func (g *guestInstance) mayWrite(s *guestStore, key, value []byte) int32 {
 		return int32(abi.InvalidArg)
 	case !g.live:
 		return int32(abi.Busy) // another version is running: what this one prepares must not be seen
-	case len(key) > maxStateKey || len(value) > maxStateValue:
+	case len(key) > g.running.f.limits.StateKeyBytes || len(value) > g.running.f.limits.StateValueBytes:
 		return int32(abi.Limit)
 	}
 	return 0
@@ -387,15 +402,12 @@ func (g *guestInstance) StatePut(store int32, key, value []byte) int32 {
 	if code := g.mayWrite(s, key, value); code != 0 {
 		return code
 	}
-	if err := s.put(key, value, g.writeTime()); err != nil {
-		return g.broken(err)
-	}
-	return 0
+	return g.running.note(store, key, value)
 }
 
 // writeTime is the time of the record behind a write.
-func (g *guestInstance) writeTime() int64 {
-	c := &g.running.call
+func (g *guestInstance) writeTime(h *guestHandle) int64 {
+	c := &h.call
 	if len(c.in) > 0 {
 		return c.in[0].Timestamp // the node gets runs of equal timestamps
 	}
@@ -418,98 +430,8 @@ func (g *guestInstance) StatePutIfAbsent(store int32, key, value []byte) ([]byte
 	if old != nil {
 		return old, 0
 	}
-	if err := s.put(key, value, g.writeTime()); err != nil {
-		return nil, g.broken(err)
+	if code := g.running.note(store, key, value); code != 0 {
+		return nil, code
 	}
 	return nil, int32(abi.NotFound)
-}
-
-// guestIterators are the iterators that the running call has opened.
-type guestIterators struct {
-	open [16]guestIterator
-}
-
-type guestIterator struct {
-	it          state.Iterator // nil: the place is free
-	timestamped bool
-	left        int32 // pairs still to give, -1 without a limit
-}
-
-func (g *guestIterators) closeAll() {
-	for i := range g.open {
-		if it := g.open[i].it; it != nil {
-			_ = it.Close() // the store tells its own faults
-			g.open[i].it = nil
-		}
-	}
-}
-
-// IterOpen implements wasm.Host.
-func (g *guestInstance) IterOpen(store int32, from, to []byte, flags, limit int32) int32 {
-	s := g.store(store)
-	if s == nil || flags&^abi.IterReverse != 0 || limit < 0 {
-		return int32(abi.InvalidArg)
-	}
-	free := slices.IndexFunc(g.iters.open[:], func(i guestIterator) bool { return i.it == nil })
-	if free < 0 {
-		return int32(abi.Limit)
-	}
-	it, err := s.kv.Range(from, to, flags&abi.IterReverse != 0)
-	if errors.Is(err, state.ErrTooManyIterators) {
-		return int32(abi.Limit)
-	}
-	if err != nil {
-		return g.broken(err)
-	}
-	if limit == 0 {
-		limit = -1
-	}
-	g.iters.open[free] = guestIterator{it: it, timestamped: s.timestamped != nil, left: limit}
-	return int32(free)
-}
-
-func (g *guestInstance) iterator(id int32) *guestIterator {
-	if g.running == nil || id < 0 || int(id) >= len(g.iters.open) || g.iters.open[id].it == nil {
-		return nil
-	}
-	return &g.iters.open[id]
-}
-
-// IterNext implements wasm.Host.
-func (g *guestInstance) IterNext(id int32) (key, value []byte, code int32) {
-	i := g.iterator(id)
-	if i == nil {
-		return nil, nil, int32(abi.InvalidArg)
-	}
-	if i.left == 0 {
-		return nil, nil, int32(abi.NotFound)
-	}
-	if !i.it.Next() {
-		if err := i.it.Err(); err != nil {
-			return nil, nil, g.broken(err)
-		}
-		return nil, nil, int32(abi.NotFound)
-	}
-	if i.left > 0 {
-		i.left--
-	}
-	value = i.it.Value()
-	if i.timestamped {
-		value, _ = state.SplitTimestamped(value)
-	}
-	return i.it.Key(), value, 0
-}
-
-// IterClose implements wasm.Host.
-func (g *guestInstance) IterClose(id int32) int32 {
-	i := g.iterator(id)
-	if i == nil {
-		return int32(abi.InvalidArg)
-	}
-	err := i.it.Close()
-	i.it = nil
-	if err != nil {
-		return g.broken(err)
-	}
-	return 0
 }

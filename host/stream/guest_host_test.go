@@ -221,8 +221,13 @@ func TestHostIterators(t *testing.T) {
 
 func TestStoreThatFailsEndsTheCall(t *testing.T) {
 	for name, call := range map[string]func(g *guestInstance, store int32) int32{
-		"get":    func(g *guestInstance, s int32) int32 { _, code := g.StateGet(s, []byte("k")); return code },
-		"put":    func(g *guestInstance, s int32) int32 { return g.StatePut(s, []byte("k"), nil) },
+		"get": func(g *guestInstance, s int32) int32 { _, code := g.StateGet(s, []byte("k")); return code },
+		"write": func(g *guestInstance, s int32) int32 {
+			if code := g.StatePut(s, []byte("k"), nil); code != 0 { // it reaches the store when the call has succeeded
+				return code
+			}
+			return int32(abi.Fatal)
+		},
 		"absent": func(g *guestInstance, s int32) int32 { _, code := g.StatePutIfAbsent(s, []byte("k"), nil); return code },
 		"range":  func(g *guestInstance, s int32) int32 { return g.IterOpen(s, nil, nil, 0, 0) },
 	} {

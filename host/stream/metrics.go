@@ -118,10 +118,18 @@ func (m *threadMetrics) emit(thread string, emit metrics.Emit) {
 }
 
 func emitTask(emit metrics.Emit, task string, t *taskMetrics) {
-	emit(metrics.TaskDropped, float64(t.task.Dropped.Load()), task)
+	for reason, n := range t.task.Drops() {
+		emit(metrics.TaskDropped, float64(n), task, reason)
+	}
+	for _, m := range t.task.Modules() {
+		emit(metrics.GuestInstances, float64(m.Instantiations.Load()), task, m.Module)
+	}
 	emit(metrics.TaskLateness, float64(t.task.LatenessMax.Load())/1000, task)
 	for _, n := range t.task.Nodes() {
 		emit(metrics.NodeProcessed, float64(n.Processed.Load()), task, n.Node)
+		if letters := n.DeadLetters.Load(); letters > 0 {
+			emit(metrics.DeadLetters, float64(letters), task, n.Node)
+		}
 	}
 	for _, g := range t.task.Guests() {
 		emitGuest(emit, task, g)
@@ -136,7 +144,9 @@ func emitGuest(emit metrics.Emit, task string, g *GuestMetrics) {
 	emit(metrics.GuestMemory, float64(g.MemoryBytes.Load()), task, g.Module, g.Component)
 	emit(metrics.GuestCalls, float64(g.Calls.Load()), task, g.Module, g.Component)
 	emit(metrics.GuestErrors, float64(g.Errors.Load()), task, g.Module, g.Component)
-	emit(metrics.GuestTraps, float64(g.Traps.Load()), task, g.Module, g.Component)
+	g.Traps.Each(func(reason string, n int64) {
+		emit(metrics.GuestTraps, float64(n), task, g.Module, g.Component, reason)
+	})
 	for _, series := range g.Series() {
 		kind := metrics.GuestGauge
 		if series.Counter {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/wasmstream/wasmstream/abi"
 	"github.com/wasmstream/wasmstream/host/wasm"
@@ -19,6 +21,9 @@ type guestModule struct {
 	functions []*guestFunction
 	current   *guestInstance
 	next      *guestUpgrade // nil unless an upgrade is prepared
+	metrics   *ModuleMetrics
+	// logDropped are the lines that instances before the current one dropped.
+	logDropped int64
 }
 
 // guestInstance is a running wasm instance and what its guest may ask for: it implements wasm.Host (guest_host.go).
@@ -39,9 +44,12 @@ type guestHandle struct {
 	component *abi.Component
 	id        int32
 	children  int // the largest dest it may give
+	rule      answerRule
 	stores    []guestStore
 	timers    []*guestTimer
 	used      bool // called since the last flush
+	holds     bool // it may hold records back: it buffers, and was given some since the last flush
+	opened    bool // its timers run
 	call      guestCall
 	block     []byte // headers of a record with arguments, reused
 }
@@ -58,7 +66,14 @@ func (t *Task) openGuest(n *node, ref topology.GuestRef) (*guestFunction, error)
 			f.kind, f.config = abi.Kind(use.Kind), use.Config
 		}
 	}
+	settings := t.config.Guests.Component(ref.Module, ref.Component)
+	f.limits, f.policy = settings.Limits.within(DefaultGuestLimits()), t.config.defaultPolicy()
+	if settings.OnError != nil {
+		f.policy = *settings.OnError
+	}
+	f.faults.width = t.page.widths[f.name()]
 	f.metrics = t.metrics.guest(n.spec.Name, ref.Module, ref.Component)
+	f.metrics.maxSeries = f.limits.MetricSeries
 	if f.open, err = m.current.open(f); err != nil {
 		return nil, err
 	}
@@ -79,7 +94,7 @@ func (t *Task) guestModule(name string) (*guestModule, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &guestModule{task: t, name: name}
+	m := &guestModule{task: t, name: name, metrics: t.metrics.module(name)}
 	if m.current, err = t.instantiate(module); err != nil {
 		return nil, err
 	}
@@ -91,7 +106,8 @@ func (t *Task) guestModule(name string) (*guestModule, error) {
 func (t *Task) instantiate(module *wasm.Module) (*guestInstance, error) {
 	g := &guestInstance{task: t, module: module, manifest: module.Manifest()}
 	var err error
-	g.instance, err = module.Instantiate(context.Background(), g, t.config.Limits)
+	g.instance, err = module.Instantiate(context.Background(), g, t.config.Guests.Instance(module.Name()))
+	t.metrics.module(module.Name()).Instantiations.Add(1)
 	if trap, ok := errors.AsType[*wasm.TrapError](err); ok {
 		return nil, trap.Coded("task " + t.config.ID.String())
 	}
@@ -110,6 +126,7 @@ func (g *guestInstance) open(f *guestFunction) (*guestHandle, error) {
 	if f.kind != "" && h.component.Kind != f.kind {
 		return nil, errs.ModuleManifest.New(f.ref.String(), fmt.Sprintf("node %s needs a component of kind %s (got %s)", f.node.spec.Name, f.kind, h.component.Kind), "use the operator that the component is made for")
 	}
+	h.rule = ruleOf(h.component.Kind)
 	if h.component.Kind.Stateful() {
 		h.children = len(f.node.children)
 	}
@@ -123,7 +140,11 @@ func (g *guestInstance) open(f *guestFunction) (*guestHandle, error) {
 	if err != nil {
 		return nil, h.refused(err)
 	}
+	if err := h.settle(); err != nil {
+		return nil, h.refused(err)
+	}
 	h.id = id
+	g.instance.Limit(id, f.limits.Call)
 	return h, nil
 }
 
@@ -167,6 +188,8 @@ func (f *guestFunction) openFrame(c *abi.Component) []byte {
 	abi.FinishOpen(b, 0, count)
 	return b
 }
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
 // refused is the error of an open that failed.
 func (h *guestHandle) refused(err error) error {
@@ -212,6 +235,6 @@ func (m *guestModule) noteStats() {
 	stats := m.current.instance.Stats()
 	for _, f := range m.functions {
 		f.metrics.MemoryBytes.Store(int64(stats.MemoryBytes))
-		f.metrics.LogDropped.Store(int64(stats.LogDropped))
+		f.metrics.LogDropped.Store(m.logDropped + int64(stats.LogDropped))
 	}
 }

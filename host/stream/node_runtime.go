@@ -66,7 +66,7 @@ func (n *node) init() error {
 // process takes a frame through the node and its subtree.
 func (n *node) process(frame []topology.Record) error {
 	switch {
-	case n.framing.single || n.task.config.Processing == LogAndContinue:
+	case n.framing.single || n.task.config.Processing == LogAndContinue && len(n.spec.Guests) == 0:
 		for i := range frame {
 			if err := n.run(frame[i : i+1]); err != nil {
 				return err
@@ -195,12 +195,23 @@ func (n *node) close() error {
 }
 
 // failure decides on an error of the processor: the handler may have the record skipped, which frame then is alone.
+// Failures of guests were decided on already. Whatever the handler says, the record goes to the dead-letter topic, if
+// there is one.
 func (n *node) failure(err error, frame []topology.Record) error {
-	if n.task.config.Processing == LogAndContinue && !isFinal(err) {
-		n.Dropped(len(frame), "processing: "+err.Error())
+	if isFinal(err) {
+		return n.ended(err, frame)
+	}
+	ended := n.ended(err, frame)
+	if len(frame) == 1 {
+		if err := n.deadLetter(&frame[0], ended); err != nil {
+			return errors.Join(ended, err)
+		}
+	}
+	if n.task.config.Processing == LogAndContinue && len(frame) == 1 {
+		n.drop(1, "processing", ended)
 		return nil
 	}
-	return n.ended(err, frame)
+	return ended
 }
 
 // ended says where err ended the task, once: it passes through the parents as it is. Errors of guests say it themselves.

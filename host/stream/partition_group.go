@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -20,6 +21,7 @@ type PartitionGroup struct {
 	maxBytes    int64
 	failed      error // a head could not be read: nothing more comes
 	lateness    func(ms int64)
+	raws        []*kgo.Record // behind the records of the last run
 }
 
 // newPartitionGroup makes the group of queues; the order of queues decides between equal timestamps at the start.
@@ -98,6 +100,7 @@ func (g *PartitionGroup) nextRun(dst []topology.Record, now int64, limit runLimi
 		return dst, nil, g.failed
 	}
 	q := g.byTime[0]
+	g.raws = g.raws[:0]
 	for size := int64(0); ; {
 		size += q.headSize
 		g.byTime.pop()
@@ -106,6 +109,7 @@ func (g *PartitionGroup) nextRun(dst []topology.Record, now int64, limit runLimi
 		if g.failed = q.take(rec, now); g.failed != nil {
 			return g.cutBack(dst[:len(dst)-1], q)
 		}
+		g.raws = append(g.raws, q.taken)
 		if q.hasHead {
 			g.byTime.push(q)
 		}
@@ -122,6 +126,18 @@ func (g *PartitionGroup) cutBack(dst []topology.Record, q *RecordQueue) ([]topol
 		return dst, q, nil
 	}
 	return dst, nil, g.failed
+}
+
+// source is the record as it was fetched behind a record of the run that nextRun gave last, or nil.
+func (g *PartitionGroup) source(rec *topology.Record) *kgo.Record {
+	if len(g.raws) == 0 || rec.Origin == nil || g.raws[0].Topic != rec.Origin.Topic || g.raws[0].Partition != rec.Origin.Partition {
+		return nil
+	}
+	i, found := slices.BinarySearchFunc(g.raws, rec.Offset, func(r *kgo.Record, offset int64) int { return cmp.Compare(r.Offset, offset) })
+	if !found {
+		return nil
+	}
+	return g.raws[i]
 }
 
 func (g *PartitionGroup) advanceTime(rec *topology.Record) {

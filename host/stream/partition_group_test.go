@@ -39,7 +39,8 @@ func TestPartitionGroup(t *testing.T) {
 
 type groupScript struct {
 	group   *PartitionGroup
-	dropped map[string]int
+	metrics *TaskMetrics
+	said    map[string]int64 // drops that were shown
 }
 
 func newGroupScript(t *testing.T, d *datadriven.TestData) *groupScript {
@@ -69,15 +70,15 @@ func newGroupScript(t *testing.T, d *datadriven.TestData) *groupScript {
 	}
 	c.MaxTaskIdle = time.Duration(idle) * time.Millisecond
 	c = c.withDefaults()
-	s := &groupScript{dropped: make(map[string]int)}
+	task := &Task{config: c, metrics: c.Metrics, log: c.Logger}
+	s := &groupScript{metrics: c.Metrics}
 	var queues []*RecordQueue
 	for _, in := range inputs {
-		q, err := newRecordQueue(topology.TopicPartition{Topic: in}, &node{spec: spec}, &c)
+		q, err := newRecordQueue(topology.TopicPartition{Topic: in}, &node{spec: spec, task: task, metrics: c.Metrics.node(spec.Name), log: c.Logger}, &c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		q.headers = &slab[topology.Header]{}
-		q.dropped = func(n int, reason string) { s.dropped[reason] += n }
 		queues = append(queues, q)
 	}
 	s.group = newPartitionGroup(queues, &c)
@@ -143,10 +144,13 @@ func rawRecords(t *testing.T, d *datadriven.TestData) []*kgo.Record {
 
 func (s *groupScript) sayDropped() string {
 	var b strings.Builder
-	for _, reason := range slices.Sorted(maps.Keys(s.dropped)) {
-		fmt.Fprintf(&b, "dropped %d: %s\n", s.dropped[reason], reason)
+	drops := s.metrics.Drops()
+	for _, reason := range slices.Sorted(maps.Keys(drops)) {
+		if n := drops[reason] - s.said[reason]; n > 0 {
+			fmt.Fprintf(&b, "dropped %d: %s\n", n, reason)
+		}
 	}
-	clear(s.dropped)
+	s.said = drops
 	return b.String()
 }
 

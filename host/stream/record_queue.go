@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -21,9 +22,8 @@ type RecordQueue struct {
 	source     *node
 	key, value topology.Serde // nil takes the bytes as they are
 	extractor  TimestampExtractor
-	skip       bool                       // records that cannot be read are skipped
-	dropped    func(n int, reason string) // counts and says what was skipped
-	headers    *slab[topology.Header]     // of the task
+	skip       bool                   // records that cannot be read are skipped
+	headers    *slab[topology.Header] // of the task
 
 	batches [][]*kgo.Record // as fetched; batches[0][at] comes after the head
 	at      int
@@ -32,7 +32,9 @@ type RecordQueue struct {
 
 	hasHead  bool
 	head     topology.Record
+	headRaw  *kgo.Record
 	headSize int64
+	taken    *kgo.Record // behind the record that was taken last
 
 	partitionTime int64 // the largest timestamp taken
 	position      int64 // offset of the first record that is neither taken nor skipped; -1 before the first
@@ -100,6 +102,7 @@ func recordSize(r *kgo.Record) int64 {
 // processed, and the queue ends there.
 func (q *RecordQueue) take(rec *topology.Record, now int64) error {
 	*rec = q.head
+	q.taken, q.headRaw = q.headRaw, nil
 	q.partitionTime = max(q.partitionTime, rec.Timestamp)
 	q.records--
 	q.bytes -= q.headSize
@@ -128,7 +131,7 @@ func (q *RecordQueue) advance(now int64) error {
 			return err
 		}
 		if ok {
-			q.hasHead, q.headSize = true, size
+			q.hasHead, q.headSize, q.headRaw = true, size, raw
 			q.position, q.leaderEpoch = raw.Offset, raw.LeaderEpoch
 			return nil
 		}
@@ -171,16 +174,10 @@ func (q *RecordQueue) read(raw *kgo.Record, now int64) (ok bool, err error) {
 		return false, err
 	}
 	if h.Timestamp < 0 {
-		q.dropped(1, "negative timestamp")
+		q.source.drop(1, "negative-timestamp", nil)
 		return false, nil
 	}
-	h.Headers = nil
-	if len(raw.Headers) > 0 {
-		h.Headers = q.headers.take(len(raw.Headers))
-		for i := range raw.Headers {
-			h.Headers[i] = topology.Header(raw.Headers[i])
-		}
-	}
+	h.Headers = q.headersOf(raw)
 	h.StreamTime, h.Offset, h.Origin, h.Index, h.Dest = unknownTime, raw.Offset, q.origin, 0, topology.AllChildren
 	return true, nil
 }
@@ -199,13 +196,32 @@ func (q *RecordQueue) deserialize(h *topology.Record) (err error) {
 	return nil
 }
 
-// unreadable is the error for a record that cannot be deserialised, or nil if it is to be skipped.
+// unreadable is the error for a record that cannot be deserialised, or nil if it is to be skipped. Whatever the handler
+// says, it goes to the dead-letter topic, if there is one.
 func (q *RecordQueue) unreadable(raw *kgo.Record, err error) error {
+	coded := errs.RecordDeserialization.New(q.where(raw), "source "+q.source.spec.Name+" cannot read the "+err.Error(), "")
+	rec := topology.Record{
+		Key: raw.Key, Value: raw.Value, Headers: q.headersOf(raw), Timestamp: raw.Timestamp.UnixMilli(), Offset: raw.Offset, Origin: q.origin,
+	}
+	if err := q.source.deadLetter(&rec, coded); err != nil {
+		return errors.Join(coded, err)
+	}
 	if q.skip {
-		q.dropped(1, "deserialization")
+		q.source.drop(1, "deserialization", coded)
 		return nil
 	}
-	return errs.RecordDeserialization.New(q.where(raw), "source "+q.source.spec.Name+" cannot read the "+err.Error(), "")
+	return coded
+}
+
+func (q *RecordQueue) headersOf(raw *kgo.Record) []topology.Header {
+	if len(raw.Headers) == 0 {
+		return nil
+	}
+	headers := q.headers.take(len(raw.Headers))
+	for i := range raw.Headers {
+		headers[i] = topology.Header(raw.Headers[i])
+	}
+	return headers
 }
 
 func (q *RecordQueue) where(raw *kgo.Record) string {

@@ -31,6 +31,7 @@ type Task struct {
 	metrics *TaskMetrics
 
 	nodes    []*node // in topological order
+	page     *FaultPage
 	group    *PartitionGroup
 	onStream punctuationQueue
 	onWall   punctuationQueue
@@ -52,6 +53,7 @@ type Task struct {
 
 	now             int64 // ms: the wall clock as last given
 	epoch           int64 // number of commits
+	faulted         bool  // a guest failed in this round
 	commitRequested bool
 	commitNeeded    bool
 	failed          error
@@ -64,7 +66,7 @@ func NewTask(c TaskConfig) (*Task, error) {
 		return nil, fmt.Errorf("building task %s: %w", c.ID, err)
 	}
 	c = c.withDefaults()
-	t := &Task{config: c, log: c.Logger, metrics: c.Metrics, guests: make(map[string]*guestModule)}
+	t := &Task{config: c, log: c.Logger, metrics: c.Metrics, guests: make(map[string]*guestModule), page: c.Faults}
 	t.shared, t.processorMetadata = make(map[string]any), make(map[string]int64)
 	t.onStream.typ, t.onWall.typ = topology.StreamTime, topology.WallClockTime
 	t.frame = make([]topology.Record, 0, c.FrameRecords)
@@ -126,7 +128,6 @@ func (t *Task) buildQueues(nodes map[*topology.Node]*node) ([]*RecordQueue, erro
 			return nil, err
 		}
 		q.headers = &t.headers
-		q.dropped = nodes[spec].Dropped
 		queues = append(queues, q)
 	}
 	return queues, nil
@@ -220,11 +221,11 @@ func (t *Task) Full(tp topology.TopicPartition) bool {
 // Ready tells whether Process would do something at now.
 func (t *Task) Ready(now int64) bool { return t.failed == nil && t.group.ready(now) }
 
-// Process handles up to limit records, in frames, and returns how many were. It ends early when nothing is ready or a
-// node has asked for a commit. Stream-time punctuators run where they fall due, between two frames.
+// Process handles up to limit records, in frames, and returns how many were. It ends early when nothing is ready, a node
+// has asked for a commit, or a guest has failed, so that the time that this took is noticed. Stream-time punctuators run where they fall due, between two frames.
 func (t *Task) Process(now int64, limit int) (n int, err error) {
-	t.now = now
-	for n < limit && t.failed == nil && !t.commitRequested && t.group.ready(now) {
+	t.now, t.faulted = now, false
+	for n < limit && t.failed == nil && !t.commitRequested && !t.faulted && t.group.ready(now) {
 		k, err := t.processFrame(limit - n)
 		n += k
 		if err != nil {
@@ -236,7 +237,7 @@ func (t *Task) Process(now int64, limit int) (n int, err error) {
 
 // processFrame takes one run of at most limit records through its source's subtree.
 func (t *Task) processFrame(limit int) (n int, err error) {
-	limits := runLimits{records: min(limit, t.config.FrameRecords), bytes: int64(t.config.FrameBytes), due: t.onStream.due()}
+	limits := runLimits{records: min(limit, t.page.frameRecords(t.config.FrameRecords)), bytes: int64(t.config.FrameBytes), due: t.onStream.due()}
 	frame, q, err := t.group.nextRun(t.frame[:0], t.now, limits)
 	if err != nil {
 		return 0, err
@@ -245,6 +246,9 @@ func (t *Task) processFrame(limit int) (n int, err error) {
 	t.metrics.Processed.Add(int64(len(frame)))
 	if err := q.source.process(frame); err != nil {
 		return 0, err
+	}
+	if (!t.faulted || t.page.alone > 0) && t.page.frameSucceeded() {
+		t.commitRequested = true
 	}
 	_, err = t.punctuate(&t.onStream, t.group.streamTime)
 	return len(frame), err
@@ -336,6 +340,7 @@ func (t *Task) PostCommit() {
 		q.moved = false
 	}
 	t.commitNeeded, t.commitRequested, t.metadataChanged = false, false, false
+	t.page.committed()
 	t.epoch++
 	t.metrics.Commits.Add(1)
 	for _, m := range t.guests {
@@ -364,6 +369,13 @@ func (t *Task) Close(reason CloseReason) error {
 		return fmt.Errorf("closing task %s: %w", t.config.ID, err)
 	}
 	return nil
+}
+
+// slow has the task work in small frames, and look at the time after each, because guests fail: a failure may cost as
+// much time as a guest may use, and a transaction has to end before its own.
+func (t *Task) slow() {
+	t.faulted = true
+	t.page.frame = 1
 }
 
 // fail makes err, if it is one, the task's end.

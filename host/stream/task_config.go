@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/wasmstream/wasmstream/host/wasm"
 	"github.com/wasmstream/wasmstream/state"
 	"github.com/wasmstream/wasmstream/topology"
 )
@@ -88,8 +87,14 @@ type TaskConfig struct {
 	Stores map[string]state.Store
 	// Modules finds the guests; it may be nil if the sub-topology has none.
 	Modules Modules
-	// Limits are those of each wasm instance; the zero value takes the engine's.
-	Limits wasm.Limits
+	// Guests are the limits and error policies of the guests; nil leaves all at their defaults.
+	Guests GuestRules
+	// DeadLetterTopic is errors.dead.letter.queue.topic.name; "" sets no record aside.
+	DeadLetterTopic string
+	// Faults is what earlier lives of the task have learned; nil knows nothing.
+	Faults *FaultPage
+	// Wait lets a pause before another try pass. It returns an error if it was interrupted; nil does not wait.
+	Wait func(d time.Duration) error
 	// Settings are the application's settings as they were given, for Context.AppConfig.
 	Settings map[string]string
 
@@ -141,6 +146,15 @@ func (c TaskConfig) withDefaults() TaskConfig {
 	}
 	c.FrameRecords = within(c.FrameRecords, maxFrameRecords)
 	c.FrameBytes = within(c.FrameBytes, maxFrameBytes)
+	if c.Guests == nil {
+		c.Guests = noRules{}
+	}
+	if c.Faults == nil {
+		c.Faults = &FaultPage{}
+	}
+	if c.Wait == nil {
+		c.Wait = func(time.Duration) error { return nil }
+	}
 	if c.Metrics == nil {
 		c.Metrics = NewTaskMetrics()
 	}

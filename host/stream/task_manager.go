@@ -156,6 +156,7 @@ func (m *TaskManager) startRestored() error {
 func (m *TaskManager) run(t *managedTask) error {
 	task, modules, err := m.cfg.newTask(TaskConfig{
 		ID: t.id, Subtopology: t.sub, Inputs: t.inputs, Collector: m.collector, Stores: t.state.byName(),
+		Wait:    func(d time.Duration) error { return pause(m.ctx, d) },
 		Metrics: t.metrics.task, Logger: m.log.With("task", t.id.String()),
 	})
 	if err != nil {

@@ -90,16 +90,8 @@ func (t *Task) Upgrade() error {
 // swap puts the prepared instance in the place of the running one.
 func (m *guestModule) swap() {
 	old, up := m.current, m.next
-	handles := make([]*guestHandle, len(m.functions))
-	for i, f := range m.functions {
-		handles[i] = f.open
-	}
-	timers := make([][]guestTimer, len(handles))
-	for i, h := range handles {
-		for _, timer := range h.timers {
-			timers[i] = append(timers[i], *timer)
-		}
-	}
+	timers := m.timers()
+	m.logDropped += int64(old.instance.Stats().LogDropped)
 	old.close(m.functions, abi.CloseUpgrade)
 	m.current, m.next = up.instance, nil
 	up.instance.live = true
@@ -110,9 +102,21 @@ func (m *guestModule) swap() {
 	m.task.log.Info("module upgraded", slog.String("module", m.name), slog.String("from", old.module.Digest()), slog.String("to", m.current.module.Digest()))
 }
 
+// timers are those of the functions' handles as they are now.
+func (m *guestModule) timers() [][]guestTimer {
+	timers := make([][]guestTimer, len(m.functions))
+	for i, f := range m.functions {
+		for _, timer := range f.open.timers {
+			timers[i] = append(timers[i], *timer)
+		}
+	}
+	return timers
+}
+
 // goLive starts the timers that the component asked for while it was opened. before are those of the version it
 // replaces.
 func (h *guestHandle) goLive(before []guestTimer) {
+	h.opened = true
 	for i, timer := range h.timers {
 		if timer.schedule != nil || timer.canceled {
 			continue

@@ -42,6 +42,7 @@ type Instance struct {
 		records, bytes int
 	}
 	handles []handle
+	limited bool // some handles have limits of their own
 	stack   [4]uint64
 
 	busy   bool
@@ -63,6 +64,7 @@ type handle struct {
 	id        int32
 	component string
 	open      bool
+	limits    *Limits // lower than the instance's; nil if they are not
 }
 
 // function is an export, found once.
@@ -212,6 +214,9 @@ func (in *Instance) call(f *function, fuel uint64, p phase, h int32) error {
 		return ErrReentered
 	}
 	in.phase = p
+	if in.limited {
+		in.budget.wall = in.limitsOf(h).Wall
+	}
 	in.begin(fuel)
 	if err := f.fn.CallWithStack(in.ctx, in.stack[:]); err != nil {
 		return in.die(f.name, in.component(h), err)
@@ -322,8 +327,31 @@ func (in *Instance) Open(openFrame []byte) (int32, error) {
 	if in.component(h) != "" {
 		return 0, in.contract(abi.ExportOpen, h, "it gave handle %d twice", h)
 	}
-	in.handles = append(in.handles, handle{h, componentOf(openFrame), true})
+	in.handles = append(in.handles, handle{id: h, component: componentOf(openFrame), open: true})
 	return h, nil
+}
+
+// Limit lowers the fuel and the wall time of the calls of one handle; zero fields leave what holds for the instance.
+func (in *Instance) Limit(h int32, l Limits) {
+	l = l.within(in.limits)
+	for i := range in.handles {
+		if in.handles[i].id == h && in.handles[i].open && l != in.limits {
+			in.handles[i].limits = &l
+			in.limited = true
+		}
+	}
+}
+
+// limitsOf are the limits of the calls of a handle.
+func (in *Instance) limitsOf(h int32) *Limits {
+	if in.limited {
+		for i := range in.handles {
+			if in.handles[i].id == h && in.handles[i].open && in.handles[i].limits != nil {
+				return in.handles[i].limits
+			}
+		}
+	}
+	return &in.limits
 }
 
 // componentOf is the name in an open frame, for messages.
@@ -354,7 +382,7 @@ func (in *Instance) Process(handle int32, n int) ([]byte, error) {
 		}
 		return nil, fmt.Errorf("wasm: processing %d bytes: %d are reserved", n, in.regionSize)
 	}
-	fuel := in.processFuel(n)
+	fuel := in.processFuel(handle, n)
 	in.stack[0], in.stack[1], in.stack[2] = uint64(uint32(handle)), uint64(in.region), uint64(n)
 	if err := in.call(&in.process, fuel, phaseOutput, handle); err != nil {
 		return nil, err
@@ -363,7 +391,7 @@ func (in *Instance) Process(handle int32, n int) ([]byte, error) {
 }
 
 // processFuel is the budget of a call: that of SetBudget, else by the count in the frame's header.
-func (in *Instance) processFuel(n int) uint64 {
+func (in *Instance) processFuel(h int32, n int) uint64 {
 	records, bytes := 0, n
 	if in.next.set {
 		records, bytes = in.next.records, in.next.bytes
@@ -372,7 +400,7 @@ func (in *Instance) processFuel(n int) uint64 {
 		const countAt, recordSize = 12, 48
 		records = min(int(binary.LittleEndian.Uint32(head[countAt:])), n/recordSize)
 	}
-	return in.limits.forCall(records, bytes)
+	return in.limitsOf(h).forCall(records, bytes)
 }
 
 func (in *Instance) peek(n int) ([]byte, bool) {
@@ -409,7 +437,7 @@ func (in *Instance) Punctuate(handle, timer int32, time int64) ([]byte, error) {
 		return nil, &CallError{abi.ExportPunctuate, abi.Unsupported}
 	}
 	in.stack[0], in.stack[1], in.stack[2] = uint64(uint32(handle)), uint64(uint32(timer)), uint64(time)
-	if err := in.call(&in.punctuate, in.limits.FuelMax, phaseOutput, handle); err != nil {
+	if err := in.call(&in.punctuate, in.limitsOf(handle).FuelMax, phaseOutput, handle); err != nil {
 		return nil, err
 	}
 	return in.output(abi.ExportPunctuate, handle)
@@ -421,7 +449,7 @@ func (in *Instance) Flush(handle int32, epoch int64) ([]byte, error) {
 		return nil, nil
 	}
 	in.stack[0], in.stack[1] = uint64(uint32(handle)), uint64(epoch)
-	if err := in.call(&in.flush, in.limits.FuelMax, phaseOutput, handle); err != nil {
+	if err := in.call(&in.flush, in.limitsOf(handle).FuelMax, phaseOutput, handle); err != nil {
 		return nil, err
 	}
 	return in.output(abi.ExportFlush, handle)

@@ -27,6 +27,16 @@ var (
 		Explanation: "The broker refused a record and the production handler did not say to go on.",
 		Remedy:      "Correct what the broker's error names.",
 	}
+	DeadLetter = Code{
+		ID: "E-RECORD-DEAD-LETTER", Exit: ExitRuntime, Title: "A record cannot be written to the dead-letter topic",
+		Explanation: "A record that failed was to be set aside in errors.dead.letter.queue.topic.name, and that failed too. It is not given up silently: nothing of the open transaction was written.",
+		Remedy:      "Create the topic, and check that it takes records of this size and that the application may write to it.",
+	}
+	DeadLetterUnset = Code{
+		ID: "E-RECORD-NO-DEAD-LETTER", Exit: ExitRuntime, Title: "A record is to be set aside, and there is no dead-letter topic",
+		Explanation: "A guest answered with the class dead letter, or onError says dead-letter, and errors.dead.letter.queue.topic.name is not set.",
+		Remedy:      "Set errors.dead.letter.queue.topic.name to a topic that exists.",
+	}
 	RecordExpression = Code{
 		ID: "E-RECORD-EXPRESSION", Exit: ExitRuntime, Title: "An expression failed on a record",
 		Explanation: "A field was missing, a type was not what the expression needs, or its cost went over the limit. The record is handled as a guest's error would be.",
@@ -40,5 +50,5 @@ var (
 )
 
 func recordCodes() []Code {
-	return []Code{RecordDeserialization, RecordTimestamp, RecordTooLarge, RecordProcessing, RecordProduction, RecordExpression, RecordFormat}
+	return []Code{RecordDeserialization, RecordTimestamp, RecordTooLarge, RecordProcessing, RecordProduction, DeadLetter, DeadLetterUnset, RecordExpression, RecordFormat}
 }

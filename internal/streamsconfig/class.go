@@ -10,16 +10,22 @@ func simpleClass(name string) string {
 // canonicalClass turns what a user wrote for a class into Kafka's name without the package: the full name, the short
 // one, or log-and-fail and log-and-continue for handlers.
 func canonicalClass(key, value string) string {
-	processing := strings.HasPrefix(key, "processing.")
+	processing, production := strings.HasPrefix(key, "processing."), strings.Contains(key, "production.")
 	switch strings.ToLower(value) {
 	case "log-and-fail":
 		if processing {
 			return ProcessingLogAndFail
 		}
+		if production {
+			return ProductionDefault
+		}
 		return LogAndFail
 	case "log-and-continue":
 		if processing {
 			return ProcessingLogAndContinue
+		}
+		if production {
+			return ProductionLogAndContinue
 		}
 		return LogAndContinue
 	}

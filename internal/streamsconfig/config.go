@@ -42,25 +42,21 @@ type Config struct {
 	RepartitionPurgeInterval time.Duration
 	StateCleanupDelay        time.Duration
 
-	// ContinueOnDeserialization and ContinueOnProcessing: log-and-continue instead of log-and-fail.
-	ContinueOnDeserialization, ContinueOnProcessing bool
+	// ContinueOnDeserialization, ContinueOnProcessing and ContinueOnProduction: log-and-continue instead of log-and-fail.
+	ContinueOnDeserialization, ContinueOnProcessing, ContinueOnProduction bool
+	// DeadLetterTopic is where the handlers write what fails; "" is nowhere.
+	DeadLetterTopic string
 
-	// Guest bounds.
-	Wasm WasmLimits
+	// Wasm bounds the guests, OnError says what becomes of the records that they fail on. WasmCacheDir is wasm.cache.dir
+	// as given.
+	Wasm         WasmLimits
+	OnError      ErrorPolicy
+	WasmCacheDir string
 
 	// Warnings are about settings that are deprecated or have no effect; for the log at start.
 	Warnings []string
 
 	values map[string]Entry
-}
-
-// WasmLimits bound each instance of a guest.
-type WasmLimits struct {
-	// CacheDir is wasm.cache.dir as given.
-	CacheDir                                          string
-	CallTimeout                                       time.Duration
-	FuelMax, FuelPerByte, FuelPerFrame, FuelPerRecord uint64
-	MemoryBytes, StackBytes                           uint64
 }
 
 // Entry is one effective setting.

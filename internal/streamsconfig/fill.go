@@ -32,21 +32,12 @@ func (c *Config) fill() error {
 	c.StateCleanupDelay = c.duration("state.cleanup.delay.ms")
 	c.ContinueOnDeserialization = c.values["deserialization.exception.handler"].Value == LogAndContinue
 	c.ContinueOnProcessing = c.values["processing.exception.handler"].Value == ProcessingLogAndContinue
-	c.fillWasm()
-	return errors.Join(c.fillSerdes(), c.checkNames(), c.checkClients())
-}
-
-func (c *Config) fillWasm() {
-	c.Wasm = WasmLimits{
-		CacheDir:      c.values["wasm.cache.dir"].Value,
-		CallTimeout:   c.duration("wasm.call.timeout.ms"),
-		FuelMax:       uint64(c.number("wasm.fuel.max")),
-		FuelPerByte:   uint64(c.number("wasm.fuel.per.byte")),
-		FuelPerFrame:  uint64(c.number("wasm.fuel.per.frame")),
-		FuelPerRecord: uint64(c.number("wasm.fuel.per.record")),
-		MemoryBytes:   uint64(c.number("wasm.memory.max.bytes")),
-		StackBytes:    uint64(c.number("wasm.stack.max.bytes")),
-	}
+	c.ContinueOnProduction = c.values["production.exception.handler"].Value == ProductionLogAndContinue
+	c.DeadLetterTopic = c.values["errors.dead.letter.queue.topic.name"].Value
+	c.WasmCacheDir = c.values["wasm.cache.dir"].Value
+	c.Wasm = wasmLimits(c.number)
+	c.OnError = errorPolicy(c.values["wasm.error.policy"].Value, c.number)
+	return errors.Join(c.checkDeadLetter(c.OnError, c.values["wasm.error.policy"].Origin), c.fillSerdes(), c.checkNames(), c.checkClients())
 }
 
 func (c *Config) fillSerdes() error {

@@ -25,6 +25,7 @@ const (
 	ProcessingLogAndFail        = "LogAndFailProcessingExceptionHandler"
 	ProcessingLogAndContinue    = "LogAndContinueProcessingExceptionHandler"
 	ProductionDefault           = "DefaultProductionExceptionHandler"
+	ProductionLogAndContinue    = "LogAndContinueProductionExceptionHandler"
 	FailOnInvalidTimestamp      = "FailOnInvalidTimestamp"
 	LogAndSkipOnInvalid         = "LogAndSkipOnInvalidTimestamp"
 	UsePartitionTimeOnInvalid   = "UsePartitionTimeOnInvalidTimestamp"
@@ -97,15 +98,15 @@ func applicationKeys() []kafka.Key {
 
 func handlerKeys() []kafka.Key {
 	deserialization := "what to do with a record that cannot be deserialised; log-and-fail and log-and-continue are short names"
-	production := "what to do with a record that the broker refuses: the default handler fails"
+	production := "what to do with a record that cannot be written because of itself (too large, a timestamp that the topic refuses): the default handler fails; log-and-continue, which Kafka leaves to be written in Java, drops it"
 	return []kafka.Key{
 		oneOf(typed(kafka.Class, "deserialization.exception.handler", LogAndFail, deserialization), LogAndFail, LogAndContinue),
 		oneOf(typed(kafka.Class, "default.deserialization.exception.handler", LogAndFail, "deprecated name of deserialization.exception.handler"), LogAndFail, LogAndContinue),
-		oneOf(typed(kafka.Class, "processing.exception.handler", ProcessingLogAndFail, "what to do with a record that a guest or an expression fails on"), ProcessingLogAndFail, ProcessingLogAndContinue),
+		oneOf(typed(kafka.Class, "processing.exception.handler", ProcessingLogAndFail, "what to do with a record that a guest or an expression fails on; onError of a component is stronger"), ProcessingLogAndFail, ProcessingLogAndContinue),
 		refused(typed(kafka.Boolean, "processing.exception.handler.global.enabled", "false", "there are no global stores to process")),
-		oneOf(typed(kafka.Class, "production.exception.handler", ProductionDefault, production), ProductionDefault),
-		oneOf(typed(kafka.Class, "default.production.exception.handler", ProductionDefault, "deprecated name of production.exception.handler"), ProductionDefault),
-		refused(text("errors.dead.letter.queue.topic.name", kafka.Null, "records that fail are skipped and counted or stop the application; none are set aside")),
+		oneOf(typed(kafka.Class, "production.exception.handler", ProductionDefault, production), ProductionDefault, ProductionLogAndContinue),
+		oneOf(typed(kafka.Class, "default.production.exception.handler", ProductionDefault, "deprecated name of production.exception.handler"), ProductionDefault, ProductionLogAndContinue),
+		text("errors.dead.letter.queue.topic.name", kafka.Null, "where the handlers write the records that fail, with headers that tell why (KIP-1034); the topic has to exist"),
 	}
 }
 
@@ -192,8 +193,28 @@ func newerKeys() []kafka.Key {
 	}
 }
 
-// OwnKeys lists the settings that Kafka does not have: the bounds of guests.
+// between is a key of type t from low to high.
+func between(t kafka.Type, name, def string, low, high float64, note string) kafka.Key {
+	return kafka.Key{Name: name, Type: t, Default: def, Bounded: true, Min: low, Max: high, Note: note}
+}
+
+// OwnKeys lists the settings that Kafka does not have: the bounds of guests, and what becomes of the records that they
+// fail on.
 func OwnKeys() []kafka.Key {
+	return append(ownKeys(), errorKeys()...)
+}
+
+// errorKeys are the settings behind onError.
+func errorKeys() []kafka.Key {
+	return []kafka.Key{
+		oneOf(text("wasm.error.policy", PolicyHandler, "what becomes of a record that a guest fails on: handler does what processing.exception.handler says; retry tries again and then does that; onError of a component is stronger"), policies...),
+		between(kafka.Int, "wasm.error.retries", "0", 0, 100, "how often such a record is tried again first; 3 under the policy retry when 0"),
+		between(kafka.Long, "wasm.error.retry.backoff.ms", "100", 0, 4000, "the pause before the first of these tries; it doubles. The pauses of a record take 4 s at most"),
+		between(kafka.Long, "wasm.error.retry.backoff.max.ms", "1000", 0, 4000, "the longest pause"),
+	}
+}
+
+func ownKeys() []kafka.Key {
 	return []kafka.Key{
 		text("wasm.cache.dir", "", "where compiled modules are kept; the user's cache directory when empty, none when it is \"off\""),
 		number(kafka.Long, "wasm.call.timeout.ms", "5000", 1, "the longest time of one call into a guest, by the wall clock"),
@@ -201,7 +222,15 @@ func OwnKeys() []kafka.Key {
 		number(kafka.Long, "wasm.fuel.per.byte", "2000", 0, "work that a call may use for each byte it is given"),
 		number(kafka.Long, "wasm.fuel.per.frame", "50000000", 0, "work that any call may use"),
 		number(kafka.Long, "wasm.fuel.per.record", "1000000", 0, "work that a call may use for each record it is given"),
+		between(kafka.Int, "wasm.iterators.max", "16", 1, 16, "iterators that one call may have open"),
+		between(kafka.Int, "wasm.log.line.max.bytes", "4096", 1, 1<<20, "the longest line of log; the rest is cut"),
+		between(kafka.Int, "wasm.log.lines.per.second", "100", 1, 1e6, "lines of log of one instance; the rest is dropped and counted"),
 		number(kafka.Long, "wasm.memory.max.bytes", "67108864", 65536, "the memory of one instance, in pages of 64 KiB"),
+		between(kafka.Int, "wasm.metrics.max", "100", 1, 1e4, "metrics that one component may make"),
+		between(kafka.Long, "wasm.output.max.bytes", "268435456", 64, 1<<28, "the answer of one call, all its frames together"),
+		between(kafka.Long, "wasm.output.max.records", "4194304", 1, 1<<22, "the records of that answer"),
+		between(kafka.Long, "wasm.state.key.max.bytes", "1048576", 1, 1<<20, "a key that is put into a store"),
+		between(kafka.Long, "wasm.state.value.max.bytes", "1048576", 1, 1<<20, "a value that is put into a store"),
 		number(kafka.Long, "wasm.stack.max.bytes", "16777216", 65536, "the stack of one instance"),
 	}
 }

@@ -73,6 +73,12 @@ func moduleSchema() object {
 	return closed(object{
 		"path":   text("The file, from the folder of this document on."),
 		"digest": object{"type": "string", "pattern": "^sha256:[0-9a-f]{64}$", "description": "What the file must be; any if it is not given."},
+		"limits": stringsByName("What instances of the module may use, lower than the settings wasm.* say: memory.max.bytes, fuel.per.record, ..."),
+		"components": object{"type": "object", "additionalProperties": closed(object{
+			"limits": stringsByName("What calls of the component may use, lower than the module's limits."),
+			"onError": described(object{"oneOf": []object{{"enum": []string{"handler", "fail", "skip", "dead-letter", "retry"}}, {"type": "object", "additionalProperties": setting}}},
+				"What becomes of a record that the component fails on: a policy, or {policy: ..., retries: ..., retry.backoff.ms: ...}."),
+		}), "description": "Limits and error policies of components, by their names."},
 	}, "path")
 }
 

@@ -52,7 +52,22 @@ type Module struct {
 	Digest string
 	// Where is the place in the document.
 	Where string
+	// Limits lower those of the application for this module.
+	Limits []Setting
+	// Components are what is said of components, in the order of the document.
+	Components []Component
 }
+
+// Component is what a document says of a component of a module.
+type Component struct {
+	Name, Where string
+	// Limits lower those of the module, OnError says what becomes of records that the component fails on. What they mean
+	// is not known here.
+	Limits, OnError []Setting
+}
+
+// Setting is a key with its value as written, references replaced, and its place.
+type Setting struct{ Key, Value, Where string }
 
 // Options are what a document may look at around it.
 type Options struct {
@@ -208,7 +223,7 @@ func (d *document) defaultSerde(key string) topology.Serde {
 // excerptAt is the excerpt of a place that where made.
 func (d *document) excerptAt(where string) string { return d.excerpt(d.place(where)) }
 
-var moduleFields = []string{"path", "digest"}
+var moduleFields = []string{"path", "digest", "limits", "components"}
 
 func (d *document) modules(v *value) {
 	if v == nil || !d.isMapping(v, "modules") {
@@ -226,11 +241,50 @@ func (d *document) modules(v *value) {
 		if m.Digest != "" && !isDigest(m.Digest) {
 			d.faultAt(errs.YAMLInvalid, e.value.get("digest"), "a digest is sha256: and 64 hexadecimal digits", "wasmstream module inspect F.wasm prints it")
 		}
+		m.Limits, m.Components = d.settings(e.value.get("limits"), "limits"), d.components(e.value.get("components"))
 		if path := d.required(e.value, "path", "a module", moduleFields); path != "" {
 			m.Path = d.resolve(path)
 		}
 		d.app.Modules[e.key] = m
 	}
+}
+
+// components reads what is said of the components of a module.
+func (d *document) components(v *value) (all []Component) {
+	if v == nil || !d.isMapping(v, "components") {
+		return nil
+	}
+	for _, e := range v.entries {
+		if !d.isMapping(e.value, "a component") {
+			continue
+		}
+		d.unknown(e.value, []string{"limits", "onError"}, "a component")
+		c := Component{Name: e.key, Where: d.where(e.line, e.col), Limits: d.settings(e.value.get("limits"), "limits")}
+		switch policy := e.value.get("onError"); {
+		case policy == nil:
+		case policy.kind == scalar:
+			c.OnError = []Setting{{"policy", d.text(policy, "onError"), d.where(policy.line, policy.col)}}
+		default:
+			c.OnError = d.settings(policy, "onError")
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// settings reads a mapping of keys to single values.
+func (d *document) settings(v *value, what string) (all []Setting) {
+	if v == nil || !d.isMapping(v, what) {
+		return nil
+	}
+	for _, e := range v.entries {
+		if e.value.kind != scalar {
+			d.fault(errs.YAMLInvalid, e.line, e.col, fmt.Sprintf("%q of %s needs a single value (got %s)", e.key, what, e.value.kindName()), "")
+			continue
+		}
+		all = append(all, Setting{e.key, e.value.text, d.where(e.line, e.col)})
+	}
+	return all
 }
 
 func isDigest(s string) bool {

@@ -45,6 +45,9 @@ type Config struct {
 	// TimestampExtractor, Deserialization and Processing are those of stream.TaskConfig.
 	TimestampExtractor          stream.TimestampExtractor
 	Deserialization, Processing stream.ExceptionHandler
+	// DeadLetterTopic and Guests are those of stream.TaskConfig. A pause before another try moves the wall clock on.
+	DeadLetterTopic string
+	Guests          stream.GuestRules
 	// Logger gets what the task and its guests have to say; nil discards.
 	Logger *slog.Logger
 }
@@ -64,6 +67,7 @@ type Driver struct {
 	db      *state.DB
 	stores  map[string]state.Store
 	task    *stream.Task
+	tasks   stream.TaskConfig // what it is made of
 	world   *world
 	now     int64
 }
@@ -154,13 +158,20 @@ func (d *Driver) ProducedTopicNames() []string {
 func (d *Driver) AdvanceWallClockTime(by time.Duration) error {
 	d.now += by.Milliseconds()
 	if _, err := d.task.PunctuateSystemTime(d.now); err != nil {
-		return err
+		if err := d.recover(err); err != nil {
+			return err
+		}
 	}
 	if err := d.commit(); err != nil {
-		return err
+		if err := d.recover(err); err != nil {
+			return err
+		}
 	}
 	return d.run()
 }
+
+// Now is the wall clock.
+func (d *Driver) Now() time.Time { return time.UnixMilli(d.now) }
 
 // Store returns a store of the topology, for reading and for seeding; nil if there is none of that name.
 func (d *Driver) Store(name string) state.Store { return d.stores[name] }

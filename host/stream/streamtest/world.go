@@ -23,12 +23,21 @@ type world struct {
 	offsets map[string]int64
 	waiting map[string][]*kgo.Record
 	order   []string // topics of waiting, in the order in which they got their first record
+	// delivered are records that the task has and that are not committed; sent are outputs that are not.
+	delivered map[string][]*kgo.Record
+	sent      []output
+	times     map[string]string // committed metadata
+}
+
+type output struct {
+	topic  string
+	record Record
 }
 
 func newWorld(sources []string) *world {
 	w := &world{
 		sources: make(map[string]bool), outputs: make(map[string][]Record), offsets: make(map[string]int64),
-		waiting: make(map[string][]*kgo.Record),
+		waiting: make(map[string][]*kgo.Record), delivered: make(map[string][]*kgo.Record), times: make(map[string]string),
 	}
 	for _, s := range sources {
 		w.sources[s] = true
@@ -41,11 +50,44 @@ func (w *world) reads(topic string) bool { return w.sources[topic] }
 // Send implements stream.Collector.
 func (w *world) Send(topic string, _ int32, rec *topology.Record) error {
 	r := Record{Key: rec.Key, Value: rec.Value, Timestamp: rec.Timestamp, Headers: slices.Clone(rec.Headers)}
-	w.outputs[topic] = append(w.outputs[topic], r)
-	if w.reads(topic) {
-		w.enqueue(topic, &r)
-	}
+	w.sent = append(w.sent, output{topic, r})
 	return nil
+}
+
+// release makes what was sent visible.
+func (w *world) release() {
+	for i := range w.sent {
+		o := &w.sent[i]
+		w.outputs[o.topic] = append(w.outputs[o.topic], o.record)
+		if w.reads(o.topic) {
+			w.enqueue(o.topic, &o.record)
+		}
+	}
+	clear(w.sent)
+	w.sent = w.sent[:0]
+}
+
+// committed forgets what the task need not be given again.
+func (w *world) committed(offsets map[topology.TopicPartition]stream.OffsetAndMetadata) {
+	for tp, o := range offsets {
+		w.times[tp.Topic] = o.Metadata
+		w.delivered[tp.Topic] = slices.DeleteFunc(w.delivered[tp.Topic], func(r *kgo.Record) bool { return r.Offset < o.Offset })
+	}
+}
+
+// rewind gives the task that comes what is not committed, and takes back what was sent.
+func (w *world) rewind() {
+	for _, topic := range slices.Sorted(maps.Keys(w.delivered)) {
+		if len(w.delivered[topic]) == 0 {
+			continue
+		}
+		if len(w.waiting[topic]) == 0 {
+			w.order = append(w.order, topic)
+		}
+		w.waiting[topic] = slices.Concat(w.delivered[topic], w.waiting[topic])
+		delete(w.delivered, topic)
+	}
+	w.sent = w.sent[:0]
 }
 
 func (w *world) enqueue(topic string, r *Record) {
@@ -65,6 +107,7 @@ func (w *world) enqueue(topic string, r *Record) {
 // deliver gives the waiting records to the task.
 func (w *world) deliver(task *stream.Task) error {
 	for _, topic := range w.order {
+		w.delivered[topic] = append(w.delivered[topic], w.waiting[topic]...)
 		if err := task.AddRecords(topology.TopicPartition{Topic: topic}, w.waiting[topic], w.offsets[topic]); err != nil {
 			return err
 		}
@@ -154,17 +197,47 @@ func (d *Driver) start(t *topology.Topology) error {
 	for _, topic := range slices.Sorted(maps.Keys(d.world.sources)) {
 		inputs = append(inputs, topology.TopicPartition{Topic: topic})
 	}
-	var err error
-	d.task, err = stream.NewTask(stream.TaskConfig{
+	d.tasks = stream.TaskConfig{
 		ApplicationID: d.config.ApplicationID, Subtopology: sub, Inputs: inputs, Collector: d.world, Stores: d.stores,
 		Modules: d.modules, Settings: d.config.Settings, KeySerde: d.config.KeySerde, ValueSerde: d.config.ValueSerde,
 		TimestampExtractor: d.config.TimestampExtractor, Deserialization: d.config.Deserialization,
-		Processing: d.config.Processing, MaxTaskIdle: stream.NeverIdle, Logger: d.config.Logger,
-	})
-	if err != nil {
+		Processing: d.config.Processing, MaxTaskIdle: stream.NeverIdle, Logger: d.config.Logger, Metrics: stream.NewTaskMetrics(),
+		DeadLetterTopic: d.config.DeadLetterTopic, Guests: d.config.Guests, Faults: &stream.FaultPage{},
+		Wait: func(pause time.Duration) error {
+			d.now += pause.Milliseconds()
+			return nil
+		},
+	}
+	return d.startTask()
+}
+
+func (d *Driver) startTask() (err error) {
+	if d.task, err = stream.NewTask(d.tasks); err != nil {
 		return err
 	}
+	for topic, metadata := range d.world.times {
+		d.task.RestoreTime(topology.TopicPartition{Topic: topic}, metadata)
+	}
 	return d.task.Init(d.now)
+}
+
+// recover answers an error of the task as a thread does: one that says that the task may start again from what is
+// committed has it do so. Any other comes back.
+func (d *Driver) recover(err error) error {
+	if _, ok := errors.AsType[*stream.TaskCorruptedError](err); !ok {
+		d.world.release()
+		return err
+	}
+	if err := d.task.Close(stream.CloseDirty); err != nil {
+		return err
+	}
+	for _, s := range d.stores {
+		if s, ok := s.(state.TransactionalStore); ok {
+			s.Discard()
+		}
+	}
+	d.world.rewind()
+	return d.startTask()
 }
 
 // settleSerdes makes the default serdes and the settings that name them agree.
@@ -267,13 +340,18 @@ func (d *Driver) run() error {
 		}
 		n, err := d.task.Process(d.now, d.config.FrameSize)
 		if err != nil {
-			return err
+			if err := d.recover(err); err != nil {
+				return err
+			}
+			continue
 		}
 		if n == 0 && !d.task.CommitNeeded() && len(d.world.order) == 0 {
 			return nil
 		}
 		if err := d.commit(); err != nil {
-			return err
+			if err := d.recover(err); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -294,6 +372,8 @@ func (d *Driver) commit() error {
 	if err := batch.Commit(); err != nil {
 		return err
 	}
+	d.world.release()
+	d.world.committed(d.task.Offsets())
 	d.task.PostCommit()
 	return nil
 }
