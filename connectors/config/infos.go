@@ -16,7 +16,7 @@ type KeyInfo struct {
 	Width         string   `json:"width"`
 	DisplayName   string   `json:"display_name"`
 	Dependents    []string `json:"dependents"`
-	Order         int      `json:"order"`
+	Order         int      `json:"order_in_group"`
 }
 
 // ValueInfo is Kafka's ConfigValueInfo.

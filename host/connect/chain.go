@@ -1,0 +1,191 @@
+package connect
+
+import (
+	"context"
+	"errors"
+
+	"github.com/wasmstream/wasmstream/connectors"
+	"github.com/wasmstream/wasmstream/connectors/config"
+)
+
+// Chain applies the transformations of a connector: Kafka's TransformationChain. It is for one goroutine.
+type Chain struct {
+	stages    []connectors.Stage
+	tolerance Tolerance
+	clock     Clock
+	rs        []*connectors.Record
+	saved     []connectors.Record
+	out       []connectors.Outcome
+	at        []int
+}
+
+// NewChain makes the transformations and predicates that props name, configured. props must have passed ParseConnector.
+func NewChain(plugins *connectors.Plugins, props config.Props, t Tolerance, clock Clock) (*Chain, error) {
+	c := &Chain{tolerance: t, clock: clock}
+	list, err := config.ParseType(transformsKey, props.Or(transformsKey, ""), config.List)
+	if err != nil {
+		return nil, err
+	}
+	for _, alias := range list.([]string) {
+		stage, err := newStage(plugins, props, alias)
+		if err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+		c.stages = append(c.stages, stage)
+	}
+	return c, nil
+}
+
+func newStage(plugins *connectors.Plugins, props config.Props, alias string) (connectors.Stage, error) {
+	prefix := transformsKey + "." + alias + "."
+	p, err := plugins.Find(props.Or(prefix+"type", ""), connectors.KindTransformation)
+	if err != nil {
+		return connectors.Stage{}, err
+	}
+	s := connectors.Stage{Name: alias, Class: p.Class, Transformation: p.Transformation()}
+	if err := s.Transformation.Configure(props.WithPrefix(prefix)); err != nil {
+		return s, err
+	}
+	predicate, ok := props.Get(prefix + "predicate")
+	if !ok || predicate == "" {
+		return s, nil
+	}
+	negate, err := config.ParseType(prefix+"negate", props.Or(prefix+"negate", "false"), config.Boolean)
+	if err != nil {
+		return s, err
+	}
+	s.Negate = negate.(bool)
+	prefix = predicatesKey + "." + predicate + "."
+	class, ok := props.Get(prefix + "type")
+	if !ok {
+		return s, config.Invalid(prefix+"type", nil, "Not a Predicate")
+	}
+	if p, err = plugins.Find(class, connectors.KindPredicate); err != nil {
+		return s, err
+	}
+	s.Predicate = p.Predicate()
+	return s, s.Predicate.Configure(props.WithPrefix(prefix))
+}
+
+// Close closes all plugins.
+func (c *Chain) Close() error {
+	var faults []error
+	for i := range c.stages {
+		faults = append(faults, c.stages[i].Close())
+	}
+	c.stages = nil
+	return errors.Join(faults...)
+}
+
+// Len is the number of transformations.
+func (c *Chain) Len() int { return len(c.stages) }
+
+// Apply changes the records in place and says in out, which is as long, which of them are dropped and which have failed: Err is
+// a *Failed then. The error fails the task.
+func (c *Chain) Apply(ctx context.Context, rs []*connectors.Record, out []connectors.Outcome) error {
+	for i := range c.stages {
+		s := &c.stages[i]
+		var err error
+		if batch, ok := s.Transformation.(connectors.BatchTransformation); ok {
+			err = c.applyBatch(ctx, s, batch, rs, out)
+		} else {
+			err = c.applyEach(ctx, s, rs, out)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Chain) applyEach(ctx context.Context, s *connectors.Stage, rs []*connectors.Record, out []connectors.Outcome) error {
+	for i, r := range rs {
+		if out[i].Drop || out[i].Err != nil {
+			continue
+		}
+		saved := *r
+		keep, err := s.Apply(r)
+		if err != nil {
+			if err := c.settle(ctx, s, r, saved, err, &out[i]); err != nil {
+				return err
+			}
+			continue
+		}
+		out[i].Drop = !keep
+	}
+	return nil
+}
+
+// again retries one record that failed in a stage.
+func (c *Chain) again(ctx context.Context, s *connectors.Stage, r *connectors.Record, saved connectors.Record, cause error) (keep bool, err error) {
+	err = c.tolerance.Again(ctx, c.clock, StageTransformation, s.Class, cause, func() error {
+		*r = saved
+		var err error
+		keep, err = s.Apply(r)
+		return err
+	})
+	return keep, err
+}
+
+func (c *Chain) applyBatch(ctx context.Context, s *connectors.Stage, batch connectors.BatchTransformation, rs []*connectors.Record, out []connectors.Outcome) error {
+	c.rs, c.saved, c.out, c.at = c.rs[:0], c.saved[:0], c.out[:0], c.at[:0]
+	for i, r := range rs {
+		if out[i].Drop || out[i].Err != nil {
+			continue
+		}
+		if ok, err := s.Applies(r); err != nil {
+			if err := c.settle(ctx, s, r, *r, err, &out[i]); err != nil {
+				return err
+			}
+		} else if ok {
+			c.rs, c.saved, c.at = append(c.rs, r), append(c.saved, *r), append(c.at, i)
+			c.out = append(c.out, connectors.Outcome{})
+		}
+	}
+	if len(c.rs) == 0 {
+		return nil
+	}
+	if err := batch.ApplyBatch(c.rs, c.out); err != nil {
+		for k := range c.out { // the whole batch failed: each record is tried for itself
+			c.out[k] = connectors.Outcome{Err: err}
+		}
+	}
+	for k, i := range c.at {
+		if c.out[k].Err != nil {
+			if err := c.settle(ctx, s, c.rs[k], c.saved[k], c.out[k].Err, &out[i]); err != nil {
+				return err
+			}
+			continue
+		}
+		out[i].Drop = c.out[k].Drop
+	}
+	return nil
+}
+
+// settle retries a record and notes in out what became of it.
+func (c *Chain) settle(ctx context.Context, s *connectors.Stage, r *connectors.Record, saved connectors.Record, cause error, out *connectors.Outcome) error {
+	keep, err := c.again(ctx, s, r, saved, cause)
+	var failed *Failed
+	if errors.As(err, &failed) && isTolerated(err) {
+		*r = saved
+		out.Err = failed
+		return nil
+	}
+	if err == nil {
+		out.Drop = !keep
+	}
+	return err
+}
+
+// isTolerated tells whether err is a *Failed itself, not an error that fails the task because of one.
+func isTolerated(err error) bool {
+	_, ok := err.(*Failed)
+	return ok
+}
+
+// asFailed is the *Failed in err, which holds one.
+func asFailed(err error) *Failed {
+	var f *Failed
+	errors.As(err, &f)
+	return f
+}

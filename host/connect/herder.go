@@ -1,0 +1,526 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wasmstream/wasmstream/connectors/config"
+)
+
+// Herder decides what runs on a worker and answers the REST API: Kafka's StandaloneHerder and DistributedHerder. What is to
+// run follows from the config topic and, in a group, from the assignment; whenever one of them changes, reconcile compares it
+// with what runs. Nothing here waits for a connector or a task, so none of them holds the others or the REST API up.
+//
+// mu is held for memory only. Whatever writes to a log or calls a plugin is done after it is released.
+type Herder struct {
+	cfg       *WorkerConfig
+	worker    *Worker
+	log       *slog.Logger
+	configs   Log
+	statuses  Log
+	validator *Validator
+	member    Member
+	loggers   *Loggers
+	admin     *lazyAdmin
+	writes    sync.Mutex // one change of the configuration at a time
+	stage     atomic.Pointer[Stages]
+	ready     atomic.Bool
+	wg        sync.WaitGroup
+	life      context.Context
+	end       context.CancelFunc
+
+	mu struct {
+		sync.Mutex
+		config     *ClusterConfig
+		statuses   *Statuses
+		assigned   Share            // what this worker is to run, in a group
+		assignment int64            // config offset of the assignment, in a group
+		held       map[string]int64 // connectors whose tasks wait for an assignment at this config offset
+		connectors map[string]*RunningConnector
+		tasks      map[TaskID]*RunningTask
+		stopping   map[any]bool // connectors and tasks that end before they may start anew
+		failures   map[TaskID]*Failures
+		planning   map[string]bool // task settings are being made; true: and are to be made again
+		generation int32           // of the group
+		closed     bool
+	}
+}
+
+// Member is this worker's place in a group.
+type Member interface {
+	// Leader tells whether this worker leads, and the leader's URL, "" while there is none.
+	Leader() (leads bool, url string)
+	// Owner is the URL of the worker that runs a connector (task -1) or task, for the leader.
+	Owner(id TaskID) string
+	// Rejoin has the group rebalance.
+	Rejoin()
+}
+
+// Stages tell what a worker is doing, for requests that time out.
+type Stages struct {
+	Doing string
+	Began time.Time
+}
+
+// NewHerder makes a herder; its logs come with Open. Run starts it.
+func NewHerder(w *Worker) *Herder {
+	h := &Herder{cfg: w.Config, worker: w, log: w.Log, loggers: NewLoggers(), admin: &lazyAdmin{cfg: w.Config}}
+	h.life, h.end = context.WithCancel(context.Background())
+	h.mu.config, h.mu.statuses, h.mu.assigned = NewClusterConfig(), NewStatuses(), NewShare(nil, nil)
+	h.mu.held, h.mu.connectors, h.mu.tasks = map[string]int64{}, map[string]*RunningConnector{}, map[TaskID]*RunningTask{}
+	h.mu.stopping, h.mu.failures, h.mu.planning = map[any]bool{}, map[TaskID]*Failures{}, map[string]bool{}
+	h.validator = &Validator{
+		Plugins: w.Plugins, WorkerGroup: w.Config.Group, OverridePolicy: w.Config.OverridePolicy, Transform: w.resolve,
+		ExactlyOnce: w.Config.ExactlyOnce == "enabled",
+	}
+	w.TaskStatus, w.ConnectorStatus = h.taskStatus, h.connectorStatus
+	if w.Config.TopicTracking {
+		w.TopicUsed = h.topicUsed
+	}
+	return h
+}
+
+// UseLogs gives the herder its logs, which call ApplyConfig and ApplyStatus.
+func (h *Herder) UseLogs(configs, statuses Log) { h.configs, h.statuses = configs, statuses }
+
+// UseMember puts the herder into a group.
+func (h *Herder) UseMember(m Member) { h.member = m }
+
+// Ready says that the start is over: requests may come.
+func (h *Herder) Ready() {
+	h.ready.Store(true)
+	h.reconcile()
+}
+
+// Stage is what the worker is doing, nil for nothing that takes time.
+func (h *Herder) Stage() *Stages { return h.stage.Load() }
+
+// Doing notes what takes time from now on; the function returned ends it.
+func (h *Herder) Doing(what string) (done func()) {
+	h.stage.Store(&Stages{what, time.Now()})
+	return func() { h.stage.Store(nil) }
+}
+
+// ApplyConfig takes a record of the config topic.
+func (h *Herder) ApplyConfig(offset int64, key, value []byte) {
+	h.mu.Lock()
+	event, err := h.mu.config.Apply(offset, key, value)
+	if len(event.TasksUpdated) > 0 && h.member != nil {
+		h.mu.held[event.TasksUpdated[0].Connector] = offset + 1
+	}
+	next := h.mu.config.Offset()
+	h.mu.Unlock()
+	if err != nil {
+		h.log.Warn("a record of the config topic is ignored", "offset", offset, "error", err)
+		return
+	}
+	if !h.ready.Load() {
+		return
+	}
+	switch {
+	case event.Restart != nil:
+		h.restart(*event.Restart)
+		return
+	case event.LoggerNamespace != "":
+		h.loggers.Set(event.LoggerNamespace, event.LoggerLevel)
+		return
+	case event.SessionKey != nil:
+		return
+	}
+	if h.member != nil && (event.ConnectorRemoved != "" || len(event.TasksUpdated) > 0 || event.ConnectorUpdated != "" && !h.knownAssigned(event.ConnectorUpdated)) {
+		h.member.Rejoin()
+	}
+	_ = next
+	h.reconcile()
+}
+
+// knownAssigned tells whether somebody in the group is likely to run the connector already: then a change of its settings
+// needs no rebalance.
+func (h *Herder) knownAssigned(name string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, ok := h.mu.statuses.Connector(name)
+	return h.mu.assigned.Connectors[name] || ok
+}
+
+// ApplyStatus takes a record of the status topic.
+func (h *Herder) ApplyStatus(_ int64, key, value []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.mu.statuses.Apply(key, value); err != nil {
+		h.log.Debug("a record of the status topic is ignored", "error", err)
+	}
+}
+
+// Assign takes what this worker is to run, from its place in the group.
+func (h *Herder) Assign(share Share, configOffset int64, generation int32) {
+	h.mu.Lock()
+	h.mu.assigned, h.mu.assignment, h.mu.generation = share, configOffset, generation
+	for name, offset := range h.mu.held {
+		if offset <= configOffset {
+			delete(h.mu.held, name)
+		}
+	}
+	h.mu.Unlock()
+	h.reconcile()
+}
+
+// Revoke takes connectors and tasks away and returns when they have ended, or were abandoned.
+func (h *Herder) Revoke(share Share) {
+	h.mu.Lock()
+	h.mu.assigned.remove(share)
+	h.mu.Unlock()
+	h.reconcile()
+	h.awaitStopped(share)
+}
+
+// awaitStopped returns when nothing of share runs here any more.
+func (h *Herder) awaitStopped(share Share) {
+	for _, done := range h.runningOf(share) {
+		select {
+		case <-done:
+		case <-h.life.Done():
+		}
+	}
+}
+
+func (h *Herder) runningOf(share Share) (out []<-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name := range share.Connectors {
+		if c := h.mu.connectors[name]; c != nil {
+			out = append(out, c.Done())
+		}
+	}
+	for id := range share.Tasks {
+		if t := h.mu.tasks[id]; t != nil {
+			out = append(out, t.Done())
+		}
+	}
+	return out
+}
+
+// wantedLocked is what this worker is to run.
+func (h *Herder) wantedLocked() Share {
+	all := NewShare(h.mu.config.Connectors(), nil)
+	for name := range all.Connectors {
+		for _, id := range h.mu.config.Tasks(name) {
+			if h.mu.config.TargetState(name) != Stopped {
+				all.Tasks[id] = true
+			}
+		}
+	}
+	if h.mu.closed {
+		return NewShare(nil, nil)
+	}
+	if h.member != nil {
+		return all.common(h.mu.assigned)
+	}
+	return all
+}
+
+// reconcile starts and stops what is to be started and stopped.
+func (h *Herder) reconcile() {
+	if !h.ready.Load() {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	wanted := h.wantedLocked()
+	for id, t := range h.mu.tasks {
+		if !wanted.Tasks[id] || h.staleLocked(t) {
+			h.stopTaskLocked(id, t)
+		}
+	}
+	for name, c := range h.mu.connectors {
+		props := h.mu.config.Connector(name)
+		if !wanted.Connectors[name] || !maps.Equal(props, c.Props.Map()) {
+			h.stopConnectorLocked(name, c)
+		}
+	}
+	for _, name := range wanted.ConnectorList() {
+		h.runConnectorLocked(name)
+	}
+	for _, id := range wanted.TaskList() {
+		h.runTaskLocked(id)
+	}
+}
+
+// staleLocked tells whether the task's settings have changed.
+func (h *Herder) staleLocked(t *RunningTask) bool {
+	return h.mu.config.Generation(t.Spec.ID.Connector) != t.Spec.Generation
+}
+
+func (h *Herder) runConnectorLocked(name string) {
+	target := h.mu.config.TargetState(name)
+	if c := h.mu.connectors[name]; c != nil {
+		c.SetTarget(target)
+		return
+	}
+	if h.mu.stopping[name] {
+		return
+	}
+	c := h.worker.StartConnector(name, propsOf(h.mu.config.Connector(name)), target, func() { h.plan(name) })
+	h.mu.connectors[name] = c
+}
+
+func (h *Herder) runTaskLocked(id TaskID) {
+	paused := h.mu.config.TargetState(id.Connector) == Paused
+	if t := h.mu.tasks[id]; t != nil {
+		t.Pause(paused)
+		return
+	}
+	if _, held := h.mu.held[id.Connector]; held || h.mu.stopping[id] {
+		return
+	}
+	connector := h.mu.config.AppliedConnector(id.Connector)
+	if connector == nil {
+		connector = h.mu.config.Connector(id.Connector)
+	}
+	spec := TaskSpec{
+		ID: id, Connector: propsOf(connector), Task: propsOf(h.mu.config.Task(id)), Paused: paused, Generation: h.mu.config.Generation(id.Connector),
+	}
+	h.mu.tasks[id] = h.worker.StartTask(spec, h.taskFailed)
+}
+
+// stopTaskLocked stops a task; when it has ended, or was abandoned, reconcile may start it anew.
+func (h *Herder) stopTaskLocked(id TaskID, t *RunningTask) {
+	delete(h.mu.tasks, id)
+	if h.mu.stopping[id] {
+		return
+	}
+	h.mu.stopping[id] = true
+	t.Stop()
+	h.wg.Add(1)
+	go func() {
+		defer h.wg.Done()
+		h.awaitTask(t)
+		h.mu.Lock()
+		delete(h.mu.stopping, id)
+		gone := !h.mu.config.Contains(id.Connector) || id.Task >= len(h.mu.config.Tasks(id.Connector))
+		h.mu.Unlock()
+		if gone {
+			h.statuses.Send(TaskStatusRecord(id, nil))
+		}
+		h.reconcile()
+	}()
+}
+
+// awaitTask returns when a task that was asked to stop has ended. One that does not within twice the graceful time, which it
+// may use up itself, is abandoned.
+func (h *Herder) awaitTask(t *RunningTask) {
+	timer := time.NewTimer(2*h.cfg.ShutdownTimeout + time.Second)
+	defer timer.Stop()
+	select {
+	case <-t.Done():
+		return
+	case <-timer.C:
+	}
+	h.log.Error("a task does not end and is abandoned", "connector", t.Spec.ID.Connector, "task", t.Spec.ID.Task)
+	t.Abandon()
+}
+
+func (h *Herder) stopConnectorLocked(name string, c *RunningConnector) {
+	delete(h.mu.connectors, name)
+	h.mu.stopping[name] = true
+	final := StateUnassigned
+	if !h.mu.config.Contains(name) || h.mu.assigned.Connectors[name] || h.member == nil && !h.mu.closed {
+		final = "" // it is deleted, or starts anew
+	}
+	c.Stop(final)
+	h.wg.Add(1)
+	go func() {
+		defer h.wg.Done()
+		timer := time.NewTimer(h.cfg.ShutdownTimeout)
+		defer timer.Stop()
+		select {
+		case <-c.Done():
+		case <-timer.C:
+			h.log.Error("a connector does not end and is left alone", "connector", name)
+		}
+		h.mu.Lock()
+		delete(h.mu.stopping, name)
+		gone := !h.mu.config.Contains(name)
+		var forget []Record
+		if gone {
+			forget = h.tombstonesLocked(name)
+		}
+		h.mu.Unlock()
+		for _, r := range forget {
+			h.statuses.Send(r)
+		}
+		h.reconcile()
+	}()
+}
+
+// tombstonesLocked forget all that is known of the state of a connector that is no more.
+func (h *Herder) tombstonesLocked(name string) []Record {
+	out := []Record{ConnectorStatusRecord(name, nil)}
+	for _, id := range h.mu.statuses.Tasks(name) {
+		out = append(out, TaskStatusRecord(id, nil))
+	}
+	for _, t := range h.mu.statuses.Topics(name) {
+		out = append(out, TopicStatusTombstone(t.Topic, name))
+	}
+	return out
+}
+
+// taskFailed restarts a task that has failed, as the restart policy says.
+func (h *Herder) taskFailed(t *RunningTask, _ error) {
+	if h.cfg.Compat {
+		return
+	}
+	id := t.Spec.ID
+	h.mu.Lock()
+	f := h.mu.failures[id]
+	if f == nil {
+		f = &Failures{}
+		h.mu.failures[id] = f
+	}
+	policy := h.policyOf(t.Spec.Connector)
+	wait, again := policy.Next(f, time.Since(t.started))
+	h.mu.Unlock()
+	if !again {
+		return
+	}
+	h.log.Info("a task that has failed will be restarted", "connector", id.Connector, "task", id.Task, "in", wait)
+	h.wg.Add(1)
+	go func() {
+		defer h.wg.Done()
+		if !h.worker.Clock.Sleep(h.life, wait) {
+			return
+		}
+		h.mu.Lock()
+		still := h.mu.tasks[id] == t
+		h.mu.Unlock()
+		if still {
+			h.taskStatus(id, Status{State: StateRestarting})
+			h.stopForRestart(id)
+		}
+	}()
+}
+
+// policyOf is the restart policy of a connector, which may differ from the worker's.
+func (h *Herder) policyOf(connector config.Props) RestartPolicy {
+	p := h.cfg.Restart
+	switch connector.Or(restartPolicyKey, "") {
+	case "none":
+		p.Enabled = false
+	case "on-failure":
+		p.Enabled = true
+	}
+	return p
+}
+
+// stopForRestart ends a task; reconcile starts it anew.
+func (h *Herder) stopForRestart(id TaskID) {
+	h.mu.Lock()
+	if t := h.mu.tasks[id]; t != nil {
+		h.stopTaskLocked(id, t)
+	}
+	h.mu.Unlock()
+	h.reconcile()
+}
+
+// restart carries a restart request out, for the parts that run here.
+func (h *Herder) restart(r RestartRequest) {
+	h.mu.Lock()
+	plan := PlanRestart(r, h.mu.statuses)
+	wanted := h.wantedLocked()
+	var told []Record
+	if plan != nil {
+		for _, id := range plan.Tasks {
+			if wanted.Tasks[id] {
+				told = append(told, TaskStatusRecord(id, h.ownLocked(Status{State: StateRestarting})))
+				delete(h.mu.failures, id)
+			}
+		}
+		if plan.Connector && wanted.Connectors[r.Connector] {
+			told = append(told, ConnectorStatusRecord(r.Connector, h.ownLocked(Status{State: StateRestarting})))
+		}
+	}
+	h.mu.Unlock()
+	if plan == nil {
+		return
+	}
+	for _, r := range told {
+		h.statuses.Send(r)
+	}
+	h.mu.Lock()
+	if c := h.mu.connectors[r.Connector]; c != nil && plan.Connector {
+		h.stopConnectorLocked(r.Connector, c)
+	}
+	for _, id := range plan.Tasks {
+		if t := h.mu.tasks[id]; t != nil {
+			h.stopTaskLocked(id, t)
+		}
+	}
+	h.mu.Unlock()
+	h.reconcile()
+}
+
+// ownLocked signs a status as this worker's.
+func (h *Herder) ownLocked(s Status) *Status {
+	s.WorkerID, s.Generation = h.cfg.WorkerID(), h.mu.generation
+	return &s
+}
+
+func (h *Herder) taskStatus(id TaskID, s Status) {
+	h.mu.Lock()
+	own := h.ownLocked(s)
+	known, exists := h.mu.statuses.Task(id)
+	if own.Version == "" {
+		own.Version = known.Version
+	}
+	h.mu.Unlock()
+	if s.State == StateUnassigned && !MaySafely(known, exists, *own) {
+		return
+	}
+	h.statuses.Send(TaskStatusRecord(id, own))
+}
+
+func (h *Herder) connectorStatus(name string, s Status) {
+	h.mu.Lock()
+	own := h.ownLocked(s)
+	known, exists := h.mu.statuses.Connector(name)
+	h.mu.Unlock()
+	if s.State == StateUnassigned && !MaySafely(known, exists, *own) {
+		return
+	}
+	h.statuses.Send(ConnectorStatusRecord(name, own))
+}
+
+func (h *Herder) topicUsed(id TaskID, topic string) {
+	h.mu.Lock()
+	known := slices.ContainsFunc(h.mu.statuses.Topics(id.Connector), func(t TopicStatus) bool { return t.Topic == topic })
+	h.mu.Unlock()
+	if !known {
+		h.statuses.Send(TopicStatusRecord(TopicStatus{Topic: topic, Connector: id.Connector, Task: id.Task, Discovered: time.Now().UnixMilli()}))
+	}
+}
+
+// Close stops everything that runs here and returns when it has ended.
+func (h *Herder) Close() error {
+	h.mu.Lock()
+	h.mu.closed = true
+	h.mu.Unlock()
+	h.reconcile()
+	done := make(chan struct{})
+	go func() {
+		h.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(3*h.cfg.ShutdownTimeout + 2*time.Second):
+	}
+	h.end()
+	h.admin.close()
+	return errors.Join(h.configs.Close(), h.statuses.Close(), h.worker.Offsets.Close())
+}

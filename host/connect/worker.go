@@ -1,0 +1,250 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/wasmstream/wasmstream/connectors"
+	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/fault"
+)
+
+// Worker runs connectors and tasks, each on goroutines of its own, and tells what becomes of them.
+type Worker struct {
+	Config  *WorkerConfig
+	Plugins *connectors.Plugins
+	Offsets OffsetStore
+	Log     *slog.Logger
+	Clock   Clock
+	// Transformer resolves variables.
+	Transformer *config.Transformer
+	// TaskStatus and ConnectorStatus are told of every change of state. They must not block.
+	TaskStatus      func(TaskID, Status)
+	ConnectorStatus func(string, Status)
+	// TopicUsed is told of topics when a task uses them for the first time.
+	TopicUsed func(TaskID, string)
+	// OffsetTopic is where exactly-once tasks write offsets within their transactions; "" elsewhere.
+	OffsetTopic string
+	// CheckGeneration tells whether a newer set of tasks exists than the one that a task belongs to (KIP-618).
+	CheckGeneration func(ctx context.Context, id TaskID, generation int) error
+}
+
+// realClock is the time of the machine.
+type realClock struct{}
+
+// Now is the time.
+func (realClock) Now() time.Time { return time.Now() }
+
+// Sleep waits.
+func (realClock) Sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+func (w *Worker) logOf(id TaskID) *slog.Logger {
+	return w.Log.With("connector", id.Connector, "task", id.Task)
+}
+
+// resolve replaces variables in settings.
+func (w *Worker) resolve(props config.Props) (config.Props, error) {
+	if w.Transformer == nil {
+		return props, nil
+	}
+	out, _, err := w.Transformer.Transform(props)
+	return out, err
+}
+
+// gate holds a task back while it is paused.
+type gate struct {
+	mu struct {
+		sync.Mutex
+		paused  bool
+		changed chan struct{}
+	}
+}
+
+func newGate(paused bool) *gate {
+	g := &gate{}
+	g.mu.paused, g.mu.changed = paused, make(chan struct{})
+	return g
+}
+
+func (g *gate) set(paused bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.mu.paused != paused {
+		g.mu.paused = paused
+		close(g.mu.changed)
+		g.mu.changed = make(chan struct{})
+	}
+}
+
+// state tells whether the task is paused, and when that changes.
+func (g *gate) state() (paused bool, changed <-chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.mu.paused, g.mu.changed
+}
+
+// TaskSpec is a task that is to run. Settings are as they were written, with variables.
+type TaskSpec struct {
+	ID              TaskID
+	Connector, Task config.Props
+	Paused          bool
+	Generation      int // of the set of tasks (KIP-618)
+}
+
+// RunningTask is a task that was started.
+type RunningTask struct {
+	Spec     TaskSpec
+	Counters Counters
+	gate     *gate
+	stop     context.CancelFunc // asks it to end
+	abandon  context.CancelFunc // takes its clients away
+	done     chan struct{}
+	started  time.Time
+}
+
+// Pause has the task stop reading, or go on.
+func (t *RunningTask) Pause(paused bool) { t.gate.set(paused) }
+
+// Stop asks the task to end; Done is closed when it has.
+func (t *RunningTask) Stop() { t.stop() }
+
+// Done is closed when the task has ended.
+func (t *RunningTask) Done() <-chan struct{} { return t.done }
+
+// Abandon takes the task's clients away, when it does not end by itself: what it does from then on has no effect on Kafka.
+func (t *RunningTask) Abandon() { t.abandon() }
+
+// taskRun is a started task from within.
+type taskRun struct {
+	w     *Worker
+	spec  TaskSpec
+	props config.Props  // of the connector, variables resolved
+	task  config.Props  // of the task, variables resolved
+	v     config.Values // of the connector, parsed
+	tol   Tolerance
+	gate  *gate
+	count *Counters
+	log   *slog.Logger
+	hard  context.Context // done when the task is abandoned
+	used  map[string]bool // topics
+	ver   string
+}
+
+// StartTask starts a task. failed is called once, from its goroutine, if it ends by itself.
+func (w *Worker) StartTask(spec TaskSpec, failed func(*RunningTask, error)) *RunningTask {
+	hard, abandon := context.WithCancel(context.Background())
+	soft, stop := context.WithCancel(hard)
+	t := &RunningTask{Spec: spec, gate: newGate(spec.Paused), stop: stop, abandon: abandon, done: make(chan struct{}), started: time.Now()}
+	go func() {
+		defer close(t.done)
+		defer abandon()
+		run := &taskRun{w: w, spec: spec, gate: t.gate, count: &t.Counters, log: w.logOf(spec.ID), hard: hard, used: map[string]bool{}}
+		err := guarded(func() error { return run.run(soft) })
+		if err == nil || soft.Err() != nil {
+			if err != nil && !errors.Is(err, context.Canceled) {
+				run.log.Warn("a task ended with an error while it was stopped", "error", err)
+			}
+			run.status(StateUnassigned, nil)
+			return
+		}
+		run.log.Error("a task has failed and ends", "error", fault.Trace(err))
+		run.status(StateFailed, err)
+		failed(t, err)
+	}()
+	return t
+}
+
+// guarded runs what plugins do: their panics are errors, as exceptions are in Java.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.Connect.New(fmt.Sprintf("a plugin panicked: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	return f()
+}
+
+func (r *taskRun) status(s State, err error) {
+	status := Status{State: s, Version: r.ver}
+	if err != nil {
+		status.Trace = fault.Trace(err)
+	}
+	r.w.TaskStatus(r.spec.ID, status)
+}
+
+// running tells that the task runs, or is paused.
+func (r *taskRun) running() {
+	if paused, _ := r.gate.state(); paused {
+		r.status(StatePaused, nil)
+		return
+	}
+	r.status(StateRunning, nil)
+}
+
+// awaitResume returns when the task is not paused any more; false when it is to end.
+func (r *taskRun) awaitResume(ctx context.Context) bool {
+	for {
+		paused, changed := r.gate.state()
+		if !paused {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+func (r *taskRun) run(ctx context.Context) error {
+	var err error
+	if r.props, err = r.w.resolve(r.spec.Connector); err != nil {
+		return err
+	}
+	if r.task, err = r.w.resolve(r.spec.Task); err != nil {
+		return err
+	}
+	p, err := r.w.Plugins.Connector(r.props.Or(classKey, ""))
+	if err != nil {
+		return err
+	}
+	r.ver = p.Version
+	if r.v, err = ParseConnector(r.w.Plugins, p.Kind, r.props); err != nil {
+		return err
+	}
+	r.tol = Tolerance{
+		All: r.v.String(toleranceKey) == "all", EveryStage: !r.w.Config.Compat,
+		RetryTimeout: time.Duration(r.v.Int(retryTimeoutKey)) * time.Millisecond, MaxDelay: time.Duration(r.v.Int(retryMaxDelayKey)) * time.Millisecond,
+	}
+	if p.Kind == connectors.KindSource {
+		return r.runSource(ctx, p.Source().NewTask())
+	}
+	return r.runSink(ctx, p.Sink().NewTask())
+}
+
+// topicUsed tells of a topic once.
+func (r *taskRun) topicUsed(topic string) {
+	if !r.used[topic] && r.w.TopicUsed != nil {
+		r.used[topic] = true
+		r.w.TopicUsed(r.spec.ID, topic)
+	}
+}
+
+// graceful is a context for what a task does after it was asked to stop.
+func (r *taskRun) graceful() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.hard, r.w.Config.ShutdownTimeout)
+}

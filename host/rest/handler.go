@@ -1,0 +1,220 @@
+package rest
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wasmstream/wasmstream/host/connect"
+)
+
+// Config is what a handler needs.
+type Config struct {
+	Herder *connect.Herder
+	Log    *slog.Logger
+	// Admin serves /admin; without it those paths are 404.
+	Admin bool
+	// AdminOnly serves nothing but /admin.
+	AdminOnly bool
+	// Auth decides who may come in; nil lets everyone in.
+	Auth *Auth
+	// Timeout bounds requests, HealthTimeout that of /health. Zero is Kafka's: 90 s and 10 s.
+	Timeout, HealthTimeout time.Duration
+	// Version, Commit and Client: what GET / tells, and what requests to other workers go through.
+	Version, Commit string
+	Client          *http.Client
+}
+
+// maxBody bounds the body of a request: no configuration is as large.
+const maxBody = 16 << 20
+
+// handler answers requests.
+type handler struct {
+	Config
+	headers []headerRule
+	cors    cors
+}
+
+// endpoint answers one method of a path: a body (nil for none), or an error.
+type endpoint func(*request) error
+
+// request is one request on its way.
+type request struct {
+	*http.Request
+	w    http.ResponseWriter
+	h    *handler
+	body []byte
+}
+
+// NewHandler makes the API.
+func NewHandler(cfg Config) http.Handler {
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 90 * time.Second
+	}
+	if cfg.HealthTimeout == 0 {
+		cfg.HealthTimeout = 10 * time.Second
+	}
+	if cfg.Client == nil {
+		cfg.Client = &http.Client{}
+	}
+	h := &handler{Config: cfg}
+	worker := cfg.Herder.Config().Props
+	h.headers, h.cors = parseHeaderRules(worker.Or("response.http.headers.config", "")), newCORS(worker)
+	mux := http.NewServeMux()
+	for path, methods := range h.routes() {
+		mux.Handle(path, h.route(methods))
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeError(w, http.StatusNotFound, "HTTP 404 Not Found") })
+	return h.around(mux)
+}
+
+func (h *handler) routes() map[string]map[string]endpoint {
+	all := map[string]map[string]endpoint{}
+	if h.Admin || h.AdminOnly {
+		all["/admin/loggers"] = map[string]endpoint{"GET": getLoggers}
+		all["/admin/loggers/{logger}"] = map[string]endpoint{"GET": getLogger, "PUT": putLogger}
+	}
+	if h.AdminOnly {
+		return all
+	}
+	maps.Copy(all, map[string]map[string]endpoint{
+		"/{$}":                                        {"GET": getRoot},
+		"/health":                                     {"GET": getHealth},
+		"/connectors":                                 {"GET": getConnectors, "POST": postConnector},
+		"/connectors/{name}":                          {"GET": getConnector, "DELETE": deleteConnector},
+		"/connectors/{name}/config":                   {"GET": getConfig, "PUT": putConfig, "PATCH": patchConfig},
+		"/connectors/{name}/status":                   {"GET": getStatus},
+		"/connectors/{name}/pause":                    {"PUT": pause},
+		"/connectors/{name}/resume":                   {"PUT": resume},
+		"/connectors/{name}/stop":                     {"PUT": stop},
+		"/connectors/{name}/restart":                  {"POST": restart},
+		"/connectors/{name}/tasks":                    {"GET": getTasks},
+		"/connectors/{name}/tasks/{task}/status":      {"GET": getTaskStatus},
+		"/connectors/{name}/tasks/{task}/restart":     {"POST": restartTask},
+		"/connectors/{name}/topics":                   {"GET": getTopics},
+		"/connectors/{name}/topics/reset":             {"PUT": resetTopics},
+		"/connectors/{name}/offsets":                  {"GET": getOffsets, "PATCH": patchOffsets, "DELETE": deleteOffsets},
+		"/connector-plugins":                          {"GET": getPlugins},
+		"/connector-plugins/{plugin}/config":          {"GET": getPluginConfig},
+		"/connector-plugins/{plugin}/config/validate": {"PUT": validate},
+	})
+	if h.Herder.Config().Distributed() {
+		all["/connectors/{name}/tasks"]["POST"] = postTasks
+		all["/connectors/{name}/fence"] = map[string]endpoint{"PUT": putFence}
+	}
+	return all
+}
+
+// around does what is the same for all paths.
+func (h *handler) around(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, rule := range h.headers {
+			rule.apply(w.Header())
+		}
+		if h.cors.apply(w, r) {
+			return
+		}
+		if h.Auth != nil && !internalPath(r) && !h.Auth.admits(r) {
+			h.Auth.refuse(w)
+			return
+		}
+		if path := r.URL.EscapedPath(); strings.Contains(strings.ToLower(path), "%2f") && h.Herder.Config().Compat {
+			writeError(w, http.StatusBadRequest, "Ambiguous URI path separator")
+			return
+		}
+		if p := r.URL.Path; len(p) > 1 && strings.HasSuffix(p, "/") {
+			r.URL.Path = strings.TrimSuffix(p, "/")
+			r.URL.RawPath = strings.TrimSuffix(r.URL.RawPath, "/")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// internalPath tells whether workers ask each other there, with a signature.
+func internalPath(r *http.Request) bool {
+	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/tasks") || r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/fence")
+}
+
+// route answers one path.
+func (h *handler) route(methods map[string]endpoint) http.Handler {
+	allow := slices.Sorted(maps.Keys(methods))
+	if methods["GET"] != nil {
+		allow = append(allow, "HEAD")
+	}
+	allow = append(allow, "OPTIONS")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		e := methods[method]
+		switch {
+		case method == http.MethodOptions:
+			w.Header().Set("Allow", strings.Join(allow, ","))
+			w.WriteHeader(http.StatusOK)
+			return
+		case e == nil:
+			w.Header().Set("Allow", strings.Join(allow, ","))
+			writeError(w, http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed")
+			return
+		case !acceptsJSON(r.Header.Values("Accept")):
+			writeError(w, http.StatusNotAcceptable, "HTTP 406 Not Acceptable")
+			return
+		}
+		h.serve(&request{Request: r, w: w, h: h}, e)
+	})
+}
+
+func (h *handler) serve(r *request, e endpoint) {
+	timeout := h.Timeout
+	if r.URL.Path == "/health" {
+		timeout = h.HealthTimeout
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	defer cancel()
+	r.Request = r.WithContext(ctx)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		body, err := io.ReadAll(http.MaxBytesReader(r.w, r.Body, maxBody))
+		if err != nil {
+			writeError(r.w, http.StatusRequestEntityTooLarge, "HTTP 413 Request Entity Too Large")
+			return
+		}
+		r.body = body
+	}
+	if err := e(r); err != nil {
+		r.fail(err)
+	}
+}
+
+// json refuses bodies that do not say that they are JSON.
+func (r *request) json() error {
+	given := r.Header.Get("Content-Type")
+	if given == "" {
+		return nil
+	}
+	if media, _, err := mime.ParseMediaType(given); err != nil || media != "application/json" {
+		return &connect.StatusError{Status: http.StatusUnsupportedMediaType, Message: "HTTP 415 Unsupported Media Type"}
+	}
+	return nil
+}
+
+func acceptsJSON(accept []string) bool {
+	if len(accept) == 0 {
+		return true
+	}
+	for _, part := range strings.Split(strings.Join(accept, ","), ",") {
+		media, _, err := mime.ParseMediaType(part)
+		if err == nil && (media == "*/*" || media == "application/*" || media == "application/json") {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *request) name() string { return r.PathValue("name") }

@@ -1,0 +1,81 @@
+package rest
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/wasmstream/wasmstream/connectors/config"
+)
+
+// headerRule is an entry of response.http.headers.config: "[set|add|setDate|addDate] name:value".
+type headerRule struct{ action, name, value string }
+
+func (r headerRule) apply(h http.Header) {
+	switch r.action {
+	case "add":
+		h.Add(r.name, r.value)
+	case "setDate":
+		h.Set(r.name, time.Now().UTC().Format(http.TimeFormat))
+	case "addDate":
+		h.Add(r.name, time.Now().UTC().Format(http.TimeFormat))
+	default:
+		h.Set(r.name, r.value)
+	}
+}
+
+func parseHeaderRules(csv string) (out []headerRule) {
+	for _, part := range splitQuoted(csv) {
+		action, rest, ok := strings.Cut(strings.TrimSpace(part), " ")
+		name, value, found := strings.Cut(rest, ":")
+		if ok && found {
+			out = append(out, headerRule{action, strings.TrimSpace(name), strings.TrimSpace(value)})
+		}
+	}
+	return out
+}
+
+// splitQuoted splits at commas outside quotes and takes the quotes off.
+func splitQuoted(s string) (out []string) {
+	var b strings.Builder
+	quoted := false
+	for _, c := range s {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case c == ',' && !quoted:
+			out = append(out, b.String())
+			b.Reset()
+		default:
+			b.WriteRune(c)
+		}
+	}
+	if strings.TrimSpace(b.String()) != "" {
+		out = append(out, b.String())
+	}
+	return out
+}
+
+// cors are access.control.allow.origin and .methods; empty is off.
+type cors struct{ origin, methods string }
+
+func newCORS(worker config.Props) cors {
+	return cors{worker.Or("access.control.allow.origin", ""), worker.Or("access.control.allow.methods", "GET,POST,HEAD")}
+}
+
+// apply sets the headers for a browser; true when the request was a preflight and is answered.
+func (c cors) apply(w http.ResponseWriter, r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if c.origin == "" || origin == "" || c.origin != "*" && !strings.Contains(","+c.origin+",", ","+origin+",") {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Origin", origin)
+	w.Header().Add("Vary", "Origin")
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Methods", c.methods)
+	w.Header().Set("Access-Control-Allow-Headers", "Content-Type, Authorization")
+	w.WriteHeader(http.StatusOK)
+	return true
+}

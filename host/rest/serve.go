@@ -1,0 +1,126 @@
+package rest
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/wasmstream/wasmstream/connectors/config"
+)
+
+// Server serves the API on a worker's listeners.
+type Server struct {
+	servers   []*http.Server
+	listeners []net.Listener
+	// Addrs are the addresses in order of listeners and admin.listeners.
+	Addrs []string
+}
+
+// Listen opens the listeners of the worker. Open names the addresses that are reachable from outside without authentication.
+func Listen(cfg Config) (s *Server, open []string, err error) {
+	w := cfg.Herder.Config()
+	cfg.Admin = w.AdminListeners == nil
+	s = &Server{}
+	main, admin := NewHandler(cfg), http.Handler(nil)
+	if len(w.AdminListeners) > 0 {
+		cfg.AdminOnly = true
+		admin = NewHandler(cfg)
+	}
+	for i, l := range append(append([]string{}, w.Listeners...), w.AdminListeners...) {
+		handler := main
+		if i >= len(w.Listeners) {
+			handler = admin
+		}
+		addr, err := s.add(l, handler, w.Props)
+		if err != nil {
+			s.Close()
+			return nil, nil, err
+		}
+		if cfg.Auth == nil && !loopback(addr) {
+			open = append(open, addr.String())
+		}
+	}
+	return s, open, nil
+}
+
+func (s *Server) add(listener string, handler http.Handler, worker config.Props) (net.Addr, error) {
+	u, err := url.Parse(listener)
+	if err != nil {
+		return nil, fmt.Errorf("reading listener %q: %w", listener, err)
+	}
+	ln, err := net.Listen("tcp", u.Host)
+	if err != nil {
+		return nil, err
+	}
+	if strings.EqualFold(u.Scheme, "https") {
+		cert, err := certificate(worker)
+		if err != nil {
+			ln.Close()
+			return nil, err
+		}
+		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+	}
+	s.listeners = append(s.listeners, ln)
+	s.servers = append(s.servers, &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute})
+	s.Addrs = append(s.Addrs, ln.Addr().String())
+	return ln.Addr(), nil
+}
+
+// certificate is that of listeners.https.ssl.*, or of ssl.*: PEM files.
+func certificate(worker config.Props) (tls.Certificate, error) {
+	get := func(name string) string { return worker.Or("listeners.https."+name, worker.Or(name, "")) }
+	if file := get("ssl.keystore.location"); file != "" {
+		cert, err := tls.LoadX509KeyPair(file, file)
+		if err != nil {
+			return cert, fmt.Errorf("reading listeners.https.ssl.keystore.location, which is to be a PEM file of key and certificates: %w", err)
+		}
+		return cert, nil
+	}
+	cert, err := tls.X509KeyPair([]byte(get("ssl.keystore.certificate.chain")), []byte(get("ssl.keystore.key")))
+	if err != nil {
+		return cert, fmt.Errorf("an https listener needs listeners.https.ssl.keystore.location, a PEM file of key and certificates: %w", err)
+	}
+	return cert, nil
+}
+
+func loopback(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}
+
+// Run serves until ctx is done, and returns when no request is under way any more.
+func (s *Server) Run(ctx context.Context) error {
+	ended := make(chan error, len(s.servers))
+	for i, server := range s.servers {
+		go func() { ended <- server.Serve(s.listeners[i]) }()
+	}
+	select {
+	case <-ctx.Done():
+	case err := <-ended:
+		s.Close()
+		return err
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	var faults []error
+	for _, server := range s.servers {
+		faults = append(faults, server.Shutdown(stop))
+	}
+	return errors.Join(faults...)
+}
+
+// Close closes the listeners at once.
+func (s *Server) Close() {
+	for _, l := range s.listeners {
+		l.Close()
+	}
+	for _, server := range s.servers {
+		server.Close()
+	}
+}
