@@ -19,10 +19,6 @@ func notFound(format string, args ...any) error {
 	return &StatusError{404, fmt.Sprintf(format, args...)}
 }
 
-func conflict(format string, args ...any) error {
-	return &StatusError{409, fmt.Sprintf(format, args...)}
-}
-
 func internal(format string, args ...any) error {
 	return &StatusError{500, fmt.Sprintf(format, args...)}
 }
