@@ -52,10 +52,17 @@ func (d *Defs) enrich(def *config.Def, props config.Props, strict bool) error {
 			}
 		}
 	}
-	if hasPrefix(props, topicCreation) {
-		return d.enrichTopicCreation(def, props)
+	if !hasPrefix(props, topicCreation) || !strict && duplicates(props, "topic.creation.groups") {
+		return nil
 	}
-	return nil
+	return d.enrichTopicCreation(def, props)
+}
+
+// duplicates tells whether a list of aliases names one twice.
+func duplicates(props config.Props, name string) bool {
+	text, _ := props.Get(name)
+	v, err := config.ParseType(name, text, config.List)
+	return err == nil && uniqueAliases(name, v) != nil
 }
 
 func hasPrefix(props config.Props, prefix string) bool {

@@ -36,7 +36,11 @@ func (d *Defs) Validate(props config.Props, opts Options) (config.Infos, error) 
 	}
 	conn := p.NewConnector()
 	def := d.Base(p.Kind)
-	if err := d.enrich(def, props, false); err != nil {
+	relevant := props
+	if opts.KafkaCompat {
+		relevant = withoutTopicCreation(props)
+	}
+	if err := d.enrich(def, relevant, false); err != nil {
 		return config.Infos{}, err
 	}
 	values := def.ValidateAll(props)
@@ -61,6 +65,17 @@ func (d *Defs) Validate(props config.Props, opts Options) (config.Infos, error) 
 		}
 	}
 	return infos, nil
+}
+
+// withoutTopicCreation are settings as Kafka looks at them: it reads those of topic creation when tasks start.
+func withoutTopicCreation(props config.Props) config.Props {
+	out := config.Props{}
+	for name, v := range props {
+		if !strings.HasPrefix(name, topicCreation) {
+			out[name] = v
+		}
+	}
+	return out
 }
 
 // NoConnectorType is the error about settings without connector.class.

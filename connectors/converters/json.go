@@ -140,6 +140,9 @@ func (c *JSON) ToConnectData(_ string, _ connectors.Headers, b []byte) (data.Sch
 	p.reset(b, &c.slab)
 	switch {
 	case !c.schemas:
+		if p.next() == 0 && p.pos == len(b) {
+			return none, nil // nothing but white space
+		}
 		v, err := p.value()
 		return data.SchemaAndValue{Value: v}, wrapRead(err)
 	case c.content != nil:

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"math"
 	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/wasmstream/wasmstream/connectors/data"
 	"github.com/wasmstream/wasmstream/connectors/fault"
@@ -185,7 +187,18 @@ func appendJSONString(dst []byte, s string) []byte {
 	start := 0
 	for i := 0; i < len(s); i++ {
 		b := s[i]
-		if b >= 0x20 && b != '"' && b != '\\' {
+		if b >= 0x20 && b != '"' && b != '\\' && b < 0xf0 {
+			continue
+		}
+		if b >= 0xf0 {
+			// Jackson writes characters beyond U+FFFF as pairs of escapes. Keys are compared by their bytes, so that matters.
+			r, n := utf8.DecodeRuneInString(s[i:])
+			high, low := utf16.EncodeRune(r)
+			if n == 4 {
+				dst = append(dst, s[start:i]...)
+				dst = appendUnicode(appendUnicode(dst, high), low)
+				start, i = i+4, i+3
+			}
 			continue
 		}
 		dst = append(dst, s[start:i]...)
@@ -204,10 +217,14 @@ func appendJSONString(dst []byte, s string) []byte {
 		case '\r':
 			dst = append(dst, '\\', 'r')
 		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&15])
+			dst = appendUnicode(dst, rune(b))
 		}
 	}
 	return append(append(dst, s[start:]...), '"')
+}
+
+func appendUnicode(dst []byte, r rune) []byte {
+	return append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
 }
 
 // schemaText writes a schema; field is its name in a struct, or "".

@@ -12,7 +12,7 @@ import (
 // Null gives null if to is optional, else a DataException.
 func Convert(to, from *Schema, v Value) (Value, error) { return convert(to, from, v) }
 
-// ConvertToBoolean and those that follow are Kafka's Values.convertToX; null gives null, except for dates and times.
+// ConvertToBoolean and those that follow are Kafka's Values.convertToX; null gives null, unless said otherwise.
 func ConvertToBoolean(from *Schema, v Value) (Value, error) {
 	return convert(OptionalBooleanSchema, from, v)
 }
@@ -50,13 +50,13 @@ func ConvertToString(from *Schema, v Value) (Value, error) {
 	return convert(OptionalStringSchema, from, v)
 }
 
-// ConvertToList gives an ARRAY.
+// ConvertToList gives an ARRAY; null is a DataException.
 func ConvertToList(from *Schema, v Value) (Value, error) { return convert(anyArray, from, v) }
 
-// ConvertToMap gives a MAP.
+// ConvertToMap gives a MAP; null is a DataException.
 func ConvertToMap(from *Schema, v Value) (Value, error) { return convert(anyMap, from, v) }
 
-// ConvertToStruct gives a STRUCT.
+// ConvertToStruct gives a STRUCT; null is a DataException.
 func ConvertToStruct(from *Schema, v Value) (Value, error) { return convert(anyStruct, from, v) }
 
 // ConvertToDate gives a Date; null is a DataException.
@@ -76,9 +76,9 @@ func ConvertToDecimal(from *Schema, v Value, scale int) (Value, error) {
 }
 
 var (
-	anyArray  = NewArraySchema(nil).Optional().MustBuild()
-	anyMap    = NewMapSchema(nil, nil).Optional().MustBuild()
-	anyStruct = NewStructSchema().Optional().MustBuild()
+	anyArray  = NewArraySchema(nil).MustBuild()
+	anyMap    = NewMapSchema(nil, nil).MustBuild()
+	anyStruct = NewStructSchema().MustBuild()
 )
 
 func convert(to, from *Schema, v Value) (Value, error) {

@@ -262,17 +262,15 @@ func parseNumber(token string) (SchemaAndValue, bool) {
 	if err != nil {
 		return SchemaAndValue{}, false
 	}
-	if d.IsInteger() {
-		i := d.Integer()
-		if !i.IsInt64() {
-			return SchemaAndValue{Schema: NewDecimalSchema(0).MustBuild(), Value: DecimalValue(NewDecimal(i, 0))}, true
+	if d.IsInteger() && d.Precision()-d.Scale() <= 19 {
+		if i := d.Integer(); i.IsInt64() {
+			return narrowest(i.Int64()), true
 		}
-		return narrowest(i.Int64()), true
 	}
-	if f := d.Float32(); !math.IsInf(float64(f), 0) {
+	if f := d.Float32(); !math.IsInf(float64(f), 0) && d.Scale() != 0 {
 		return SchemaAndValue{Schema: Float32Schema, Value: Float32Value(f)}, true
 	}
-	if f := d.Float64(); !math.IsInf(f, 0) {
+	if f := d.Float64(); !math.IsInf(f, 0) && d.Scale() != 0 {
 		return SchemaAndValue{Schema: Float64Schema, Value: Float64Value(f)}, true
 	}
 	return SchemaAndValue{Schema: NewDecimalSchema(d.Scale()).MustBuild(), Value: DecimalValue(d)}, true

@@ -24,23 +24,27 @@ type Regex struct {
 	names   []string // of groups
 }
 
-// CompileRegex compiles a pattern.
-func CompileRegex(pattern string) (*Regex, error) {
+// CompileRegex compiles a pattern. Intersections of character classes and possessive quantifiers are refused.
+func CompileRegex(java string) (*Regex, error) {
+	pattern, err := translate(java)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", java, err)
+	}
 	if whole, err := regexp.Compile(`\A(?:` + pattern + `)\z`); err == nil {
 		if find, err := regexp.Compile(pattern); err == nil {
-			return &Regex{pattern: pattern, whole: whole, find: find, names: find.SubexpNames()}, nil
+			return &Regex{pattern: java, whole: whole, find: find, names: find.SubexpNames()}, nil
 		}
 	}
 	find, err := regexp2.Compile(pattern, regexp2.None)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", pattern, err)
+		return nil, fmt.Errorf("%s: %w", java, err)
 	}
 	all, err := regexp2.Compile(`\A(?:`+pattern+`)\z`, regexp2.None)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", pattern, err)
+		return nil, fmt.Errorf("%s: %w", java, err)
 	}
 	find.MatchTimeout, all.MatchTimeout = matchLimit, matchLimit
-	return &Regex{pattern: pattern, java: find, javaAll: all, names: find.GetGroupNames()}, nil
+	return &Regex{pattern: java, java: find, javaAll: all, names: find.GetGroupNames()}, nil
 }
 
 // Pattern is the pattern.

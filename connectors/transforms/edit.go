@@ -52,6 +52,11 @@ func (e *edit) kid(name string) *edit {
 	return nil
 }
 
+// untouched says that a field keeps its value, under whatever name.
+func (e *edit) untouched() bool {
+	return e.mapper == nil && len(e.kids) == 0 && len(e.adds) == 0 && !e.only
+}
+
 // plan is an edit worked out for one schema.
 type plan struct {
 	to     *data.Schema
@@ -119,10 +124,10 @@ func (e *edit) plan(s *data.Schema, k keep) (*plan, error) {
 
 // planField works out what becomes of a field's schema.
 func (e *edit) planField(pf *planField) (*data.Schema, error) {
+	if e.untouched() {
+		return pf.schema, nil
+	}
 	if e.leaf {
-		if e.mapper == nil {
-			return pf.schema, nil
-		}
 		pf.mapper = e.mapper
 		return e.mapper.mapSchema(pf.schema)
 	}
@@ -210,16 +215,18 @@ func (e *edit) applyMap(m *data.Map, added []data.Value) (*data.Map, error) {
 		}
 	}
 	for _, a := range e.adds {
-		out.Put(a.name, added[a.index])
+		if !added[a.index].IsNull() {
+			out.Put(a.name, added[a.index])
+		}
 	}
 	return out, nil
 }
 
 func (e *edit) applyField(v data.Value, added []data.Value) (data.Value, error) {
+	if e.untouched() {
+		return v, nil
+	}
 	if e.leaf {
-		if e.mapper == nil {
-			return v, nil
-		}
 		return e.mapper.mapValue(nil, v)
 	}
 	if v.Map() == nil {

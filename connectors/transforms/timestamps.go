@@ -72,6 +72,9 @@ func (t *TimestampConverter) Apply(r *connectors.Record) (bool, error) {
 		if sv.Schema == nil {
 			return true, nil
 		}
+		if sv.Schema.Type() != data.TypeStruct {
+			return true, fault.Data.New("Cannot list fields on non-struct type")
+		}
 		p, err := t.ed.planFor(sv.Schema)
 		if err == nil {
 			sv.Schema = p.to
@@ -80,6 +83,9 @@ func (t *TimestampConverter) Apply(r *connectors.Record) (bool, error) {
 	}
 	from := sv.Schema
 	if from != nil {
+		if !isStamp(from) {
+			return true, unknownStamp(from)
+		}
 		to, err := t.conv.mapSchema(from)
 		if err != nil {
 			return true, err
@@ -146,8 +152,8 @@ func (c *stamper) millis(s *data.Schema, v data.Value) (int64, error) {
 		return 0, fault.Data.New("Expected string timestamp to be a String, but found class " + t.JavaClass())
 	case s.Type() == data.TypeInt64 && t != data.TypeInt64:
 		return 0, fault.Data.New("Expected Unix timestamp to be a Long, but found class " + t.JavaClass())
-	case s.Type() != data.TypeString && s.Type() != data.TypeInt64:
-		return 0, fault.Connect.New("Schema " + s.String() + " does not correspond to a known timestamp type format")
+	case !isStamp(s):
+		return 0, unknownStamp(s)
 	}
 	switch t {
 	case data.TypeString:
@@ -156,6 +162,15 @@ func (c *stamper) millis(s *data.Schema, v data.Value) (int64, error) {
 		return c.fromUnix(v.Int()), nil
 	}
 	return v.Millis(), nil
+}
+
+// isStamp tells whether values of a schema can be timestamps.
+func isStamp(s *data.Schema) bool {
+	return s.Type() == data.TypeString || s.Type() == data.TypeInt64 || s.IsLogical() && !s.IsDecimal()
+}
+
+func unknownStamp(s *data.Schema) error {
+	return fault.Connect.New("Schema " + s.String() + " does not correspond to a known timestamp type format")
 }
 
 func (c *stamper) parse(text string) (int64, error) {
