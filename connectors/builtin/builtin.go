@@ -8,9 +8,10 @@ import (
 	"github.com/wasmstream/wasmstream/connectors/converters"
 	"github.com/wasmstream/wasmstream/connectors/file"
 	"github.com/wasmstream/wasmstream/connectors/transforms"
+	"github.com/wasmstream/wasmstream/connectors/verify"
 )
 
 // Plugins is a table of all of them, to which more may be added.
 func Plugins() *connectors.Plugins {
-	return connectors.NewPlugins(slices.Concat(file.Plugins(), converters.Plugins(), transforms.Plugins())...)
+	return connectors.NewPlugins(slices.Concat(file.Plugins(), verify.Plugins(), converters.Plugins(), transforms.Plugins())...)
 }

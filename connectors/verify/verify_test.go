@@ -1,0 +1,64 @@
+package verify_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/wasmstream/wasmstream/connectors"
+	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/connectortest"
+	"github.com/wasmstream/wasmstream/connectors/data"
+	"github.com/wasmstream/wasmstream/connectors/fault"
+	"github.com/wasmstream/wasmstream/connectors/verify"
+)
+
+func TestSource(t *testing.T) {
+	connectortest.SourceSuite{
+		New:   func() connectors.SourceConnector { return &verify.SourceConnector{} },
+		Props: map[string]string{"topic": "t", "batch.size": "7"}, Records: 50, Missing: []string{"topic"},
+	}.Run(t)
+}
+
+func TestNull(t *testing.T) {
+	connectortest.SinkSuite{New: func() connectors.SinkConnector { return &verify.NullConnector{} }}.Run(t)
+}
+
+// TestSinkFindsFaults wants each kind of fault counted.
+func TestSinkFindsFaults(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "report")
+	task := (&verify.SinkConnector{}).NewTask()
+	if err := task.Start(&connectortest.SinkContext{}, config.PropsOf(map[string]string{"file": file})); err != nil {
+		t.Fatal(err)
+	}
+	var records []connectors.SinkRecord
+	for _, n := range []int64{0, 1, 3, 4, 2, 4, 8} {
+		var r connectors.SinkRecord
+		r.Key.Value, r.Value.Value = data.Int32Value(1), data.Int64Value(n)
+		records = append(records, r)
+	}
+	if err := task.Put(context.Background(), records); err != nil {
+		t.Fatal(err)
+	}
+	if err := task.Flush(context.Background(), nil); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file + ".0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report verify.Report
+	if err := json.Unmarshal(text, &report); err != nil {
+		t.Fatal(err)
+	}
+	got := *report.Sources[1]
+	if report.Records != 7 || got.Missing != 3 || got.Duplicates != 1 || got.Reordered != 1 || got.Last != 8 {
+		t.Errorf("%s", text)
+	}
+	records[0].Value.Value = data.StringValue("x")
+	if err := task.Put(context.Background(), records[:1]); !fault.Data.Is(err) {
+		t.Errorf("a text: %v", err)
+	}
+}
