@@ -398,7 +398,7 @@ func (a *App) sharedThreadConfig(plan *topicPlan, processID string, db *state.DB
 		sessionTimeout: millis(consumer["session.timeout.ms"]), rebalanceTimeout: millis(consumer["max.poll.interval.ms"]),
 		transactionTimeout: millis(producer["transaction.timeout.ms"]),
 		commitInterval:     s.CommitInterval, pollTimeout: s.PollTimeout, taskTimeout: s.TaskTimeout,
-		bufferedRecords: s.BufferedRecords, bufferedBytes: number(consumer["max.partition.fetch.bytes"]),
+		bufferedRecords: s.BufferedRecords, bufferedBytes: number(consumer["max.partition.fetch.bytes"]), maxRecord: number(producer["max.request.size"]),
 		cacheBytes: s.CacheBytes / int64(s.NumStreamThreads), shutdownGrace: shutdownGrace, pollRecords: -1,
 		clock: a.clock, log: a.log, changed: a.threadChanged, purge: a.notePurge,
 	}
@@ -545,6 +545,9 @@ func (a *App) newTask(c TaskConfig) (*Task, *moduleSet, error) {
 	}
 	if s.ContinueOnDeserialization {
 		c.Deserialization = LogAndContinue
+	}
+	if s.ContinueOnProduction {
+		c.Production = LogAndContinue
 	}
 	if s.ContinueOnProcessing {
 		c.Processing = LogAndContinue

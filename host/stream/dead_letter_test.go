@@ -169,3 +169,28 @@ func TestDeadLettersOfHandlers(t *testing.T) {
 		}
 	}
 }
+
+// TestProductionHandler writes records around the largest that the producer takes.
+func TestProductionHandler(t *testing.T) {
+	for _, handler := range []string{"log-and-continue", "DefaultProductionExceptionHandler"} {
+		b := brokertest.Fake(t)
+		h := newHarness(t, b)
+		in, out := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
+		for i, size := range []int{10, 2000, 20} {
+			b.Produce(t, &kgo.Record{Topic: in, Key: []byte{byte(i)}, Value: make([]byte, size), Timestamp: time.UnixMilli(1_700_000_000_000)})
+		}
+		app := h.start(copyTopology(t, in, out), "producer.max.request.size=1000", "production.exception.handler="+handler)
+		if handler == "log-and-continue" {
+			h.drained(in)
+			app.stop()
+			if n := len(b.ReadAll(t, out)); n != 2 {
+				t.Errorf("%d records came out, want 2", n)
+			}
+			continue
+		}
+		if err := <-app.done; !errs.RecordTooLarge.Is(err) {
+			t.Errorf("the default handler: %v", err)
+		}
+		app.done = nil
+	}
+}

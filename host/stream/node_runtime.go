@@ -148,10 +148,27 @@ func (n *node) send(frame []topology.Record) error {
 			return n.ended(err, frame[i:i+1])
 		}
 		if err := n.task.config.Collector.Send(n.topic, -1, rec); err != nil {
-			return n.ended(err, frame[i:i+1])
+			if err := n.unwritable(rec, n.ended(err, frame[i:i+1])); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// unwritable decides on an output that the collector does not take: one that is too large may be dropped.
+func (n *node) unwritable(rec *topology.Record, err error) error {
+	if !errs.RecordTooLarge.Is(err) {
+		return err
+	}
+	if fault := n.deadLetter(rec, err); fault != nil {
+		return errors.Join(err, fault)
+	}
+	if n.task.config.Production == LogAndContinue {
+		n.drop(1, "production", err)
+		return nil
+	}
+	return err
 }
 
 // flush forwards what the node holds back, then what its stores' caches do.

@@ -71,6 +71,7 @@ type outPartition struct {
 type RecordCollector struct {
 	client     *kgo.Client
 	partitions func(topic string) int32 // 0: unknown
+	maxRecord  int                      // bytes of a batch of one record that the producer takes; 0 is no bound
 	metrics    *threadMetrics
 	ctx        context.Context
 	promise    func(*kgo.Record, error)
@@ -112,6 +113,9 @@ func (c *RecordCollector) Send(topic string, partition int32, rec *topology.Reco
 	}
 	if rec.Timestamp < 0 {
 		return errs.RecordProduction.New(topic, fmt.Sprintf("a record with the timestamp %d cannot be written", rec.Timestamp), "give the record a timestamp of 0 or later")
+	}
+	if n := batchSize(rec); c.maxRecord > 0 && n > c.maxRecord {
+		return errs.RecordTooLarge.New(topic, fmt.Sprintf("a record of %d bytes is larger than max.request.size allows (%d)", n, c.maxRecord), "")
 	}
 	size := len(rec.Key) + len(rec.Value)
 	if partition < 0 {
@@ -239,6 +243,25 @@ func (c *RecordCollector) err() error {
 		return f.err
 	}
 	return nil
+}
+
+// batchSize is the size of a record in a batch of its own, uncompressed.
+func batchSize(rec *topology.Record) int {
+	const overhead = 65 + 3 // the batch with its length; attributes and deltas of the record
+	n := 1 + uvarintSize(len(rec.Key)) + len(rec.Key) + uvarintSize(len(rec.Value)) + len(rec.Value)
+	for i := range rec.Headers {
+		h := &rec.Headers[i]
+		n += uvarintSize(len(h.Key)) + len(h.Key) + uvarintSize(len(h.Value)) + len(h.Value)
+	}
+	return overhead + uvarintSize(n) + n
+}
+
+// uvarintSize is the size of a length as Kafka writes it, in zigzag.
+func uvarintSize(n int) (size int) {
+	for n <<= 1; n >= 0x80; n >>= 7 {
+		size++
+	}
+	return size + 1
 }
 
 // committed starts the next transaction's count and brings the metrics up to date.

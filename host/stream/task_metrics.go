@@ -32,8 +32,6 @@ type NodeMetrics struct {
 	// Processed records came to the node. Forwarded ones left it, counted once for each child. DeadLetters were written
 	// to the dead-letter topic because of a failure in the node.
 	Processed, Forwarded, Dropped, DeadLetters atomic.Int64
-	// ProcessedBytes are keys and values that came to a source, or went out of a sink.
-	ProcessedBytes atomic.Int64
 }
 
 // GuestMetrics are the counts of a component that a node calls. They go on over hot swaps.

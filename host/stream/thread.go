@@ -73,6 +73,7 @@ type threadConfig struct {
 	pollRecords                              int // -1: all that is there
 	bufferedRecords                          int
 	bufferedBytes                            int
+	maxRecord                                int // max.request.size
 	cacheBytes                               int64
 	shutdownGrace                            time.Duration
 
@@ -245,6 +246,7 @@ func (s *session) open(ctx context.Context) (err error) {
 	}
 	failpoint("initialised")
 	s.records = newRecordCollector(s.hard, s.producer.client, c.partitions, c.metrics)
+	s.records.maxRecord = c.maxRecord
 	topics, patterns := c.plan.subscription()
 	if s.consumer, err = newConsumer(consumerConfig{
 		options: c.consumerOptions, group: c.applicationID, instanceID: c.instanceID, topics: topics, patterns: patterns,
