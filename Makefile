@@ -1,7 +1,7 @@
 # Two commands are enough: "go run ./cmd/wasmstream demo" and "make test".
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: build test test-fast race lint bench guests deps kafka cross fuzz cover baseline fault fault-long mutants
+.PHONY: conformance conformance-kafka build test test-fast race lint bench guests deps kafka cross fuzz cover baseline fault fault-long mutants
 
 KAFKA_DIR  ?= .cache/kafka
 KAFKA_PORT ?= 9092
@@ -65,3 +65,17 @@ cover:
 baseline: ## the jobs of wasmstream bench as Kafka Streams applications, for --guest kafka-streams
 	mvn -q -B -f internal/bench/kafkastreams/pom.xml -Dbench.target=$(CURDIR)/.cache/kafka-streams compile \
 	  dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.cache/kafka-streams/libs
+
+conformance: ## the recorded cases of Kafka
+	go run ./internal/conformance -kind streams internal/conformance/testdata/streams-cases.jsonl
+	go run ./internal/conformance -kind vectors internal/conformance/testdata/streams-vectors.jsonl
+
+SEED  ?= 1
+CASES ?= 5000
+
+conformance-kafka: ## CASES random topologies and inputs of SEED, beside Kafka Streams' own test driver
+	mvn -q -B -f internal/conformance/kafkastreams/pom.xml -Dcases.target=$(CURDIR)/.cache/conformance compile \
+	  dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.cache/conformance/libs
+	go run ./internal/conformance -generate $(CASES) -seed $(SEED) | \
+	  java -Xmx700m -cp '.cache/conformance/classes:.cache/conformance/libs/*' wasmstream.conformance.Cases > .cache/conformance/seed-$(SEED).jsonl
+	go run ./internal/conformance -kind streams .cache/conformance/seed-$(SEED).jsonl

@@ -36,7 +36,16 @@ func runners() map[string]runner {
 
 func main() {
 	kind := flag.String("kind", "", "what the files hold: streams, vectors, connect")
+	generate := flag.Int("generate", 0, "write this many random cases")
+	seed := flag.Uint64("seed", 1, "of -generate")
 	flag.Parse()
+	if *generate > 0 {
+		if err := streamscases.Generate(os.Stdout, *seed, *generate); err != nil {
+			fmt.Fprintln(os.Stderr, "conformance:", err)
+			os.Exit(2)
+		}
+		return
+	}
 	run := runners()[*kind]
 	if run == nil || flag.NArg() == 0 {
 		fmt.Fprintln(os.Stderr, "usage: conformance -kind streams|vectors|connect FILE.jsonl...")

@@ -26,6 +26,15 @@ func TestCases(t *testing.T) {
 	}
 }
 
+// TestRandomCases runs what Kafka Streams 4.3.1 made of random cases (conformance-kafka), descriptions included.
+func TestRandomCases(t *testing.T) {
+	var out strings.Builder
+	failed, err := runFiles(&out, runners()["streams"], []string{filepath.Join("testdata", "streams-random.jsonl")})
+	if err != nil || failed > 0 {
+		t.Errorf("%d failed, %v:\n%s", failed, err, out.String())
+	}
+}
+
 // TestUnknownIsFailure: what the runner does not know is never passed over.
 func TestUnknownIsFailure(t *testing.T) {
 	lines := map[string]string{

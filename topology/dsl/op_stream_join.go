@@ -269,6 +269,10 @@ func (p *streamJoin) walkExpired(r *topology.Record, it state.Iterator) error {
 		}
 		if p.isOpen(&u) {
 			open[u.side&1] = true
+			// Kafka looks at one record of a row after the other, and ends, with this time, at a second one.
+			if open[leftSide] && open[rightSide] && u.several() {
+				return nil
+			}
 			continue
 		}
 		if err := p.emitRow(r, &u); err != nil {

@@ -114,6 +114,11 @@ func readUnmatched(key, value []byte) (u unmatched, err error) {
 	}, nil
 }
 
+// several tells whether more than one entry is left.
+func (u *unmatched) several() bool {
+	return len(u.entries) >= 4 && int64(binary.BigEndian.Uint32(u.entries)) < int64(len(u.entries)-4)
+}
+
 // next takes the value of the next entry; ok is false behind the last.
 func (u *unmatched) next() (value []byte, ok bool, err error) {
 	if len(u.entries) == 0 {

@@ -25,8 +25,10 @@ type testCase struct {
 	Spec       json.RawMessage `json:"spec"`
 	Inputs     []input         `json:"inputs"`
 	Expected   []output        `json:"expected"`
-	Notes      string          `json:"notes"`
-	Verified   string          `json:"verified"`
+	// Describe is the description of the topology, compared if it is given.
+	Describe string `json:"describe,omitempty"`
+	Notes    string `json:"notes"`
+	Verified string `json:"verified"`
 }
 
 // input is a record for a topic. Keys and values are strings.
@@ -83,6 +85,9 @@ func (c *testCase) run() (got []output, free bool, err error) {
 	t, err := b.Build()
 	if err != nil {
 		return nil, free, err
+	}
+	if c.Describe != "" && c.Describe != t.Describe() {
+		return nil, free, fmt.Errorf("the topology differs\n  expected\n%s\n  got\n%s", c.Describe, t.Describe())
 	}
 	got, err = c.feed(t, render)
 	return got, free, err

@@ -12,12 +12,14 @@ type family func(b *dsl.StreamsBuilder, s *spec) rendering
 func families() map[string]family {
 	return map[string]family{
 		"cogroup":                    cogroup,
+		"cogroup-windowed":           cogroupWindowed,
 		"session-window-aggregate":   sessionWindowAggregate,
 		"sliding-window-aggregate":   slidingWindowAggregate,
 		"stream-reduce":              streamReduce,
 		"stream-self-join":           streamSelfJoin,
 		"stream-stream-join":         streamStreamJoin,
 		"stream-stream-join-of-join": streamStreamJoinOfJoin,
+		"stream-stream-join-rekeyed": streamStreamJoinRekeyed,
 		"stream-totable-join":        streamToTableJoin,
 		"table-filter-groupby-count": tableFilterGroupByCount,
 		"table-filter-tostream":      tableFilterToStream,
@@ -25,6 +27,7 @@ func families() map[string]family {
 		"table-table-join":           tableTableJoin,
 		"table-table-join-groupby":   tableTableJoinGroupBy,
 		"time-window-aggregate":      timeWindowAggregate,
+		"windowed-operation":         windowedOperation,
 	}
 }
 

@@ -1,6 +1,9 @@
 package streamscases
 
 import (
+	"bytes"
+
+	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/dsl"
 )
 
@@ -21,6 +24,25 @@ func joinStreams(kind string, left, right *dsl.KStream, w dsl.JoinWindows) *dsl.
 func streamStreamJoin(b *dsl.StreamsBuilder, s *spec) rendering {
 	w := dsl.JoinWindowsOfTimeDifferenceAndGrace(0, s.millis("grace_ms")).After(s.millis("after_ms")).Before(s.millis("before_ms"))
 	left, right := b.Stream(s.text("left_topic")), b.Stream(s.text("right_topic"))
+	return joinSides(s, left, right, w)
+}
+
+// streamStreamJoinRekeyed gives both sides the part of the value before ':' as key, null for n.
+func streamStreamJoinRekeyed(b *dsl.StreamsBuilder, s *spec) rendering {
+	w := dsl.JoinWindowsOfTimeDifferenceAndGrace(0, s.millis("grace_ms")).After(s.millis("after_ms")).Before(s.millis("before_ms"))
+	part := dsl.NativeMapper(func(r *topology.Record) error {
+		r.Key, _, _ = bytes.Cut(r.Value, []byte(":"))
+		if r.Value == nil || string(r.Key) == "n" {
+			r.Key = nil
+		}
+		return nil
+	}).Out(topology.String, nil)
+	left, right := b.Stream(s.text("left_topic")), b.Stream(s.text("right_topic"))
+	left, right = left.SelectKey(part), right.SelectKey(part)
+	return joinSides(s, left, right, w)
+}
+
+func joinSides(s *spec, left, right *dsl.KStream, w dsl.JoinWindows) rendering {
 	s.prose("joiner")
 	joinStreams(s.joinKind("inner", "left", "outer"), left, right, w).To(outputTopic)
 	return stringsOut()

@@ -1,0 +1,97 @@
+package wasmstream.conformance;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.Properties;
+import org.apache.kafka.common.serialization.Deserializer;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.StreamsConfig;
+import org.apache.kafka.streams.TestInputTopic;
+import org.apache.kafka.streams.TestOutputTopic;
+import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.TopologyTestDriver;
+import org.apache.kafka.streams.test.TestRecord;
+
+/** Reads cases, one JSON object a line, and writes them with what Kafka Streams makes of their inputs as expected. */
+public final class Cases {
+    static final ObjectMapper JSON = new ObjectMapper();
+
+    public static void main(String[] args) throws Exception {
+        BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        PrintStream out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
+        for (String line = in.readLine(); line != null; line = in.readLine()) {
+            if (!line.isBlank()) {
+                out.println(JSON.writeValueAsString(run((ObjectNode) JSON.readTree(line))));
+            }
+        }
+        out.flush();
+    }
+
+    static ObjectNode run(ObjectNode c) {
+        JsonNode spec = c.get("spec");
+        Properties p = settings(spec);
+        StreamsBuilder builder = new StreamsBuilder();
+        Families.Keys keys = Families.build(c.get("topology").asText(), spec, builder);
+        Topology topology = builder.build(p);
+        c.put("describe", topology.describe().toString());
+        ArrayNode expected = c.putArray("expected");
+        try (TopologyTestDriver driver = new TopologyTestDriver(topology, p, Instant.EPOCH)) {
+            feed(c, driver, keys, expected);
+        }
+        return c;
+    }
+
+    static void feed(ObjectNode c, TopologyTestDriver driver, Families.Keys keys, ArrayNode expected) {
+        TestOutputTopic<?, ?> output = driver.createOutputTopic("out", keys.key(), keys.value());
+        for (int i = 0; i < c.get("inputs").size(); i++) {
+            JsonNode r = c.get("inputs").get(i);
+            TestInputTopic<String, String> topic =
+                driver.createInputTopic(r.get("topic").asText(), new StringSerializer(), new StringSerializer());
+            topic.pipeInput(text(r.get("key")), text(r.get("value")), r.get("ts").asLong());
+            while (!output.isEmpty()) {
+                TestRecord<?, ?> o = output.readRecord();
+                ObjectNode e = expected.addObject();
+                e.put("topic", "out");
+                e.put("key", o.key() == null ? null : o.key().toString());
+                e.put("value", o.value() == null ? null : o.value().toString());
+                e.put("ts", o.timestamp());
+                e.put("after_input", i);
+            }
+        }
+    }
+
+    static String text(JsonNode n) {
+        return n == null || n.isNull() ? null : n.asText();
+    }
+
+    static Properties settings(JsonNode spec) {
+        Properties p = new Properties();
+        p.put(StreamsConfig.APPLICATION_ID_CONFIG, "app");
+        p.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "none:1");
+        p.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, "org.apache.kafka.common.serialization.Serdes$StringSerde");
+        p.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, "org.apache.kafka.common.serialization.Serdes$StringSerde");
+        p.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, "0");
+        p.put(StreamsConfig.DSL_STORE_SUPPLIERS_CLASS_CONFIG,
+            "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers");
+        p.put("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__", "0");
+        p.put("__emit.interval.ms.kstreams.windowed.aggregation__", "0");
+        if (spec.has("topology.optimization")) {
+            p.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, spec.get("topology.optimization").asText());
+        }
+        return p;
+    }
+
+    /** Shows strings as they are. */
+    static Deserializer<String> strings() {
+        return new StringDeserializer();
+    }
+}

@@ -1,0 +1,192 @@
+package streamscases
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+)
+
+// generator makes random parameters of a family, and says which topics are piped to.
+type generator func(r *rand.Rand) (spec map[string]any, topics []string)
+
+// generated are the families that Generate knows, in the order in which it takes them.
+var generated = []struct {
+	family string
+	make   generator
+}{
+	{"time-window-aggregate", randomWindows("time", true)},
+	{"sliding-window-aggregate", randomWindows("sliding", true)},
+	{"session-window-aggregate", randomWindows("session", true)},
+	{"windowed-operation", randomOperation},
+	{"stream-reduce", func(*rand.Rand) (map[string]any, []string) {
+		return map[string]any{"topic": "left", "reduce": "agg + '|' + value"}, []string{"left"}
+	}},
+	{"cogroup", randomCogroup},
+	{"cogroup-windowed", randomCogroupWindowed},
+	{"stream-stream-join", randomStreamJoin},
+	{"stream-stream-join-rekeyed", randomStreamJoin},
+	{"stream-self-join", randomSelfJoin},
+	{"stream-stream-join-of-join", randomJoinOfJoin},
+}
+
+// Generate writes n cases without results, one a line. The same seed gives the same cases.
+func Generate(w io.Writer, seed uint64, n int) error {
+	r := rand.New(rand.NewPCG(seed, 0))
+	encode := json.NewEncoder(w)
+	for i := range n {
+		g := generated[i%len(generated)]
+		spec, topics := g.make(r)
+		raw, err := json.Marshal(spec)
+		if err != nil {
+			return err
+		}
+		c := testCase{
+			ID: fmt.Sprintf("seed-%d-%s-%d", seed, g.family, i), Topology: g.family, Spec: raw,
+			Inputs: randomInputs(r, topics), Expected: []output{},
+		}
+		if err := encode.Encode(&c); err != nil {
+			return fmt.Errorf("writing case %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// randomInputs are records of few keys whose time goes on with steps back, ties and now and then a jump.
+func randomInputs(r *rand.Rand, topics []string) []input {
+	now := int64(r.IntN(20))
+	inputs := make([]input, 5+r.IntN(30))
+	for i := range inputs {
+		switch r.IntN(12) {
+		case 0:
+			now += int64(r.IntN(60))
+		case 1, 2, 3:
+		default:
+			now += int64(r.IntN(6))
+		}
+		at := now
+		if r.IntN(3) == 0 {
+			at = max(0, now-int64(r.IntN(25)))
+		}
+		inputs[i] = input{Topic: topics[r.IntN(len(topics))], Key: pick(r, "a", "b", "c"), Timestamp: at}
+		if v := pick(r, "a", "b", "c", "n"); v != nil {
+			value := fmt.Sprintf("%s:%d", *v, i)
+			inputs[i].Value = &value
+		}
+	}
+	return inputs
+}
+
+// pick is one of the texts, at times none.
+func pick(r *rand.Rand, texts ...string) *string {
+	if r.IntN(10) == 0 {
+		return nil
+	}
+	return &texts[r.IntN(len(texts))]
+}
+
+func choose[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values))] }
+
+// ampleRetention is far longer than any window: what is emitted when windows close depends on the store otherwise.
+const ampleRetention = 3600000
+
+// randomWindows are the windows of an aggregation; one of its own has the keys of the recorded cases.
+func randomWindows(kind string, own bool) generator {
+	return func(r *rand.Rand) (map[string]any, []string) {
+		grace := choose(r, 0, 0, 3, 5, 20)
+		spec := map[string]any{"grace_ms": grace}
+		least := grace
+		switch kind {
+		case "time":
+			size := 1 + r.IntN(20)
+			spec["size_ms"], spec["advance_ms"] = size, choose(r, size, 1+r.IntN(size))
+			least += size
+		case "sliding":
+			difference := 1 + r.IntN(15) // Kafka fails at 0
+			spec["time_difference_ms"] = difference
+			least += 2 * difference
+		default:
+			gap := 1 + r.IntN(11)
+			spec["inactivity_gap_ms"] = gap
+			least += gap
+		}
+		spec["store_retention_ms"] = choose(r, ampleRetention, ampleRetention, least)
+		if !own {
+			return spec, []string{"left"}
+		}
+		spec["topic"], spec["aggregate"] = "left", "initial '' then agg + '|' + value"
+		randomEmit(r, spec)
+		if kind == "session" {
+			spec["session_merger"] = "agg1 + '&' + agg2"
+		}
+		if kind != "time" {
+			spec["order_within_one_input"] = "set"
+		}
+		return spec, []string{"left"}
+	}
+}
+
+func randomEmit(r *rand.Rand, spec map[string]any) {
+	spec["emit"] = choose(r, "on-window-update", "on-window-close")
+	if spec["emit"] == "on-window-close" {
+		spec["store_retention_ms"] = ampleRetention
+	}
+}
+
+func randomOperation(r *rand.Rand) (map[string]any, []string) {
+	kind := choose(r, "time", "sliding", "session")
+	spec, topics := randomWindows(kind, false)(r)
+	spec["topic"], spec["windows"], spec["operation"] = "left", kind, choose(r, "count", "reduce")
+	randomEmit(r, spec)
+	if kind != "time" {
+		spec["order_within_one_input"] = "set"
+	}
+	return spec, topics
+}
+
+func randomCogroup(*rand.Rand) (map[string]any, []string) {
+	return map[string]any{
+		"topics": "left,right", "aggregate": "initial '' ; left: agg + 'l' + value ; right: agg + 'r' + value",
+	}, []string{"left", "right"}
+}
+
+func randomCogroupWindowed(r *rand.Rand) (map[string]any, []string) {
+	kind := choose(r, "time", "sliding", "session")
+	spec, _ := randomWindows(kind, false)(r)
+	cogrouped, topics := randomCogroup(r)
+	for key, value := range cogrouped {
+		spec[key] = value
+	}
+	spec["windows"] = kind
+	if kind == "sliding" {
+		spec["order_within_one_input"] = "set"
+	}
+	return spec, topics
+}
+
+func randomStreamJoin(r *rand.Rand) (map[string]any, []string) {
+	before := r.IntN(12)
+	after := choose(r, r.IntN(12), -r.IntN(before+1))
+	if r.IntN(4) == 0 {
+		before, after = after, before
+	}
+	return map[string]any{
+		"left_topic": "left", "right_topic": "right", "join": choose(r, "inner", "left", "outer"),
+		"before_ms": before, "after_ms": after, "grace_ms": choose(r, 0, 0, 2, 5, 15),
+		"joiner": "left '+' right, a missing side prints null",
+	}, []string{"left", "right"}
+}
+
+func randomSelfJoin(r *rand.Rand) (map[string]any, []string) {
+	return map[string]any{
+		"topic": "left", "join": choose(r, "inner", "inner", "left", "outer"), "time_difference_ms": r.IntN(12), "grace_ms": choose(r, 0, 3, 10),
+		"topology.optimization": choose(r, "none", "all", "single.store.self.join"), "joiner": "left '+' right",
+	}, []string{"left"}
+}
+
+func randomJoinOfJoin(r *rand.Rand) (map[string]any, []string) {
+	return map[string]any{
+		"topics": "left,right", "topology": "(left innerJoin right) leftJoin right, same window",
+		"time_difference_ms": r.IntN(12), "grace_ms": r.IntN(6), "joiner": "left '+' right, a missing side prints null",
+	}, []string{"left", "right"}
+}
