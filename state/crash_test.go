@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -209,4 +210,59 @@ func damage(t *rapid.T, fs vfs.FS) {
 	noRapidError(t, err)
 	_, err = w.Write(content)
 	noRapidError(t, errors.Join(err, w.Close()))
+}
+
+// After a crash in a restore, the records from the offset on give what all records give.
+func TestCrashInARestore(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const batches, size = 12, 40
+		var records []KV
+		for i := range batches * size {
+			kv := KV{Key: fmt.Appendf(nil, "k%d", rapid.IntRange(0, 200).Draw(t, "key")), Value: make([]byte, 12_000)}
+			if i%7 == 0 {
+				kv.Value = nil
+			} else {
+				kv.Value[0], kv.Value[1] = byte(i), byte(i>>8)
+			}
+			records = append(records, kv)
+		}
+		o := testOptions(nil)
+		o.RestoreBytes = rapid.SampledFrom([]int{1, 3 << 20, 5 << 20}).Draw(t, "chunk")
+		fs := vfs.NewCrashableMem()
+		o.FS = fs
+		db, err := OpenDB("db", o)
+		noRapidError(t, err)
+		s, err := db.KeyValue(crashStores[0], Plain)
+		noRapidError(t, err)
+		for i := range rapid.IntRange(0, batches).Draw(t, "batches") {
+			noRapidError(t, s.Restore(records[i*size:(i+1)*size], int64((i+1)*size)))
+		}
+		seed := rapid.Uint64().Draw(t, "seed")
+		kept := rapid.SampledFrom([]int{0, 100}).Draw(t, "percent kept")
+		o.FS = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: rand.New(rand.NewPCG(seed, 0))})
+		noRapidError(t, db.Close())
+		checkRestored(t, o, records)
+	})
+}
+
+func checkRestored(t *rapid.T, o Options, records []KV) {
+	want := map[string]string{}
+	for _, r := range records {
+		if want[string(r.Key)] = string(r.Value); r.Value == nil {
+			delete(want, string(r.Key))
+		}
+	}
+	db, err := OpenDB("db", o)
+	noRapidError(t, err)
+	s, err := db.KeyValue(crashStores[0], Plain)
+	noRapidError(t, err)
+	offset, _ := s.Offset()
+	noRapidError(t, s.Restore(records[max(0, offset):], int64(len(records))))
+	noRapidError(t, s.Close())
+	got, err := readAll(db, crashStores[0])
+	noRapidError(t, err)
+	if !maps.Equal(got, want) {
+		t.Fatalf("%d pairs after a restore from %d, want %d, or others", len(got), offset, len(want))
+	}
+	noRapidError(t, db.Close())
 }

@@ -3,23 +3,62 @@ package state
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
+// errVanished is a table that was there when the database was opened.
+var errVanished = errors.New("a file of the database has vanished")
+
 // isDamage tells whether an error of a running database says that its files are not what was written: a checksum that
 // is wrong, or a file that is missing.
 func isDamage(err error) bool {
-	return pebble.IsCorruptionError(err) || isMissing(err)
+	return pebble.IsCorruptionError(err) || isMissing(err) || errors.Is(err, errVanished)
 }
 
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// damageFile says that the database was found damaged while it was open. Opening checks that the files are there, not
+// what is in them: without it, a restart would go on with a database that is known to be damaged.
+const damageFile = "DAMAGED"
+
+// noteDamage has the next OpenDB refuse the database, so that it is dropped and built again.
+func (db *DB) noteDamage(err error) {
+	if !db.damage.CompareAndSwap(false, true) {
+		return
+	}
+	db.opts.Logger.Error("local state is damaged", "code", errs.StateCorrupt.ID, "dir", db.dir, "error", err)
+	f, failure := db.opts.FS.Create(filepath.Join(db.dir, damageFile), vfs.WriteCategoryUnspecified)
+	if failure == nil {
+		_, failure = f.Write([]byte(err.Error() + "\n"))
+		failure = errors.Join(failure, f.Sync(), f.Close())
+	}
+	if failure != nil {
+		db.opts.Logger.Error("cannot note that local state is damaged", "dir", db.dir, "error", failure)
+	}
+}
+
+// checkDamage refuses a database in which damage was found before.
+func (db *DB) checkDamage() error {
+	f, err := db.opts.FS.Open(filepath.Join(db.dir, damageFile))
+	if err != nil {
+		return nil // Pebble will say what else there is to say of the directory
+	}
+	note, err := io.ReadAll(io.LimitReader(f, 4<<10))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return errs.StateUnusable.New(db.dir, "cannot read the directory", "").WithCause(err)
+	}
+	return db.damaged("damage was found while it was in use: " + strings.TrimSpace(string(note)))
+}
 
 // openError gives an error of opening Pebble its code. What the environment refuses is not damage; everything else is,
 // since the files of a database that was closed in any way at all can be opened.

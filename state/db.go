@@ -33,6 +33,7 @@ type DB struct {
 	pebble       *pebble.DB // nil if InMemory
 	id           string
 	opened       atomic.Bool                          // set once: from here on the failure of an essential file ends the database
+	damage       atomic.Bool                          // set once: damage was found
 	failed       atomic.Pointer[error]                // set once: nothing may touch Pebble any more
 	ended        chan struct{}                        // closed when failed is set
 	tables       atomic.Int64                         // tables written by restores
@@ -92,6 +93,9 @@ func (db *DB) openPebble() (err error) {
 	}
 	cache := pebble.NewCache(db.opts.CacheBytes)
 	defer cache.Unref() // Pebble holds a reference of its own
+	if err := db.checkDamage(); err != nil {
+		return err
+	}
 	if err := db.removeTables(); err != nil {
 		return errs.StateUnusable.New(db.dir, "cannot read the directory", "").WithCause(err)
 	}
@@ -146,7 +150,7 @@ func (db *DB) events() *pebble.EventListener {
 			db.opts.Logger.Error("state database cannot work in the background", "dir", db.dir, "error", err)
 		},
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
-			db.opts.Logger.Error("state database is damaged", "code", errs.StateCorrupt.ID, "file", i.Path, "error", i.Details)
+			db.noteDamage(fmt.Errorf("%s: %w", i.Path, i.Details))
 		},
 	}
 }
@@ -464,6 +468,7 @@ func (db *DB) wrap(doing string, err error) error {
 	case errors.As(err, &coded):
 		return fmt.Errorf("%s: %w", doing, err)
 	case isDamage(err):
+		db.noteDamage(err)
 		return errs.StateCorrupt.New(filepath.Clean(db.dir), doing+": "+err.Error(), "").WithCause(ErrCorrupt)
 	}
 	return errs.StateUnusable.New(filepath.Clean(db.dir), doing, "").WithCause(err)

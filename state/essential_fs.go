@@ -1,6 +1,7 @@
 package state
 
 import (
+	"fmt"
 	"path/filepath"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -20,6 +21,16 @@ type essentialFS struct {
 
 // isTable tells whether the file is one that Pebble can do without.
 func isTable(name string) bool { return filepath.Ext(name) == ".sst" || filepath.Ext(name) == ".blob" }
+
+// Open implements vfs.FS. Pebble takes a table that has vanished for the end of the process, wherever it meets it, be it
+// in a get; as damage it is an error like others.
+func (f *essentialFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	file, err := f.FS.Open(name, opts...)
+	if err != nil && isTable(name) && isMissing(err) {
+		return nil, fmt.Errorf("%w: %s", errVanished, filepath.Base(name))
+	}
+	return file, err
+}
 
 // Create implements vfs.FS.
 func (f *essentialFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {

@@ -6,7 +6,13 @@ import (
 	"runtime"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
 )
+
+// maxPairBytes bounds a pair. Pebble would take more, and then hold several copies of it in memory; no broker takes half
+// as much in a record.
+const maxPairBytes = 256 << 20
 
 // KeyValueBytes is the innermost layer of a key-value store: committed pairs, and over them the writes of the running
 // transaction. It implements KeyValueStore and TransactionalStore.
@@ -93,6 +99,10 @@ func (s *KeyValueBytes) Put(key, value []byte) error {
 	}
 	if s.staged {
 		return fmt.Errorf("writing store %q: it is staged for a commit", s.id)
+	}
+	if len(key)+len(value) > maxPairBytes {
+		what := fmt.Sprintf("a pair of %d + %d bytes is too large for a store (at most %d)", len(key), len(value), maxPairBytes)
+		return errs.StateValueSize.New(s.id.String(), what, "")
 	}
 	if s.bulk != nil {
 		if err := s.settle(); err != nil {

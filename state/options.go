@@ -41,6 +41,16 @@ func DefaultOptions() Options {
 	return Options{CacheBytes: 32 << 20, MemTableBytes: 8 << 20, RestoreBytes: 64 << 20, MaxIterators: 100}
 }
 
+// SetMemory divides the memory that the state of a process may take (state.memory.max.bytes): a quarter is for blocks of
+// files, three sixteenths for tables in memory, half for the records of restores, which is empty while none goes on. 0 changes nothing.
+func (o *Options) SetMemory(total int64) {
+	if total <= 0 {
+		return
+	}
+	o.CacheBytes, o.RestoreBytes = total/4, int(min(total/2, 1<<30))
+	o.MemTableBytes = min(max(total/16, minMemTableBytes), 1<<30)
+}
+
 // minMemTableBytes is what Pebble needs for a table to hold anything.
 const minMemTableBytes = 64 << 10
 

@@ -328,6 +328,7 @@ func (a *App) partitionsOf(topic string) int32 { return (*a.partitions.Load())[t
 func (a *App) openDB(plan *topicPlan, dir *state.Directory) (*state.DB, error) {
 	opts := state.DefaultOptions()
 	opts.ApplicationID, opts.Logger, opts.InMemory = a.cfg.Streams.ApplicationID, a.log, !plan.persistent()
+	opts.SetMemory(a.cfg.Streams.StateMemoryBytes)
 	db, err := state.OpenDB(dir.DatabasePath(), opts)
 	if errors.Is(err, state.ErrCorrupt) {
 		a.log.Warn("local state is damaged and is built again from the changelogs", "dir", dir.DatabasePath(), "err", err)

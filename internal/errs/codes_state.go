@@ -32,6 +32,11 @@ var (
 		Explanation: "A store of the kind lru keeps the keys that were used last, up to the number it is given.",
 		Remedy:      "Give the store a maximum that is positive.",
 	}
+	StateValueSize = Code{
+		ID: "E-STATE-VALUE-SIZE", Exit: ExitRuntime, Title: "A value is too large for a store",
+		Explanation: "A key and its value may have 256 MiB together. Long before that, max.request.size and the broker's max.message.bytes refuse the record of the changelog.",
+		Remedy:      "Keep large objects outside and their names in the store, or divide them.",
+	}
 	StateFormat = Code{
 		ID: "E-STATE-FORMAT", Exit: ExitRuntime, Title: "Local state has another format",
 		Explanation: "The database under state.dir was written by a version of wasmstream that lays it out differently.",
@@ -40,5 +45,5 @@ var (
 )
 
 func stateCodes() []Code {
-	return []Code{StateLocked, StateUnusable, StateCorrupt, StateForeign, StateFormat, StateRetention, StateEntries}
+	return []Code{StateLocked, StateUnusable, StateCorrupt, StateForeign, StateFormat, StateRetention, StateEntries, StateValueSize}
 }

@@ -38,6 +38,7 @@ type Config struct {
 	MaxTaskIdle              time.Duration // -1 ms: never wait
 	BufferedRecords          int           // per partition
 	CacheBytes               int64
+	StateMemoryBytes         int64
 	ReplicationFactor        int16
 	RepartitionPurgeInterval time.Duration
 	StateCleanupDelay        time.Duration

@@ -27,6 +27,7 @@ func (c *Config) fill() error {
 	c.MaxTaskIdle = c.duration("max.task.idle.ms")
 	c.BufferedRecords = int(c.number("buffered.records.per.partition"))
 	c.CacheBytes = c.number("statestore.cache.max.bytes")
+	c.StateMemoryBytes = c.number("state.memory.max.bytes")
 	c.ReplicationFactor = int16(c.number("replication.factor"))
 	c.RepartitionPurgeInterval = c.duration("repartition.purge.interval.ms")
 	c.StateCleanupDelay = c.duration("state.cleanup.delay.ms")
