@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/metrics"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -202,42 +204,75 @@ func TestDepthIsGivenBack(t *testing.T) {
 	}
 }
 
-// TestCollectorRunsBesideALoop: a garbage collection, which stops every goroutine, gets through while a guest loops,
-// and the guest is still looping when it is done.
-func TestCollectorRunsBesideALoop(t *testing.T) {
+// TestCollectorRunsBesideLoops: a garbage collection, which stops every goroutine, gets through while one guest or eight
+// of them loop, and they are still looping when it is done.
+func TestCollectorRunsBesideLoops(t *testing.T) {
 	e := testEngine(t, Config{Limits: Limits{FuelPerFrame: 1 << 60, FuelMax: 1 << 60, Wall: time.Hour}})
 	w, f := guest()
 	f[abi.ExportProcess].code = loopForever
-	in := newInstance(t, compileModule(t, e, "loop", w.bytes()), newHost(), Limits{})
-	ended := make(chan error, 1)
-	begun := make(chan struct{})
-	go func() {
-		view, err := in.Reserve(len(frameOfOne))
-		copy(view, frameOfOne)
-		close(begun)
-		if err == nil {
-			_, err = in.Process(0, len(frameOfOne))
+	m := compileModule(t, e, "loop", w.bytes())
+	for _, guests := range []int{1, 8} {
+		t.Run(fmt.Sprint(guests), func(t *testing.T) {
+			ended := make(chan error, guests)
+			begun := make(chan struct{})
+			ins := make([]*Instance, guests)
+			for i := range ins {
+				in := newInstance(t, m, newHost(), Limits{})
+				ins[i] = in
+				if _, err := in.Reserve(len(frameOfOne)); err != nil {
+					t.Fatal(err)
+				}
+				go func() {
+					begun <- struct{}{}
+					_, err := in.Process(0, 0)
+					ended <- err
+				}()
+			}
+			for range ins {
+				<-begun
+			}
+			const rounds = 3
+			before := stops(t)
+			for range rounds {
+				runtime.GC()
+			}
+			slowest := longest(before, stops(t))
+			select {
+			case err := <-ended:
+				t.Fatalf("a guest ended by itself: %v", err)
+			default:
+			}
+			t.Logf("beside %d looping guests the world stopped after at most %v in %d collections", guests, slowest, rounds)
+			for _, in := range ins {
+				in.Interrupt()
+			}
+			for range ins {
+				if trap, ok := errors.AsType[*TrapError](<-ended); !ok || trap.Reason != ReasonInterrupted {
+					t.Errorf("got %v, want %s", trap, ReasonInterrupted)
+				}
+			}
+		})
+	}
+}
+
+// stops are the times that it took to stop the world for a collection, as far as this process has lived.
+func stops(t *testing.T) metrics.Float64Histogram {
+	t.Helper()
+	sample := []metrics.Sample{{Name: "/sched/pauses/stopping/gc:seconds"}}
+	metrics.Read(sample)
+	h := *sample[0].Value.Float64Histogram()
+	h.Counts = slices.Clone(h.Counts)
+	return h
+}
+
+// longest is the upper end of the highest bucket that grew.
+func longest(before, after metrics.Float64Histogram) time.Duration {
+	for i := len(after.Counts) - 1; i >= 0; i-- {
+		if after.Counts[i] > before.Counts[i] {
+			return time.Duration(after.Buckets[i+1] * float64(time.Second))
 		}
-		ended <- err
-	}()
-	<-begun
-	const rounds = 5
-	var slowest time.Duration
-	for range rounds {
-		start := time.Now()
-		runtime.GC()
-		slowest = max(slowest, time.Since(start))
 	}
-	select {
-	case err := <-ended:
-		t.Fatalf("the guest ended by itself: %v", err)
-	default:
-	}
-	t.Logf("slowest of %d collections beside a looping guest: %v", rounds, slowest)
-	in.Interrupt()
-	if trap, ok := errors.AsType[*TrapError](<-ended); !ok || trap.Reason != ReasonInterrupted {
-		t.Errorf("got %v, want %s", trap, ReasonInterrupted)
-	}
+	return 0
 }
 
 func TestWallTime(t *testing.T) {
