@@ -54,23 +54,25 @@ const (
 	hashSize            = 16
 )
 
-// Append appends the bytes of version 1: version | instruction | hash | primary key | int32 partition.
+// Append appends the bytes of version 1: version | instruction | hash | primary key | int32 partition. With a
+// PrimaryPartition of -1 they are those of version 0, which has none.
 func (s *Subscription) Append(dst []byte) []byte {
-	dst = appendVersion(dst, subscriptionVersion, s.HasHash)
+	version := byte(subscriptionVersion)
+	if s.PrimaryPartition < 0 {
+		version = 0
+	}
+	dst = appendVersion(dst, version, s.HasHash)
 	dst = append(dst, byte(s.Instruct))
 	dst = appendHash(dst, s.Hash, s.HasHash)
 	dst = append(dst, s.PrimaryKey...)
+	if version == 0 {
+		return dst
+	}
 	return binary.BigEndian.AppendUint32(dst, uint32(s.PrimaryPartition))
 }
 
-// Size is the length of what Append appends.
-func (s *Subscription) Size() int {
-	size := 2 + len(s.PrimaryKey) + 4
-	if s.HasHash {
-		size += hashSize
-	}
-	return size
-}
+// Size is the length of what Append appends at most.
+func (s *Subscription) Size() int { return 2 + hashSize + len(s.PrimaryKey) + 4 }
 
 // ParseSubscription reads the bytes of versions 0 and 1; PrimaryKey points into data.
 func ParseSubscription(data []byte) (s Subscription, err error) {

@@ -55,6 +55,25 @@ func Windowed(s Serde, windowed []byte) (inner Serde, key []byte, ok bool) {
 	return nil, nil, false
 }
 
+// IsWindowed tells whether s is a serde of windowed keys.
+func IsWindowed(s Serde) bool {
+	switch s.(type) {
+	case timeWindowedSerde, sessionWindowedSerde:
+		return true
+	}
+	return false
+}
+
+// WindowBounds are the start and the end of the window in a key of s: of time windows the end is not part of it, of
+// sessions it is. ok is false for other serdes and for keys too short.
+func WindowBounds(s Serde, windowed []byte) (start, end int64, ok bool) {
+	if _, _, ok = Windowed(s, windowed); !ok {
+		return 0, 0, false
+	}
+	start, end = windowOf(s, windowed)
+	return start, end, true
+}
+
 type timeWindowedSerde struct {
 	inner Serde
 	size  int64

@@ -17,6 +17,8 @@ type View struct {
 	Operator string `json:"operator,omitempty"`
 	Call     *Call  `json:"call,omitempty"`
 	Of       []View `json:"of,omitempty"`
+	// Buffer holds changes of Of back: rows in it are seen as they were before (suppress).
+	Buffer string `json:"buffer,omitempty"`
 }
 
 // The operators of views that are no names of joins.
@@ -25,6 +27,7 @@ const (
 	viewFilterNot       = "filterNot"
 	viewMapValues       = "mapValues"
 	viewTransformValues = "transformValues"
+	viewSuppress        = "suppress"
 )
 
 // stores are those that the view reads, each once, in order.
@@ -33,6 +36,9 @@ func (v View) stores() []string {
 		return []string{v.Store}
 	}
 	var names []string
+	if v.Buffer != "" {
+		names = append(names, v.Buffer)
+	}
 	for _, of := range v.Of {
 		names = append(names, of.stores()...)
 	}
@@ -64,6 +70,9 @@ func (v View) open(ctx topology.Context) (rowReader, error) {
 			return nil, err
 		}
 		parents = append(parents, p)
+	}
+	if v.Operator == viewSuppress {
+		return openSuppressed(ctx, v.Buffer, parents[0])
 	}
 	fn, err := openAsker(ctx, *v.Call)
 	if err != nil {
@@ -193,3 +202,35 @@ func (j *joinedRows) row(key []byte) ([]byte, int64, error) {
 func (j *joinedRows) rowAsOf(key []byte, _ int64) ([]byte, int64, error) { return j.row(key) }
 
 func (j *joinedRows) versioned() bool { return false }
+
+// suppressedRows are the rows of another table as they were before the changes that are held back.
+type suppressedRows struct {
+	of     rowReader
+	buffer *state.TimeOrderedBuffer
+	arena  *topology.Arena
+}
+
+func openSuppressed(ctx topology.Context, buffer string, of rowReader) (rowReader, error) {
+	s, err := ctx.Store(buffer)
+	if err != nil {
+		return nil, err
+	}
+	b, ok := s.(*state.TimeOrderedBuffer)
+	if !ok {
+		return nil, fmt.Errorf("opening a view of node %s: store %q is no buffer", ctx.NodeName(), buffer)
+	}
+	return &suppressedRows{of: of, buffer: b, arena: ctx.Arena()}, nil
+}
+
+func (s *suppressedRows) row(key []byte) ([]byte, int64, error) {
+	prior, buffered, err := s.buffer.Prior(key)
+	if err != nil || buffered {
+		return copyOf(s.arena, prior), state.TimestampUnknown, err
+	}
+	return s.of.row(key)
+}
+
+// rowAsOf is that of now: suppress works on tables without versions only.
+func (s *suppressedRows) rowAsOf(key []byte, _ int64) ([]byte, int64, error) { return s.row(key) }
+
+func (s *suppressedRows) versioned() bool { return false }
