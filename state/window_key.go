@@ -39,3 +39,32 @@ func SplitSessionKey(stored []byte) (key []byte, start, end int64, ok bool) {
 	}
 	return stored[:n:n], int64(binary.BigEndian.Uint64(stored[n+8:])), int64(binary.BigEndian.Uint64(stored[n:])), true
 }
+
+// The first byte of rows in Kafka's stores of two schemas, which those of EmitStrategy.onWindowClose are: rows in the
+// order of time, and beside them an index in that of the keys (PrefixedWindowKeySchemas, PrefixedSessionKeySchemas).
+const (
+	timeFirstPrefix = 0
+	keyFirstPrefix  = 1
+)
+
+// AppendTimeFirstWindowKey appends the row of a window in the order of time, 0|int64 start|key|int32 seq.
+func AppendTimeFirstWindowKey(dst, key []byte, start int64, seq int32) []byte {
+	dst = binary.BigEndian.AppendUint64(append(dst, timeFirstPrefix), uint64(start))
+	return binary.BigEndian.AppendUint32(append(dst, key...), uint32(seq))
+}
+
+// AppendKeyFirstWindowKey appends the row of a window in the order of keys, 1|key|int64 start|int32 seq.
+func AppendKeyFirstWindowKey(dst, key []byte, start int64, seq int32) []byte {
+	return AppendWindowKey(append(dst, keyFirstPrefix), key, start, seq)
+}
+
+// AppendTimeFirstSessionKey appends the row of a session in the order of time, 0|int64 end|int64 start|key.
+func AppendTimeFirstSessionKey(dst, key []byte, start, end int64) []byte {
+	dst = binary.BigEndian.AppendUint64(append(dst, timeFirstPrefix), uint64(end))
+	return append(binary.BigEndian.AppendUint64(dst, uint64(start)), key...)
+}
+
+// AppendKeyFirstSessionKey appends the row of a session in the order of keys, 1|key|int64 end|int64 start.
+func AppendKeyFirstSessionKey(dst, key []byte, start, end int64) []byte {
+	return AppendSessionKey(append(dst, keyFirstPrefix), key, start, end)
+}

@@ -66,6 +66,9 @@ func (n *node) Store(name string) (state.Store, error) {
 	if s := n.stores[name]; s != nil {
 		return s, nil
 	}
+	if s := n.task.config.GlobalStores[name]; s != nil {
+		return s.Reader(), nil
+	}
 	has := "none"
 	if len(n.spec.Stores) > 0 {
 		has = strings.Join(n.spec.Stores, ", ")

@@ -147,7 +147,7 @@ func (n *node) send(frame []topology.Record) error {
 			err := errs.RecordTimestamp.New(n.topic, fmt.Sprintf("a record for the topic has the timestamp %d", rec.Timestamp), "give records made in punctuators a timestamp of 0 or more")
 			return n.ended(err, frame[i:i+1])
 		}
-		if err := n.task.config.Collector.Send(n.topic, -1, rec); err != nil {
+		if err := n.task.config.Collector.Send(n.topic, partitionOf(rec), rec); err != nil {
 			if err := n.unwritable(rec, n.ended(err, frame[i:i+1])); err != nil {
 				return err
 			}
@@ -169,6 +169,14 @@ func (n *node) unwritable(rec *topology.Record, err error) error {
 		return nil
 	}
 	return err
+}
+
+// partitionOf is the partition that the record was made for, -1 if that is left to its key.
+func partitionOf(rec *topology.Record) int32 {
+	if rec.Extra == nil {
+		return -1
+	}
+	return rec.Extra.Partition - 1
 }
 
 // flush forwards what the node holds back, then what its stores' caches do.

@@ -85,6 +85,8 @@ type TaskConfig struct {
 	// Stores are the open stores of the task by name, in all their layers, restored. The task flushes them and leaves
 	// commit and close to their owner.
 	Stores map[string]state.Store
+	// GlobalStores are those of the application by name; every node may read them.
+	GlobalStores map[string]*SharedStore
 	// Modules finds the guests; it may be nil if the sub-topology has none.
 	Modules Modules
 	// Guests are the limits and error policies of the guests; nil leaves all at their defaults.

@@ -68,6 +68,7 @@ type Driver struct {
 	stores  map[string]state.Store
 	task    *stream.Task
 	tasks   stream.TaskConfig // what it is made of
+	global  global
 	world   *world
 	now     int64
 }
@@ -91,8 +92,10 @@ func New(t *topology.Topology, c Config) (*Driver, error) {
 // Close ends the task and frees its guests and stores. It can be called twice.
 func (d *Driver) Close() error {
 	var failures []error
-	if d.task != nil {
-		failures = append(failures, d.task.Close(stream.CloseShutdown))
+	for _, task := range []*stream.Task{d.task, d.global.task} {
+		if task != nil {
+			failures = append(failures, task.Close(stream.CloseShutdown))
+		}
 	}
 	for _, s := range d.stores {
 		failures = append(failures, s.Close())

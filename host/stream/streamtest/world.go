@@ -104,17 +104,29 @@ func (w *world) enqueue(topic string, r *Record) {
 	w.waiting[topic] = append(w.waiting[topic], raw)
 }
 
-// deliver gives the waiting records to the task.
-func (w *world) deliver(task *stream.Task) error {
-	for _, topic := range w.order {
+// deliver gives the waiting records of the topics for which is holds to a task.
+func (w *world) deliver(task *stream.Task, is func(topic string) bool) error {
+	for _, topic := range w.take(is) {
 		w.delivered[topic] = append(w.delivered[topic], w.waiting[topic]...)
 		if err := task.AddRecords(topology.TopicPartition{Topic: topic}, w.waiting[topic], w.offsets[topic]); err != nil {
 			return err
 		}
 		delete(w.waiting, topic)
 	}
-	w.order = w.order[:0]
 	return nil
+}
+
+// take takes the topics with waiting records for which is holds.
+func (w *world) take(is func(topic string) bool) []string {
+	var taken []string
+	w.order = slices.DeleteFunc(w.order, func(topic string) bool {
+		if is(topic) {
+			taken = append(taken, topic)
+			return true
+		}
+		return false
+	})
+	return taken
 }
 
 // changelog is that of one store.
@@ -190,24 +202,18 @@ func (d *Driver) start(t *topology.Topology) error {
 	if err := d.compileModules(); err != nil {
 		return err
 	}
-	if err := d.openStores(sub); err != nil {
-		return err
-	}
 	var inputs []topology.TopicPartition
 	for _, topic := range slices.Sorted(maps.Keys(d.world.sources)) {
 		inputs = append(inputs, topology.TopicPartition{Topic: topic})
 	}
-	d.tasks = stream.TaskConfig{
-		ApplicationID: d.config.ApplicationID, Subtopology: sub, Inputs: inputs, Collector: d.world, Stores: d.stores,
-		Modules: d.modules, Settings: d.config.Settings, KeySerde: d.config.KeySerde, ValueSerde: d.config.ValueSerde,
-		TimestampExtractor: d.config.TimestampExtractor, Deserialization: d.config.Deserialization,
-		Processing: d.config.Processing, MaxTaskIdle: stream.NeverIdle, Logger: d.config.Logger, Metrics: stream.NewTaskMetrics(),
-		DeadLetterTopic: d.config.DeadLetterTopic, Guests: d.config.Guests, Faults: &stream.FaultPage{},
-		Wait: func(pause time.Duration) error {
-			d.now += pause.Milliseconds()
-			return nil
-		},
+	if err := d.openStores(sub); err != nil {
+		return err
 	}
+	d.tasks = d.taskConfig(sub, inputs, maps.Clone(d.stores))
+	if err := d.startGlobal(t); err != nil {
+		return err
+	}
+	d.tasks.GlobalStores = d.global.shared
 	return d.startTask()
 }
 
@@ -238,6 +244,20 @@ func (d *Driver) recover(err error) error {
 	}
 	d.world.rewind()
 	return d.startTask()
+}
+
+func (d *Driver) taskConfig(sub *topology.Subtopology, inputs []topology.TopicPartition, stores map[string]state.Store) stream.TaskConfig {
+	return stream.TaskConfig{
+		ApplicationID: d.config.ApplicationID, Subtopology: sub, Inputs: inputs, Collector: d.world, Stores: stores,
+		Modules: d.modules, Settings: d.config.Settings, KeySerde: d.config.KeySerde, ValueSerde: d.config.ValueSerde,
+		TimestampExtractor: d.config.TimestampExtractor, Deserialization: d.config.Deserialization,
+		Processing: d.config.Processing, MaxTaskIdle: stream.NeverIdle, Logger: d.config.Logger, Metrics: stream.NewTaskMetrics(),
+		DeadLetterTopic: d.config.DeadLetterTopic, Guests: d.config.Guests, Faults: &stream.FaultPage{},
+		Wait: func(pause time.Duration) error {
+			d.now += pause.Milliseconds()
+			return nil
+		},
+	}
 }
 
 // settleSerdes makes the default serdes and the settings that name them agree.
@@ -332,10 +352,14 @@ func (d *Driver) openStores(sub *topology.Subtopology) (err error) {
 	return nil
 }
 
-// run processes until nothing waits.
+// run processes until nothing waits. What waits for the global stores goes first.
 func (d *Driver) run() error {
+	tasks := func(topic string) bool { return !d.global.topics[topic] }
 	for {
-		if err := d.world.deliver(d.task); err != nil {
+		if err := d.runGlobal(); err != nil {
+			return err
+		}
+		if err := d.world.deliver(d.task, tasks); err != nil {
 			return err
 		}
 		n, err := d.task.Process(d.now, d.config.FrameSize)
@@ -361,19 +385,24 @@ func (d *Driver) commit() error {
 	if err := d.task.PrepareCommit(); err != nil {
 		return err
 	}
-	batch := d.db.NewBatch()
-	for _, name := range slices.Sorted(maps.Keys(d.stores)) {
-		if s, ok := d.stores[name].(state.TransactionalStore); ok {
-			if err := s.Stage(batch); err != nil {
-				return err
-			}
-		}
-	}
-	if err := batch.Commit(); err != nil {
+	if err := d.stage(d.stores); err != nil {
 		return err
 	}
 	d.world.release()
 	d.world.committed(d.task.Offsets())
 	d.task.PostCommit()
 	return nil
+}
+
+// stage makes the writes to stores final.
+func (d *Driver) stage(stores map[string]state.Store) error {
+	batch := d.db.NewBatch()
+	for _, name := range slices.Sorted(maps.Keys(stores)) {
+		if s, ok := stores[name].(state.TransactionalStore); ok {
+			if err := s.Stage(batch); err != nil {
+				return err
+			}
+		}
+	}
+	return batch.Commit()
 }

@@ -1,0 +1,61 @@
+package streamscases
+
+import (
+	"github.com/wasmstream/wasmstream/topology"
+	"github.com/wasmstream/wasmstream/topology/dsl"
+)
+
+func streamTableJoin(b *dsl.StreamsBuilder, s *spec) rendering {
+	stream, table := b.Stream(s.text("stream_topic")), b.Table(s.text("table_topic"))
+	s.prose("joiner")
+	if s.joinKind("inner", "left") == "left" {
+		stream.LeftJoinTable(table, joinByPlus()).To(outputTopic)
+	} else {
+		stream.JoinTable(table, joinByPlus()).To(outputTopic)
+	}
+	return stringsOut()
+}
+
+// prefixAsKey is the part of a value before ':' as a key, null for a null value.
+func prefixAsKey() dsl.Fn {
+	return dsl.NativeMapper(func(r *topology.Record) error {
+		r.Key = nil
+		if r.Value != nil {
+			r.Key = prefix(r.Value)
+		}
+		return nil
+	}).Out(topology.String, nil)
+}
+
+func streamGlobalTableJoin(b *dsl.StreamsBuilder, s *spec) rendering {
+	stream, table := b.Stream(s.text("stream_topic")), b.GlobalTable(s.text("global_table_topic"))
+	s.prose("joiner", "key_mapper")
+	if s.joinKind("inner", "left") == "left" {
+		stream.LeftJoinGlobalTable(table, prefixAsKey(), joinByPlus()).To(outputTopic)
+	} else {
+		stream.JoinGlobalTable(table, prefixAsKey(), joinByPlus()).To(outputTopic)
+	}
+	return stringsOut()
+}
+
+// foreignKey is the part of a left value before ':'; 'n' means null.
+func foreignKey() dsl.Fn {
+	return dsl.NativeMapper(func(r *topology.Record) error {
+		if r.Key = prefix(r.Value); string(r.Key) == "n" {
+			r.Key = nil
+		}
+		return nil
+	}).Out(topology.String, nil)
+}
+
+func foreignKeyJoin(b *dsl.StreamsBuilder, s *spec) rendering {
+	left, right := b.Table(s.text("left_topic")), b.Table(s.text("right_topic"))
+	s.prose("joiner", "foreign_key")
+	m := s.stored("result_materialised", "result")
+	if s.joinKind("inner", "left") == "left" {
+		left.LeftJoinForeignKey(right, foreignKey(), joinByPlus(), dsl.TableJoined{}, m...).ToStream().To(outputTopic)
+	} else {
+		left.JoinForeignKey(right, foreignKey(), joinByPlus(), dsl.TableJoined{}, m...).ToStream().To(outputTopic)
+	}
+	return stringsOut()
+}
