@@ -56,10 +56,6 @@ mutants: ## bugs that the fault programme must catch, one after the other
 fuzz: ## every fuzzer for FUZZTIME; what they have found before replays in every go test
 	.ci/fuzz.sh $(FUZZTIME)
 
-conformance: ## every case that the real Kafka gave, and its vectors
-	go run ./internal/conformance -kind streams internal/conformance/testdata/streams-cases.jsonl
-	go run ./internal/conformance -kind vectors internal/conformance/testdata/streams-vectors.jsonl
-
 bench: ## the benchmarks of the boundary, the state and the task
 	go test -run '^$$' -bench . -benchmem ./host/wasm ./host/stream ./state ./topology/...
 
