@@ -14,6 +14,10 @@ func Plugins() []connectors.Plugin {
 		one("TimestampRouter", "makes the topic of topic and timestamp", func() connectors.Transformation { return &TimestampRouter{} }),
 		one("ValueToKey", "makes the key of fields of the value", func() connectors.Transformation { return &ValueToKey{} }),
 	}
+	out = append(out, ours("CelFilter", "keeps records for which an expression is true", func() connectors.Transformation { return &CELFilter{} }))
+	for name, s := range map[string]side{"CelMap$Key": keySide, "CelMap$Value": valueSide} {
+		out = append(out, ours(name, "replaces by the result of an expression", func() connectors.Transformation { return &CELMap{side: s} }))
+	}
 	sided := []struct {
 		name, doc string
 		make      func(side) connectors.Transformation
@@ -47,6 +51,13 @@ func Plugins() []connectors.Plugin {
 
 func one(name, doc string, make func() connectors.Transformation) connectors.Plugin {
 	return connectors.Plugin{Class: pkg + name, Kind: connectors.KindTransformation, Version: connectors.Version, Doc: doc, Transformation: make}
+}
+
+// ours is a transformation that Kafka has not.
+func ours(name, doc string, make func() connectors.Transformation) connectors.Plugin {
+	p := one(name, doc, make)
+	p.Class = "io.github.wasmstream.connect.transforms." + name
+	return p
 }
 
 func predicate(name, doc string, make func() connectors.Predicate) connectors.Plugin {

@@ -1,0 +1,19 @@
+package datagen_test
+
+import (
+	"testing"
+
+	"github.com/wasmstream/wasmstream/connectors"
+	"github.com/wasmstream/wasmstream/connectors/connectortest"
+	"github.com/wasmstream/wasmstream/connectors/datagen"
+)
+
+func TestSource(t *testing.T) {
+	for _, kind := range []string{"users", "orders", "pageviews"} {
+		t.Run(kind, connectortest.SourceSuite{
+			New:   func() connectors.SourceConnector { return &datagen.Connector{} },
+			Props: map[string]string{"kafka.topic": "t", "quickstart": kind, "max.interval": "0", "batch.size": "7", "random.seed": "3"}, Records: 40,
+			Missing: []string{"kafka.topic"},
+		}.Run)
+	}
+}
