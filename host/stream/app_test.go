@@ -14,7 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/wasmstream/wasmstream/internal/brokertest"
 	"github.com/wasmstream/wasmstream/internal/streamsconfig"
@@ -338,4 +340,32 @@ func TestWordCountThroughARepartitionTopic(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// TestAnIdleApplicationOpensNoTransactions: without records there is nothing to commit, however often a commit is due.
+func TestAnIdleApplicationOpensNoTransactions(t *testing.T) {
+	b := brokertest.Fake(t)
+	h := newHarness(t, b)
+	in, out := b.CreateTopic(t, b.Name("in"), 2), b.CreateTopic(t, b.Name("out"), 2)
+	input := numbered(in, 0, 100, 5, 2)
+	b.Produce(t, input...)
+	h.start(countTopology(t, in, out), "statestore.cache.max.bytes=0", "commit.interval.ms=5").running()
+	h.output(out, len(input))
+	h.drained(in)
+	commits := b.Fake.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.EndTxn, kmsg.TxnOffsetCommit, kmsg.AddPartitionsToTxn, kmsg.OffsetCommit, kmsg.Produce}, Count: -1, Observe: true, TopLevel: true,
+	}, kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit, kmsg.OffsetCommit, kmsg.Produce}, Count: -1, Observe: true})
+	polls := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Count: -1, Observe: true, TopLevel: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := polls.Wait(ctx, 100); err != nil {
+		t.Fatalf("the application does not fetch: %v", err)
+	}
+	if n := commits.Hits(); n != 0 {
+		t.Errorf("%d requests of a commit from an application that is idle", n)
+	}
+	b.Produce(t, numbered(in, 100, 1, 5, 2)...)
+	if err := commits.Wait(ctx, 3); err != nil {
+		t.Errorf("one more record brings %d requests of a commit", commits.Hits())
+	}
 }

@@ -60,6 +60,18 @@ func isFenced(err error) bool {
 		kerr.IllegalGeneration, kerr.UnknownMemberID, kerr.RebalanceInProgress)
 }
 
+// isTransient tells whether err is an answer of a cluster that may answer otherwise soon: a leader or a coordinator is
+// moving, a connection broke, a broker had a fault of its own.
+func isTransient(err error) bool {
+	if isAny(err, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID, kerr.CorruptMessage) {
+		return false
+	}
+	if answer, ok := errors.AsType[*kerr.Error](err); ok {
+		return answer.Retriable || answer == kerr.UnknownServerError
+	}
+	return kgo.IsRetryableBrokerErr(err)
+}
+
 // isFatal tells whether trying again cannot help.
 func isFatal(err error) bool {
 	return isAny(err, kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed,

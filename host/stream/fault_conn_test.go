@@ -112,3 +112,13 @@ func (c *faultyConn) Write(b []byte) (int, error) {
 	}
 	return c.Conn.Write(b)
 }
+
+// total is how many requests have been cut so far.
+func (n *faultyNetwork) total() (cuts int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range n.mu.cuts {
+		cuts += c
+	}
+	return cuts
+}

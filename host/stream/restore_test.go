@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -278,6 +279,18 @@ func TestErrorsAreSortedByWhatMustBeDone(t *testing.T) {
 		var corrupted *TaskCorruptedError
 		if errors.Is(got, ErrTaskMigrated) != c.migrated || errors.As(got, &corrupted) != c.corrupted || c.code != nil && !c.code.Is(got) {
 			t.Errorf("%v becomes %v", c.err, got)
+		}
+	}
+}
+
+// TestAnAnswerThatPassesDoesNotEndTheThread: what one broker could not answer during a restore, it or another one can soon.
+func TestAnAnswerThatPassesDoesNotEndTheThread(t *testing.T) {
+	for err, want := range map[error]bool{
+		kerr.NotLeaderForPartition: true, kerr.CoordinatorLoadInProgress: true, kerr.UnknownServerError: true, kerr.RequestTimedOut: true,
+		io.EOF: true, kerr.UnknownTopicOrPartition: false, kerr.TopicAuthorizationFailed: false, errors.New("a fault of our own"): false,
+	} {
+		if got := passes(kafkaError("restoring from a changelog", err)); got != want {
+			t.Errorf("%v passes: %t, want %t", err, got, want)
 		}
 	}
 }

@@ -177,7 +177,7 @@ func (t *Thread) startAnew(err error) bool {
 // passes tells whether an error may be gone in another session.
 func passes(err error) bool {
 	var corrupted *TaskCorruptedError
-	return !errs.KafkaFenced.Is(err) && (errors.Is(err, ErrTaskMigrated) || errors.As(err, &corrupted))
+	return !errs.KafkaFenced.Is(err) && (errors.Is(err, ErrTaskMigrated) || errors.As(err, &corrupted) || isTransient(err))
 }
 
 // committedOnce notes that the thread makes progress.

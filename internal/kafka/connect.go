@@ -108,7 +108,7 @@ func Explain(err error, where, doing string) error {
 	}
 	var broker *kerr.Error
 	if errors.As(err, &broker) {
-		return codeOf(broker).New(where, doing+": "+broker.Message, "").WithCause(errors.New(broker.Description))
+		return codeOf(broker).New(where, doing+": "+broker.Message, "").WithCause(described{broker})
 	}
 	var network net.Error
 	if errors.As(err, &network) && !errors.Is(err, context.DeadlineExceeded) {
@@ -119,6 +119,13 @@ func Explain(err error, where, doing string) error {
 	}
 	return errs.KafkaRequest.New(where, doing, "").WithCause(err)
 }
+
+// described is an error of a broker in Kafka's words, without its name.
+type described struct{ broker *kerr.Error }
+
+func (d described) Error() string { return d.broker.Description }
+
+func (d described) Unwrap() error { return d.broker }
 
 func codeOf(err *kerr.Error) errs.Code {
 	switch err {
