@@ -90,11 +90,18 @@ func (d *description) write(b *strings.Builder) {
 	case SourceNode:
 		fmt.Fprintf(b, "Source: %s (topics: %s)\n      --> %s", n.Name, sourceTopics(n), nodeNames(&d.successors))
 	case SinkNode:
-		fmt.Fprintf(b, "Sink: %s (topic: %s)\n      <-- %s", n.Name, n.Topics[0], nodeNames(&d.predecessors))
+		fmt.Fprintf(b, "Sink: %s (%s)\n      <-- %s", n.Name, sinkTopic(n), nodeNames(&d.predecessors))
 	default:
 		fmt.Fprintf(b, "Processor: %s (stores: %s)\n      --> %s\n      <-- %s",
 			n.Name, javaSet(n.Stores), nodeNames(&d.successors), nodeNames(&d.predecessors))
 	}
+}
+
+func sinkTopic(n *Node) string {
+	if n.TopicExtractor != nil {
+		return fmt.Sprintf("extractor class: %v", n.TopicExtractor)
+	}
+	return "topic: " + n.Topics[0]
 }
 
 func sourceTopics(n *Node) string {

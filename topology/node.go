@@ -31,6 +31,9 @@ type Node struct {
 	// TimestampExtractor of a source: "" for the application's default, else Kafka's class name without the package.
 	TimestampExtractor string
 
+	// Sink: who chooses the partitions, nil for the key; and the topic, nil for Topics[0]. See SinkOptions.
+	Partitioner, TopicExtractor FunctionSupplier
+
 	// Processor: what runs, and the names of the stores connected to it, sorted.
 	Supplier ProcessorSupplier
 	Stores   []string

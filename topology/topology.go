@@ -44,11 +44,6 @@ type SourceOptions struct {
 	TimestampExtractor string
 }
 
-// SinkOptions are the serdes of a sink; nil takes the application's defaults.
-type SinkOptions struct {
-	KeySerde, ValueSerde Serde
-}
-
 // AddSource adds a node that reads topics.
 func (t *Topology) AddSource(name string, o SourceOptions, topics ...string) error {
 	if err := t.checkNewName(name); err != nil {
@@ -127,7 +122,7 @@ func (t *Topology) AddSink(name, topic string, o SinkOptions, parents ...string)
 	if err != nil {
 		return err
 	}
-	n := &Node{Name: name, Kind: SinkNode, Topics: []string{topic}, KeySerde: o.KeySerde, ValueSerde: o.ValueSerde}
+	n := &Node{Name: name, Kind: SinkNode, Topics: []string{topic}, KeySerde: o.KeySerde, ValueSerde: o.ValueSerde, Partitioner: o.Partitioner}
 	_, n.Internal = t.internal[topic]
 	return t.add(n, up)
 }
@@ -239,9 +234,7 @@ func (t *Topology) add(n *Node, parents []*Node) error {
 	for _, p := range parents {
 		p.Children = append(p.Children, n)
 	}
-	if g, ok := n.Supplier.(GuestUser); ok {
-		n.Guests = g.GuestUses()
-	}
+	n.Guests = n.guestUses()
 	t.nodes = append(t.nodes, n)
 	t.byName[n.Name] = n
 	return nil

@@ -47,7 +47,7 @@ func nodePlace(n *topology.Node) place { return place{"node", n.Name} }
 func places(n *topology.Node) []place {
 	own := []place{nodePlace(n)}
 	if n.Kind == topology.SinkNode {
-		own = append(own, place{"topic", n.Topics[0]})
+		own = append(own, place{"topic", topicOf(n)})
 	}
 	for _, s := range n.Stores {
 		own = append(own, place{"store", s})
@@ -109,4 +109,12 @@ func notesTime(n *topology.Node, stores []*topology.StoreSpec) bool {
 		}
 	}
 	return false
+}
+
+// topicOf is the topic of a sink; those whose topics a function chooses may all write to the same.
+func topicOf(n *topology.Node) string {
+	if n.TopicExtractor != nil {
+		return ""
+	}
+	return n.Topics[0]
 }

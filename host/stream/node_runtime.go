@@ -23,6 +23,12 @@ type node struct {
 	guests     []*guestFunction   // opened by the processor
 	metrics    *NodeMetrics
 	log        *slog.Logger
+
+	// of sinks: who chooses topics and partitions, nil for none
+	extractor, partitioner topology.Function
+	answers                []topology.Record
+	single                 [1]topology.Record
+	target                 topology.TopicPartition
 }
 
 func newNode(t *Task, spec *topology.Node, f framing) (*node, error) {
@@ -32,7 +38,9 @@ func newNode(t *Task, spec *topology.Node, f framing) (*node, error) {
 	}
 	switch spec.Kind {
 	case topology.SinkNode:
-		n.topic = spec.Topics[0]
+		if spec.TopicExtractor == nil {
+			n.topic = spec.Topics[0]
+		}
 		if spec.Internal {
 			n.topic = topology.DecorateTopic(t.config.ApplicationID, n.topic)
 		}
@@ -54,6 +62,9 @@ func newNode(t *Task, spec *topology.Node, f framing) (*node, error) {
 }
 
 func (n *node) init() error {
+	if n.spec.Kind == topology.SinkNode {
+		return n.initSink()
+	}
 	if n.processor == nil {
 		return nil
 	}
@@ -137,23 +148,6 @@ func (n *node) noting(c state.RecordContext, f func() error) error {
 		*p = before
 	}
 	return err
-}
-
-// send gives the records of a frame to the collector.
-func (n *node) send(frame []topology.Record) error {
-	for i := range frame {
-		rec := &frame[i]
-		if rec.Timestamp < 0 {
-			err := errs.RecordTimestamp.New(n.topic, fmt.Sprintf("a record for the topic has the timestamp %d", rec.Timestamp), "give records made in punctuators a timestamp of 0 or more")
-			return n.ended(err, frame[i:i+1])
-		}
-		if err := n.task.config.Collector.Send(n.topic, partitionOf(rec), rec); err != nil {
-			if err := n.unwritable(rec, n.ended(err, frame[i:i+1])); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // unwritable decides on an output that the collector does not take: one that is too large may be dropped.

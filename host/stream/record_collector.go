@@ -130,6 +130,15 @@ func (c *RecordCollector) Send(topic string, partition int32, rec *topology.Reco
 	return nil
 }
 
+// Partitions is how many partitions a topic has.
+func (c *RecordCollector) Partitions(topic string) (int32, error) {
+	t, err := c.topic(topic)
+	if err != nil {
+		return 0, err
+	}
+	return int32(len(t.partitions)), nil
+}
+
 func (c *RecordCollector) produce(to *outPartition, rec *topology.Record) {
 	out := c.next()
 	out.to = to

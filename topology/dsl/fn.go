@@ -145,6 +145,9 @@ type Call struct {
 // GuestUses tells the topology which guest is called.
 func (c Call) GuestUses() []topology.GuestUse { return c.uses(c.Kind) }
 
+// Open makes the function ready for the task of ctx.
+func (c Call) Open(ctx topology.Context) (topology.Function, error) { return c.open(ctx) }
+
 // open makes the function ready for the task of ctx.
 func (c Call) open(ctx topology.Context) (topology.Function, error) {
 	switch {

@@ -137,6 +137,7 @@ func (s *KStream) Repartition(o ...Repartitioned) *KStream {
 	}
 	r.Key, r.Value = or(r.Key, s.key), or(r.Value, s.value)
 	p := s.b.newRepartition(name, r)
+	p.partitioner = s.partitioner(r.Partitioner)
 	n := p.graphNode()
 	s.b.addGraphNode(n, s.node)
 	return &KStream{b: s.b, node: n, key: r.Key, value: r.Value, sources: []string{p.source}}
@@ -179,10 +180,38 @@ func (s *KStream) To(topic string, o ...Produced) {
 	p := first(o)
 	name := s.b.nodeName(Named(p.Name), sinkName)
 	s.checkProduced(name, p)
-	options := topology.SinkOptions{KeySerde: or(p.Key, s.key), ValueSerde: or(p.Value, s.value)}
+	options := s.sinkOptions(p)
 	s.b.addGraphNode(&graphNode{name: name, lower: func(t *topology.Topology, up []string) error {
 		return t.AddSink(name, topic, options, up...)
 	}}, s.node)
+}
+
+// ToExtracted writes each record to the topic that extractor answers for it (Kafka's to with a TopicNameExtractor). The
+// topics must exist.
+func (s *KStream) ToExtracted(extractor Fn, o ...Produced) {
+	p := first(o)
+	name := s.b.nodeName(Named(p.Name), sinkName)
+	s.checkProduced(name, p)
+	c, _ := s.call(expr.TopicNameExtractor, extractor)
+	options := s.sinkOptions(p)
+	s.b.addGraphNode(&graphNode{name: name, lower: func(t *topology.Topology, up []string) error {
+		return t.AddDynamicSink(name, c, options, up...)
+	}}, s.node)
+}
+
+func (s *KStream) sinkOptions(p Produced) topology.SinkOptions {
+	return topology.SinkOptions{
+		KeySerde: or(p.Key, s.key), ValueSerde: or(p.Value, s.value), Partitioner: s.partitioner(p.Partitioner),
+	}
+}
+
+// partitioner is the function as a sink asks it, nil for none.
+func (s *KStream) partitioner(fn Fn) topology.FunctionSupplier {
+	if !fn.isSet() {
+		return nil
+	}
+	c, _ := s.call(expr.Partitioner, fn)
+	return Partitioner{c}
 }
 
 // checkProduced finds what would be a ClassCastException in Java.
@@ -255,6 +284,7 @@ type repartition struct {
 	topic, filter, sink, source string
 	partitions                  int
 	key, value                  topology.Serde
+	partitioner                 topology.FunctionSupplier
 }
 
 var generatedName = regexp.MustCompile(`^KSTREAM.*-[0-9]{10}$`)
@@ -286,7 +316,7 @@ func (p repartition) graphNode() *graphNode {
 		if err := t.AddProcessor(p.filter, filter, up...); err != nil {
 			return err
 		}
-		if err := t.AddSink(p.sink, p.topic, topology.SinkOptions{KeySerde: p.key, ValueSerde: p.value}, p.filter); err != nil {
+		if err := t.AddSink(p.sink, p.topic, topology.SinkOptions{KeySerde: p.key, ValueSerde: p.value, Partitioner: p.partitioner}, p.filter); err != nil {
 			return err
 		}
 		// Kafka reads its own topics with FailOnInvalidTimestamp whatever the default is.

@@ -25,6 +25,8 @@ type Consumed struct {
 type Produced struct {
 	Name       string
 	Key, Value topology.Serde
+	// Partitioner is asked for the partitions of each record; see topology.SinkOptions. Without it the key decides.
+	Partitioner Fn
 }
 
 // Grouped says how records are regrouped: Name gives the repartition topic (and the node that selects the key).
@@ -38,6 +40,8 @@ type Repartitioned struct {
 	Name       string
 	Key, Value topology.Serde
 	Partitions int
+	// Partitioner is asked for the partition of each record in the topic. Without it the key decides.
+	Partitioner Fn
 }
 
 // Materialized describes the store of an aggregation. The zero value is Kafka's default: persistent, cached, logged,

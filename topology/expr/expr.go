@@ -49,6 +49,9 @@ const (
 	Reducer       Kind = "reducer"
 	Merger        Kind = "merger"
 	Joiner        Kind = "joiner"
+	// TopicNameExtractor answers the name of a topic; Partitioner a partition.
+	TopicNameExtractor Kind = "topicNameExtractor"
+	Partitioner        Kind = "partitioner"
 )
 
 // Types are the serdes of keys and values, and of the further arguments that some kinds have (topology.Extra). nil is
@@ -158,6 +161,10 @@ func (p *Program) compile(env *cel.Env, s Spec) (err error) {
 		if p.value, err = p.part(env, s.Value, s.Out.Value); err == nil {
 			p.out.Value = p.value.out
 		}
+	case TopicNameExtractor:
+		p.value, err = p.part(env, s.Value, topology.String)
+	case Partitioner:
+		p.value, err = p.part(env, s.Value, topology.Integer)
 	case Filter:
 		p.value, err = p.typed(env, s.Value, cel.BoolType, nil)
 	case FlatMapValues:

@@ -1,0 +1,54 @@
+package dsl
+
+import (
+	"encoding/binary"
+
+	"github.com/wasmstream/wasmstream/topology"
+)
+
+// Partitioner is a user function that chooses partitions. Guests and Go code answer them in Dest; an expression gives
+// one as a number.
+type Partitioner struct{ Call }
+
+// Open makes the function ready for the task of ctx.
+func (p Partitioner) Open(ctx topology.Context) (topology.Function, error) {
+	f, err := p.open(ctx)
+	if err == nil && p.isExpr() {
+		f = numberedPartitions{f}
+	}
+	return f, err
+}
+
+// NativePartitioner is a partitioner in Go: it is given the topic, the record and the number of partitions, and answers
+// partitions. nil leaves the record to its key; none of them drops it.
+func NativePartitioner(choose func(topic string, r *topology.Record, partitions int32) []int32) Fn {
+	return Native(func(in, out []topology.Record) ([]topology.Record, error) {
+		for i := range in {
+			r := &in[i]
+			chosen := choose(r.Origin.Topic, r, r.Dest)
+			if chosen == nil {
+				out = append(out, topology.Record{Index: int32(i), Dest: -1})
+			}
+			for _, p := range chosen {
+				out = append(out, topology.Record{Index: int32(i), Dest: p})
+			}
+		}
+		return out, nil
+	})
+}
+
+// numberedPartitions reads partitions from the values that an expression gives.
+type numberedPartitions struct{ topology.Function }
+
+// Call asks the expression. A null leaves the record to its key.
+func (f numberedPartitions) Call(in, out []topology.Record) ([]topology.Record, error) {
+	start := len(out)
+	out, err := f.Function.Call(in, out)
+	for i := start; i < len(out); i++ {
+		out[i].Dest = -1
+		if v := out[i].Value; len(v) == 4 {
+			out[i].Dest = int32(binary.BigEndian.Uint32(v))
+		}
+	}
+	return out, err
+}
