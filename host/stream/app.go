@@ -85,6 +85,8 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// StateListener is called on each change of state, one call at a time, and must not block.
 	StateListener func(now, before State)
+	// UncaughtHandler is asked when a thread has failed, on that thread's goroutine; nil answers ShutdownClient.
+	UncaughtHandler func(error) UncaughtAnswer
 	// ClientOptions are appended to the options of every client.
 	ClientOptions []kgo.Opt
 	// Clock is the wall clock; nil is the real one.
@@ -103,6 +105,7 @@ type App struct {
 	ready    chan struct{} // closed when threads are set
 
 	failedThreads atomic.Int64
+	paused        atomic.Bool
 	upgrading     sync.Mutex
 	modules       atomic.Pointer[moduleSet]
 	faults        *FaultBook
@@ -402,6 +405,7 @@ func (a *App) sharedThreadConfig(plan *topicPlan, processID string, db *state.DB
 		bufferedRecords: s.BufferedRecords, bufferedBytes: number(consumer["max.partition.fetch.bytes"]), maxRecord: number(producer["max.request.size"]),
 		cacheBytes: s.CacheBytes / int64(s.NumStreamThreads), shutdownGrace: shutdownGrace, pollRecords: -1,
 		clock: a.clock, log: a.log, changed: a.threadChanged, purge: a.notePurge,
+		paused: a.IsPaused,
 	}
 	if _, set := s.Client(streamsconfig.MainConsumer)["max.poll.records"]; set && a.isSet("max.poll.records") {
 		c.pollRecords = consumer.MaxPollRecords()

@@ -27,7 +27,7 @@ func (a *App) runThreads(ctx context.Context, admin *kadm.Client, db *state.DB) 
 	failures := make(chan error, len(a.threads))
 	for _, t := range a.threads {
 		wg.Go(func() {
-			if err := t.Run(ctx); err != nil {
+			if err := a.runThread(ctx, t); err != nil {
 				a.failedThreads.Add(1)
 				a.setState(PendingError)
 				failures <- err

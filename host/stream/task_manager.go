@@ -308,7 +308,7 @@ func (m *TaskManager) pausePartitions() {
 			continue
 		}
 		records, bytes := in.owner.task.Buffered(in.tp)
-		full := records > m.cfg.bufferedRecords && bytes > int64(m.cfg.bufferedBytes)
+		full := records > m.cfg.bufferedRecords && bytes > int64(m.cfg.bufferedBytes) || m.cfg.paused()
 		switch {
 		case full && !in.paused:
 			m.consumer.pause(in.tp)

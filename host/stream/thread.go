@@ -79,6 +79,8 @@ type threadConfig struct {
 
 	newTask func(TaskConfig) (*Task, *moduleSet, error)
 	clock   func() time.Time
+	// paused tells whether processing has been stopped for now.
+	paused func() bool
 	// purge notes the committed offset of a repartition topic.
 	purge   func(tp topology.TopicPartition, offset int64)
 	log     *slog.Logger
@@ -303,6 +305,9 @@ func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 	if err := s.tasks.add(fetches); err != nil {
 		return false, err
 	}
+	if s.cfg.paused() {
+		return false, s.commitIfDue(now)
+	}
 	n, err := s.tasks.process(now.UnixMilli(), roundRecords)
 	if err != nil {
 		return false, err
@@ -321,12 +326,14 @@ func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 		m.durations.Punctuate.Observe(s.cfg.clock().Sub(now))
 		m.punctuated.Add(int64(p))
 	}
-	if s.commitDue(now) {
-		if err := s.commit(false); err != nil {
-			return false, err
-		}
+	return n > 0, s.commitIfDue(now)
+}
+
+func (s *session) commitIfDue(now time.Time) error {
+	if !s.commitDue(now) {
+		return nil
 	}
-	return n > 0, nil
+	return s.commit(false)
 }
 
 // idleWait is how long a poll may wait: poll.ms, or until the next commit.
@@ -335,7 +342,7 @@ func (s *session) idleWait(now time.Time) time.Duration {
 	if s.tasks.commitNeeded() {
 		wait = min(wait, s.lastCommit.Add(s.cfg.commitInterval).Sub(now))
 	}
-	if next := s.tasks.nextPunctuation(); next < math.MaxInt64 {
+	if next := s.tasks.nextPunctuation(); next < math.MaxInt64 && !s.cfg.paused() {
 		wait = min(wait, time.UnixMilli(next).Sub(now))
 	}
 	return max(wait, time.Millisecond)

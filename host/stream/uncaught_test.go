@@ -1,0 +1,78 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/wasmstream/wasmstream/internal/brokertest"
+	"github.com/wasmstream/wasmstream/topology"
+	"github.com/wasmstream/wasmstream/topology/dsl"
+)
+
+// TestAThreadThatFailedIsReplaced: a function fails now and then; the thread starts again from what is committed each
+// time, and the counts are those of no failure.
+func TestAThreadThatFailedIsReplaced(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, b *brokertest.Broker) {
+		h := newHarness(t, b)
+		in, out := b.CreateTopic(t, b.Name("in"), 2), b.CreateTopic(t, b.Name("out"), 2)
+		var calls, failures atomic.Int64
+		sb := dsl.NewStreamsBuilder(dsl.Defaults{Key: topology.String, Value: topology.String})
+		sb.Stream(in).MapValues(dsl.NativeMapper(func(*topology.Record) error {
+			if calls.Add(1)%150 == 0 {
+				return errors.New("the function fails now and then")
+			}
+			return nil
+		})).GroupByKey().Count().ToStream().To(out)
+		app := h.app(build(t, sb), "statestore.cache.max.bytes=0", "num.stream.threads=2")
+		app.cfg.UncaughtHandler = func(error) UncaughtAnswer {
+			failures.Add(1)
+			return ReplaceThread
+		}
+		running := h.run(app)
+		input := numbered(in, 0, 500, 7, 2)
+		for i := 0; i < len(input); i += 50 {
+			b.Produce(t, input[i:i+50]...)
+			h.output(out, i+50)
+		}
+		h.checkCounts(in, out, input)
+		if failures.Load() < 3 {
+			t.Errorf("the function failed %d times", failures.Load())
+		}
+		running.stop()
+	})
+}
+
+// TestAPausedApplicationStaysInTheGroupAndDoesNothing and goes on where it was.
+func TestAPausedApplicationStaysInTheGroupAndDoesNothing(t *testing.T) {
+	b := brokertest.Fake(t)
+	h := newHarness(t, b)
+	in, out := b.CreateTopic(t, b.Name("in"), 2), b.CreateTopic(t, b.Name("out"), 2)
+	input := numbered(in, 0, 200, 7, 2)
+	b.Produce(t, input[:100]...)
+	app := h.start(countTopology(t, in, out), "statestore.cache.max.bytes=0").running()
+	before := lines(h.output(out, 100), long)
+	app.Pause()
+	alive := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Count: -1, Observe: true, TopLevel: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := alive.Wait(ctx, 2); err != nil { // what was in the middle of a round has ended
+		t.Fatal(err)
+	}
+	b.Produce(t, input[100:]...)
+	if err := alive.Wait(ctx, 6); err != nil {
+		t.Fatalf("a paused application leaves the group: %v", err)
+	}
+	if diff := cmp.Diff(before, lines(b.ReadAll(t, out), long)); diff != "" {
+		t.Errorf("a paused application goes on (-before +after):\n%s", diff)
+	}
+	app.Resume()
+	h.output(out, 200)
+	h.checkCounts(in, out, input)
+}
