@@ -271,27 +271,37 @@ func (s *KeyValueBytes) writeItems(pb *pebble.Batch, b *bulk) error {
 	return nil
 }
 
-// ingest adds sorted records as a table of their own.
+// tableBytes is the size of a table of restored records. The filter of a table is one block, which a get of an absent key
+// reads, and throws others out of the cache for, if the table is large.
+const tableBytes = 16 << 20
+
+// ingest adds sorted records as tables of their own, all or none.
 func (db *DB) ingest(b *bulk) error {
-	path := filepath.Join(db.dir, fmt.Sprintf("%s%d.tmp", bulkPrefix, db.tables.Add(1)))
-	if err := db.writeTable(path, b); err != nil {
-		return db.wrap("writing a table of restored records", errors.Join(err, db.removeTable(path)))
+	var paths []string
+	var err error
+	for n := 0; n < len(b.items) && err == nil; {
+		path := filepath.Join(db.dir, fmt.Sprintf("%s%d.tmp", bulkPrefix, db.tables.Add(1)))
+		paths = append(paths, path)
+		n, err = db.writeTable(path, b, n)
 	}
-	err := db.guard(func() error { return db.pebble.Ingest(context.Background(), []string{path}) })
+	if err != nil {
+		return db.wrap("writing a table of restored records", errors.Join(err, db.removeTable(paths...)))
+	}
+	err = db.guard(func() error { return db.pebble.Ingest(context.Background(), paths) })
 	if err != nil && db.failure() == nil {
-		err = errors.Join(err, db.removeTable(path))
+		err = errors.Join(err, db.removeTable(paths...))
 	}
-	return db.wrap("taking in a table of restored records", err)
+	return db.wrap("taking in tables of restored records", err)
 }
 
-func (db *DB) writeTable(path string, b *bulk) error {
+// writeTable writes the items from the n-th on until the table is large enough, and returns the next.
+func (db *DB) writeTable(path string, b *bulk, n int) (int, error) {
 	f, err := db.opts.FS.Create(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
-		return err
+		return n, err
 	}
-	o := db.tableOptions
-	w := sstable.NewWriter(objstorageprovider.NewFileWritable(f), o.MakeWriterOptions(0, db.pebble.TableFormat()))
-	for n := range b.items {
+	w := sstable.NewWriter(objstorageprovider.NewFileWritable(f), db.tableOptions.MakeWriterOptions(0, db.pebble.TableFormat()))
+	for size := 0; n < len(b.items) && size < tableBytes; n++ {
 		key, value := b.keyOf(&b.items[n]), b.valueOf(&b.items[n])
 		if value == nil {
 			err = w.Delete(key)
@@ -299,17 +309,21 @@ func (db *DB) writeTable(path string, b *bulk) error {
 			err = w.Set(key, value)
 		}
 		if err != nil {
-			return errors.Join(err, w.Close())
+			return n, errors.Join(err, w.Close())
 		}
+		size += len(key) + len(value)
 	}
-	return w.Close()
+	return n, w.Close()
 }
 
-func (db *DB) removeTable(path string) error {
-	if err := db.opts.FS.Remove(path); err != nil && !isMissing(err) {
-		return err
+func (db *DB) removeTable(paths ...string) error {
+	var faults []error
+	for _, path := range paths {
+		if err := db.opts.FS.Remove(path); err != nil && !isMissing(err) {
+			faults = append(faults, err)
+		}
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 // removeTables deletes what a restore that was cut off has left.

@@ -124,7 +124,7 @@ func (db *DB) pebbleOptions(cache *pebble.Cache) *pebble.Options {
 		FormatMajorVersion:          pebbleFormat,
 		MemTableSize:                uint64(db.opts.MemTableBytes),
 		MemTableStopWritesThreshold: 3,
-		MaxOpenFiles:                200,
+		MaxOpenFiles:                500,
 		L0CompactionThreshold:       4,
 		// Tables of a restore overlap: as long as all of them fit into one level, they are merged once.
 		LBaseMaxBytes:              max(128<<20, 4*db.opts.MemTableBytes),
@@ -134,6 +134,9 @@ func (db *DB) pebbleOptions(cache *pebble.Cache) *pebble.Options {
 	}
 	o.Logger = (*pebbleLogger)(db)
 	o.LoggerAndTracer = nil
+	for i := range o.TargetFileSizes {
+		o.TargetFileSizes[i] = tableBytes
+	}
 	for i := range o.Levels {
 		// 10 bits a key: a get of an absent key (the first count of a word) reads a file once in a hundred times.
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)

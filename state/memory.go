@@ -17,7 +17,14 @@ type memory interface {
 }
 
 // memoryPair is one committed pair in memory. Its bytes are its own.
+// They lie in one buffer, which is the capacity of key.
 type memoryPair struct{ key, value []byte }
+
+// memoryArena holds pairs that are given up together.
+type memoryArena struct {
+	pairs slab[memoryPair]
+	mem   arena
+}
 
 // memoryPairs are the committed pairs of a store in memory: a B-tree. A commit while iterators are open goes on with a
 // copy of the tree, which shares what it does not change, and replaces pairs instead of changing them.
@@ -27,6 +34,8 @@ type memoryPairs struct {
 	key   []byte // scratch
 	iters int    // open iterators
 	spare *memoryIterator
+	free  *memoryPair  // deleted, to be used again
+	whole *memoryArena // where pairs lie that are dropped all at once; nil: each by itself
 }
 
 func newMemoryPairs() *memoryPairs {
@@ -80,8 +89,26 @@ func (m *memoryPairs) committed(o *overlay) {
 // delete removes keyHead|key.
 func (m *memoryPairs) delete(keyHead, key []byte) {
 	m.probe.key = m.join(keyHead, key)
-	m.tree.Delete(&m.probe)
+	p, ok := m.tree.Delete(&m.probe)
 	m.probe.key = nil
+	if ok && m.iters == 0 {
+		m.free = p
+	}
+}
+
+// take returns an unlinked pair with room for n bytes, which are those of its key.
+func (m *memoryPairs) take(n int) *memoryPair {
+	if p := m.free; p != nil && cap(p.key) >= n && m.iters == 0 {
+		m.free = nil
+		p.key = p.key[:n]
+		return p
+	}
+	if m.whole == nil {
+		return &memoryPair{key: make([]byte, n)}
+	}
+	p := m.whole.pairs.take()
+	p.key = m.whole.mem.alloc(n)
+	return p
 }
 
 // join returns keyHead|key, borrowed until the next call.
@@ -101,10 +128,11 @@ func (m *memoryPairs) set(keyHead, key, head, tail []byte) {
 		copy(p.value[copy(p.value, head):], tail)
 		return
 	}
-	buf := make([]byte, len(key)+size)
-	n := copy(buf, key)
-	copy(buf[n+copy(buf[n:], head):], tail)
-	m.tree.Set(&memoryPair{key: buf[:n:n], value: buf[n:]})
+	p := m.take(len(key) + size)
+	n := copy(p.key, key)
+	p.key, p.value = p.key[:n], p.key[n:]
+	copy(p.value[copy(p.value, head):], tail)
+	m.tree.Set(p)
 }
 
 // unshare makes the tree safe to write while iterators read it.

@@ -55,7 +55,11 @@ func (m *segmentedPairs) set(keyHead, key, head, tail []byte) {
 	prefix := binary.BigEndian.Uint64(m.key)
 	i, ok := m.find(prefix)
 	if !ok {
-		m.parts = slices.Insert(m.parts, i, memorySegment{prefix, newMemoryPairs()})
+		part := newMemoryPairs()
+		if prefix != latestPrefix { // versions that do not expire come and go one by one
+			part.whole = &memoryArena{}
+		}
+		m.parts = slices.Insert(m.parts, i, memorySegment{prefix, part})
 	}
 	m.parts[i].pairs.set(nil, m.key, head, tail)
 }
