@@ -14,8 +14,13 @@
 // # Design
 //
 // db.go opens the one Pebble of a process and keeps its catalog; batch.go commits; keyvalue.go is the bytes store:
-// overlay.go over committed pairs in pebble.go or memory.go; iterator.go merges the two. cache.go and caching.go,
-// changelogging.go and metered.go are the layers, store.go puts them on each other. directory.go owns the folder.
+// overlay.go over committed pairs in pebble.go or memory.go; iterator.go merges the two; bulk.go is how it restores.
+// cache.go and caching.go, changelogging.go and metered.go are the layers, store.go puts them on each other.
+//
+// kinds.go has the other kinds of stores. windowed.go is what window.go, session.go and versioned.go share: rows of a bytes
+// store in segments of time (segments.go; segmented_memory.go in memory). lru.go is a layer, buffer.go stands on a bytes
+// store alone. window_key.go, join_side.go, record_headers.go and buffer_value.go have Kafka's bytes. damage.go and
+// essential_fs.go say what happens when the disk fails; directory.go owns the folder.
 // The only lock is DB.mu; it guards the catalog and is never held over I/O that can wait for a compaction.
 package state
 
@@ -179,7 +184,8 @@ type TransactionalStore interface {
 	// Offset is the changelog offset to restore from, and whether there is one; -1 without.
 	Offset() (int64, bool)
 	// Restore applies changelog records in their order, straight to the committed pairs, with next as the offset to
-	// go on from, all in one batch. Nothing may be uncommitted. records and their bytes are borrowed for the call.
+	// go on from. They may be written together with later ones, at the latest when anything else is asked of the store; a
+	// crash before has them restored once more. Nothing may be uncommitted. records and their bytes are borrowed for the call.
 	Restore(records []KV, next int64) error
 }
 
