@@ -6,6 +6,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/converters"
+	"github.com/wasmstream/wasmstream/connectors/converters/registry"
 	"github.com/wasmstream/wasmstream/connectors/datagen"
 	"github.com/wasmstream/wasmstream/connectors/file"
 	"github.com/wasmstream/wasmstream/connectors/http"
@@ -15,5 +16,5 @@ import (
 
 // Plugins is a table of all of them, to which more may be added.
 func Plugins() *connectors.Plugins {
-	return connectors.NewPlugins(slices.Concat(file.Plugins(), datagen.Plugins(), http.Plugins(), verify.Plugins(), converters.Plugins(), transforms.Plugins())...)
+	return connectors.NewPlugins(slices.Concat(file.Plugins(), datagen.Plugins(), http.Plugins(), verify.Plugins(), converters.Plugins(), registry.Plugins(), transforms.Plugins())...)
 }

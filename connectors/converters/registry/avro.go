@@ -1,0 +1,100 @@
+package registry
+
+import (
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/wasmstream/wasmstream/connectors"
+	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/data"
+	"github.com/wasmstream/wasmstream/connectors/fault"
+)
+
+// Avro is like Confluent's AvroConverter.
+type Avro struct {
+	client  *client
+	writers map[int]*avroType
+	readers map[int]*avroType
+	slab    data.Slab
+}
+
+// ConfigDef defines the settings of the registry.
+func (*Avro) ConfigDef() *config.Def { return config.NewDef(clientKeys()...) }
+
+// Configure reads the settings.
+func (a *Avro) Configure(props config.Props, isKey bool) error {
+	v, err := a.ConfigDef().Parse(props)
+	if err != nil {
+		return err
+	}
+	a.writers, a.readers = map[int]*avroType{}, map[int]*avroType{}
+	a.client, err = newClient(v, sr.TypeAvro, isKey)
+	return err
+}
+
+// FromConnectData registers the schema and writes Avro. Data without a schema has to be primitive.
+func (a *Avro) FromConnectData(dst []byte, topic string, _ *connectors.Headers, v data.SchemaAndValue) ([]byte, bool, error) {
+	if v.Schema == nil {
+		if v.Value.IsNull() {
+			return dst, true, nil
+		}
+		if !v.Value.Type().IsPrimitive() {
+			return dst, false, fault.Data.New("AvroConverter needs a schema for data of class " + v.Value.Type().JavaClass())
+		}
+		v.Schema = data.Primitive(v.Value.Type(), true)
+	}
+	if v.Value.IsNull() && v.Schema.Optional() && v.Schema.Default().IsNull() {
+		return dst, true, nil
+	}
+	r, err := a.client.find(topic, v.Schema, func() (string, error) { return writeAvro(v.Schema) })
+	if err != nil {
+		return dst, false, err
+	}
+	t := a.writers[r.id]
+	if t == nil {
+		if t, err = readAvro(r.text); err != nil {
+			return dst, false, err
+		}
+		a.writers[r.id] = t
+	}
+	out, err := t.append(appendHeader(dst, r.id), v.Value)
+	if err != nil {
+		return dst, false, err
+	}
+	return out, false, nil
+}
+
+// ToConnectData finds the schema and reads Avro.
+func (a *Avro) ToConnectData(_ string, _ connectors.Headers, b []byte) (data.SchemaAndValue, error) {
+	if b == nil {
+		return data.SchemaAndValue{}, nil
+	}
+	id, rest, err := cutHeader(b)
+	if err != nil {
+		return data.SchemaAndValue{}, err
+	}
+	t := a.readers[id]
+	if t == nil {
+		text, err := a.client.text(id)
+		if err != nil {
+			return data.SchemaAndValue{}, err
+		}
+		if t, err = readAvro(text); err != nil {
+			return data.SchemaAndValue{}, err
+		}
+		a.readers[id] = t
+	}
+	r := avroBytes{b: rest, slab: &a.slab}
+	v, err := r.read(t)
+	return data.SchemaAndValue{Schema: t.connect, Value: v}, err
+}
+
+// Close does nothing.
+func (*Avro) Close() error { return nil }
+
+// Plugins are the converters of this package.
+func Plugins() []connectors.Plugin {
+	return []connectors.Plugin{{
+		Class: "io.confluent.connect.avro.AvroConverter", Kind: connectors.KindConverter, Version: connectors.Version,
+		Doc: "Avro with a schema registry", Converter: func() connectors.Converter { return &Avro{} },
+	}}
+}

@@ -1,0 +1,455 @@
+package registry
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/avro"
+
+	"github.com/wasmstream/wasmstream/connectors/data"
+	"github.com/wasmstream/wasmstream/connectors/fault"
+)
+
+const (
+	avroNamespace  = "io.confluent.connect.avro"
+	connectDefault = avroNamespace + ".ConnectDefault"
+	mapEntry       = avroNamespace + ".MapEntry"
+	unionName      = avroNamespace + ".Union"
+)
+
+// avroType is a type of an Avro schema with the schema that its values have here.
+type avroType struct {
+	kind     string
+	connect  *data.Schema // nil for null
+	elem     *avroType
+	fields   []*avroType
+	names    []string
+	branches []*avroType
+	symbols  []string
+	size     int
+	null     int  // of an optional union: the index of null, -1 for other unions
+	entries  bool // an array of MapEntry: a map
+	// last is the struct schema that places was worked out for: the place of each field in it.
+	last   *data.Schema
+	places []int
+}
+
+// readAvro reads a schema as the registry has it.
+func readAvro(text string) (*avroType, error) {
+	s, err := avro.Parse(text)
+	if err != nil {
+		return nil, fault.Data.Errorf("reading an Avro schema: %w", err)
+	}
+	return (&avroReader{named: map[string]*avroType{}}).read(s.Root(), false)
+}
+
+// avroReader resolves names to types that came before. Types within themselves are refused: no schema here can say that.
+type avroReader struct {
+	named map[string]*avroType
+	depth int
+}
+
+func (r *avroReader) read(n *avro.SchemaNode, optional bool) (*avroType, error) {
+	if r.depth++; r.depth > 100 {
+		return nil, fault.Data.New("The Avro schema nests too deep")
+	}
+	defer func() { r.depth-- }()
+	t := &avroType{kind: n.Type, null: -1, size: n.Size, symbols: n.Symbols}
+	var b *data.SchemaBuilder
+	var err error
+	switch n.Type {
+	case "null":
+		return t, nil
+	case "union":
+		return r.union(t, n)
+	case "record", "error":
+		b, err = r.record(t, n)
+	case "array":
+		b, err = r.array(t, n)
+	case "map":
+		if t.elem, err = r.read(n.Values, false); err == nil {
+			b = data.NewMapSchema(data.StringSchema, t.elem.connect)
+		}
+	default:
+		if b = r.scalar(n); b == nil {
+			return r.reference(n.Type, optional)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.describe(b, n)
+	if t.connect, err = b.SetOptional(optional).Build(); err != nil {
+		return nil, err
+	}
+	if n.Name != "" {
+		r.named[fullName(n)] = t
+	}
+	return t, nil
+}
+
+func fullName(n *avro.SchemaNode) string {
+	if n.Namespace == "" || strings.Contains(n.Name, ".") {
+		return n.Name
+	}
+	return n.Namespace + "." + n.Name
+}
+
+func (r *avroReader) reference(name string, optional bool) (*avroType, error) {
+	t := r.named[name]
+	for full, known := range r.named {
+		if t == nil && strings.HasSuffix(full, "."+name) {
+			t = known
+		}
+	}
+	if t == nil {
+		return nil, fault.Data.New("The Avro type " + name + " is within itself, or not known")
+	}
+	if t.connect.Optional() == optional {
+		return t, nil
+	}
+	c := *t
+	c.last = nil
+	c.connect = data.CopyAll(t.connect).SetOptional(optional).Rebuild()
+	return &c, nil
+}
+
+func (r *avroReader) record(t *avroType, n *avro.SchemaNode) (*data.SchemaBuilder, error) {
+	b := data.NewStructSchema()
+	if name := fullName(n); name != connectDefault {
+		b.Name(name)
+	}
+	for i := range n.Fields {
+		f, err := r.read(&n.Fields[i].Type, false)
+		if err != nil {
+			return nil, err
+		}
+		f = r.withDefault(f, &n.Fields[i])
+		t.fields, t.names = append(t.fields, f), append(t.names, n.Fields[i].Name)
+		b.Field(n.Fields[i].Name, f.connect)
+	}
+	return b, nil
+}
+
+// withDefault gives a field of a primitive type its default.
+func (r *avroReader) withDefault(t *avroType, f *avro.SchemaField) *avroType {
+	var v data.Value
+	switch x := f.Default.(type) {
+	case bool:
+		v = data.BooleanValue(x)
+	case int32:
+		v = data.Int32Value(x)
+	case int64:
+		v = data.Int64Value(x)
+	case float32:
+		v = data.Float32Value(x)
+	case float64:
+		v = data.Float64Value(x)
+	case string:
+		v = data.StringValue(x)
+	}
+	if v.IsNull() || !t.connect.Type().IsPrimitive() || t.connect.IsLogical() {
+		return t
+	}
+	v, err := data.Convert(t.connect, nil, v)
+	if err != nil {
+		return t
+	}
+	c := *t
+	c.connect = data.CopyAll(t.connect).Default(v).Rebuild()
+	return &c
+}
+
+func (r *avroReader) array(t *avroType, n *avro.SchemaNode) (*data.SchemaBuilder, error) {
+	var err error
+	if t.elem, err = r.read(n.Items, false); err != nil {
+		return nil, err
+	}
+	if n.Items.Type == "record" && fullName(n.Items) == mapEntry && len(t.elem.fields) == 2 {
+		t.entries = true
+		return data.NewMapSchema(t.elem.fields[0].connect, t.elem.fields[1].connect), nil
+	}
+	return data.NewArraySchema(t.elem.connect), nil
+}
+
+func (r *avroReader) scalar(n *avro.SchemaNode) *data.SchemaBuilder {
+	switch n.LogicalType {
+	case "date":
+		return data.NewDateSchema()
+	case "time-millis":
+		return data.NewTimeSchema()
+	case "timestamp-millis":
+		return data.NewTimestampSchema()
+	case "decimal":
+		return data.NewDecimalSchema(n.Scale)
+	}
+	switch n.Type {
+	case "boolean":
+		return data.NewSchema(data.TypeBoolean)
+	case "int":
+		switch n.Props["connect.type"] {
+		case "int8":
+			return data.NewSchema(data.TypeInt8)
+		case "int16":
+			return data.NewSchema(data.TypeInt16)
+		}
+		return data.NewSchema(data.TypeInt32)
+	case "long":
+		return data.NewSchema(data.TypeInt64)
+	case "float":
+		return data.NewSchema(data.TypeFloat32)
+	case "double":
+		return data.NewSchema(data.TypeFloat64)
+	case "string":
+		return data.NewSchema(data.TypeString)
+	case "bytes":
+		return data.NewSchema(data.TypeBytes)
+	case "fixed":
+		return data.NewSchema(data.TypeBytes).Name(fullName(n)).Parameter("connect.fixed.size", strconv.Itoa(n.Size))
+	case "enum":
+		b := data.NewSchema(data.TypeString).Name(fullName(n)).Parameter(avroNamespace+".Enum", fullName(n))
+		for _, s := range n.Symbols {
+			b.Parameter(avroNamespace+".Enum."+s, s)
+		}
+		return b
+	}
+	return nil
+}
+
+// describe takes over what Connect has written beside the type.
+func (r *avroReader) describe(b *data.SchemaBuilder, n *avro.SchemaNode) {
+	if name, ok := n.Props["connect.name"].(string); ok {
+		b.Name(name)
+	}
+	if v, ok := n.Props["connect.version"].(int64); ok {
+		b.Version(int32(v))
+	}
+	if doc, ok := n.Props["connect.doc"].(string); ok {
+		b.Doc(doc)
+	}
+	params, _ := n.Props["connect.parameters"].(map[string]any)
+	for _, name := range sortedKeys(params) {
+		if s, ok := params[name].(string); ok {
+			b.Parameter(name, s)
+		}
+	}
+}
+
+func sortedKeys(m map[string]any) []string {
+	var out []string
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// union is an optional type, a type alone, or a struct with a field for each branch.
+func (r *avroReader) union(t *avroType, n *avro.SchemaNode) (*avroType, error) {
+	hasNull := slices.ContainsFunc(n.Branches, func(b avro.SchemaNode) bool { return b.Type == "null" })
+	simple := hasNull && len(n.Branches) == 2 || !hasNull && len(n.Branches) == 1
+	b := data.NewStructSchema().Name(unionName).SetOptional(hasNull)
+	for i := range n.Branches {
+		branch, err := r.read(&n.Branches[i], hasNull || !simple)
+		if err != nil {
+			return nil, err
+		}
+		t.branches = append(t.branches, branch)
+		switch {
+		case branch.connect == nil && simple:
+			t.null = i
+		case branch.connect != nil && simple:
+			t.connect = branch.connect
+		case branch.connect != nil:
+			b.Field(branchName(&n.Branches[i]), branch.connect)
+		}
+	}
+	if simple {
+		return t, nil
+	}
+	var err error
+	t.connect, err = b.Build()
+	return t, err
+}
+
+func branchName(n *avro.SchemaNode) string {
+	if n.Name != "" {
+		return n.Name[strings.LastIndexByte(n.Name, '.')+1:]
+	}
+	return n.Type[strings.LastIndexByte(n.Type, '.')+1:]
+}
+
+// writeAvro makes the Avro schema of a schema, as Confluent's AvroData does.
+func writeAvro(s *data.Schema) (string, error) {
+	w := &avroWriter{defined: map[string]*data.Schema{}}
+	v, err := w.write(s, true)
+	if err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(v)
+	return string(text), err
+}
+
+type avroWriter struct{ defined map[string]*data.Schema }
+
+func (w *avroWriter) write(s *data.Schema, union bool) (any, error) {
+	if s == nil {
+		return nil, fault.Data.New("Avro needs a schema for all parts of the data")
+	}
+	base, err := w.base(s)
+	if err != nil || !s.Optional() || !union {
+		return base, err
+	}
+	if !s.Default().IsNull() {
+		return []any{base, "null"}, nil
+	}
+	return []any{"null", base}, nil
+}
+
+var avroNames = map[data.Type]string{
+	data.TypeInt8: "int", data.TypeInt16: "int", data.TypeInt32: "int", data.TypeInt64: "long", data.TypeFloat32: "float", data.TypeFloat64: "double",
+	data.TypeBoolean: "boolean", data.TypeString: "string", data.TypeBytes: "bytes",
+}
+
+func (w *avroWriter) base(s *data.Schema) (any, error) {
+	out := map[string]any{}
+	switch t := s.Type(); t {
+	case data.TypeStruct:
+		return w.record(s)
+	case data.TypeArray:
+		items, err := w.write(s.Elem(), true)
+		if err != nil {
+			return nil, err
+		}
+		out["type"], out["items"] = "array", items
+	case data.TypeMap:
+		if err := w.mapping(out, s); err != nil {
+			return nil, err
+		}
+	default:
+		out["type"] = avroNames[t]
+		if t == data.TypeInt8 || t == data.TypeInt16 {
+			out["connect.type"] = strings.ToLower(t.String())
+		}
+	}
+	w.logical(out, s)
+	w.describe(out, s)
+	if len(out) == 1 {
+		return out["type"], nil
+	}
+	return out, nil
+}
+
+func (w *avroWriter) logical(out map[string]any, s *data.Schema) {
+	switch {
+	case s.IsDecimal():
+		scale, _ := s.Parameter(data.ScaleParameter)
+		n, _ := strconv.Atoi(scale)
+		out["logicalType"], out["precision"], out["scale"] = "decimal", 64, n
+		if p, ok := s.Parameter("connect.decimal.precision"); ok {
+			out["precision"], _ = strconv.Atoi(p)
+		}
+	case s.IsDate():
+		out["logicalType"] = "date"
+	case s.IsTime():
+		out["logicalType"] = "time-millis"
+	case s.IsTimestamp():
+		out["logicalType"] = "timestamp-millis"
+	}
+}
+
+func (w *avroWriter) describe(out map[string]any, s *data.Schema) {
+	if s.Name() != "" {
+		out["connect.name"] = s.Name()
+	}
+	if v, ok := s.Version(); ok {
+		out["connect.version"] = v
+	}
+	if s.Doc() != "" {
+		out["connect.doc"] = s.Doc()
+	}
+	if len(s.Parameters()) > 0 {
+		params := map[string]string{}
+		for _, p := range s.Parameters() {
+			params[p.Name] = p.Value
+		}
+		out["connect.parameters"] = params
+	}
+}
+
+func (w *avroWriter) mapping(out map[string]any, s *data.Schema) error {
+	value, err := w.write(s.Elem(), true)
+	if err != nil {
+		return err
+	}
+	if s.Key() != nil && s.Key().Type() == data.TypeString && !s.Key().Optional() {
+		out["type"], out["values"] = "map", value
+		return nil
+	}
+	key, err := w.write(s.Key(), true)
+	if err != nil {
+		return err
+	}
+	out["type"] = "array"
+	out["items"] = map[string]any{
+		"type": "record", "name": "MapEntry", "namespace": avroNamespace,
+		"fields": []any{map[string]any{"name": "key", "type": key}, map[string]any{"name": "value", "type": value}},
+	}
+	return nil
+}
+
+func (w *avroWriter) record(s *data.Schema) (any, error) {
+	name := s.Name()
+	if name == "" {
+		name = connectDefault
+		for i := 2; w.defined[name] != nil; i++ {
+			name = connectDefault + strconv.Itoa(i)
+		}
+	}
+	if known := w.defined[name]; known != nil {
+		if !data.CopyAll(known).SetOptional(s.Optional()).Rebuild().Equal(s) {
+			return nil, fault.Data.New("Two structs of different schemas have the name " + name)
+		}
+		return name, nil
+	}
+	w.defined[name] = s
+	out := map[string]any{"type": "record", "name": name}
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		out["namespace"], out["name"] = name[:i], name[i+1:]
+	}
+	fields := []any{}
+	for _, f := range s.Fields() {
+		t, err := w.write(f.Schema, true)
+		if err != nil {
+			return nil, err
+		}
+		field := map[string]any{"name": f.Name, "type": t}
+		if def, ok := avroDefault(f.Schema); ok {
+			field["default"] = def
+		}
+		fields = append(fields, field)
+	}
+	out["fields"] = fields
+	w.describe(out, s)
+	return out, nil
+}
+
+// avroDefault is the default of a field: null of an optional one, a primitive value, or none.
+func avroDefault(s *data.Schema) (any, bool) {
+	v := s.Default()
+	switch v.Type() {
+	case data.TypeNull:
+		return nil, s.Optional()
+	case data.TypeInt8, data.TypeInt16, data.TypeInt32, data.TypeInt64:
+		return v.Int(), true
+	case data.TypeFloat32, data.TypeFloat64:
+		return v.Float(), true
+	case data.TypeBoolean:
+		return v.Bool(), true
+	case data.TypeString:
+		return v.Str(), true
+	}
+	return nil, false
+}

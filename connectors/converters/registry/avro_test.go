@@ -1,0 +1,160 @@
+package registry_test
+
+import (
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/twmb/avro"
+	"github.com/twmb/franz-go/pkg/sr"
+	"github.com/twmb/franz-go/pkg/sr/srfake"
+
+	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/converters/registry"
+	"github.com/wasmstream/wasmstream/connectors/data"
+	"github.com/wasmstream/wasmstream/connectors/fault"
+)
+
+func newAvro(t testing.TB, url string, settings ...string) *registry.Avro {
+	t.Helper()
+	props := config.PropsOf(map[string]string{"schema.registry.url": url})
+	for i := 0; i < len(settings); i += 2 {
+		props.Set(settings[i], settings[i+1])
+	}
+	a := &registry.Avro{}
+	if err := a.Configure(props, false); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// everything is a struct with a field of each kind.
+func everything(t *testing.T) data.SchemaAndValue {
+	t.Helper()
+	inner := data.NewStructSchema().Name("a.Inner").Field("x", data.Int32Schema).Optional().MustBuild()
+	s := data.NewStructSchema().Name("a.b.All").Version(3).
+		Field("i8", data.Int8Schema).Field("i16", data.Int16Schema).Field("i32", data.Int32Schema).Field("i64", data.Int64Schema).
+		Field("f", data.Float32Schema).Field("d", data.Float64Schema).Field("b", data.BooleanSchema).Field("s", data.StringSchema).
+		Field("by", data.BytesSchema).Field("no", data.OptionalStringSchema).Field("yes", data.OptionalStringSchema).
+		Field("def", data.NewSchema(data.TypeInt32).Default(data.Int32Value(7)).MustBuild()).
+		Field("dec", data.NewDecimalSchema(2).MustBuild()).Field("date", data.DateSchema).Field("time", data.TimeSchema).Field("ts", data.OptionalTimestampSchema).
+		Field("arr", data.NewArraySchema(data.StringSchema).MustBuild()).Field("map", data.NewMapSchema(data.StringSchema, data.Int64Schema).MustBuild()).
+		Field("imap", data.NewMapSchema(data.Int32Schema, data.StringSchema).MustBuild()).Field("in", inner).Field("in2", inner).MustBuild()
+	in, err := data.NewStruct(inner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.MustPut("x", data.Int32Value(5))
+	v, err := data.NewStruct(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := data.NewMap(1)
+	m.PutKey(data.Int32Value(4), data.StringValue("four"))
+	v.MustPut("i8", data.Int8Value(-1)).MustPut("i16", data.Int16Value(300)).MustPut("i32", data.Int32Value(-70000)).MustPut("i64", data.Int64Value(1<<40)).
+		MustPut("f", data.Float32Value(1.5)).MustPut("d", data.Float64Value(-2.25)).MustPut("b", data.BooleanValue(true)).MustPut("s", data.StringValue("ä")).
+		MustPut("by", data.BytesValue([]byte{0, 1})).MustPut("yes", data.StringValue("y")).MustPut("def", data.Int32Value(9)).
+		MustPut("dec", data.DecimalValue(data.NewDecimal(big.NewInt(-1234), 2))).MustPut("date", data.DateValue(data.MillisPerDay)).
+		MustPut("time", data.DateValue(5)).MustPut("ts", data.DateValue(1e12)).MustPut("arr", data.ArrayValue([]data.Value{data.StringValue("e")})).
+		MustPut("map", data.MapValue(data.Of("k", data.Int64Value(1)))).MustPut("imap", data.MapValue(m)).MustPut("in", data.StructValue(in))
+	return data.SchemaAndValue{Schema: s, Value: data.StructValue(v)}
+}
+
+// TestRoundTrip wants data of every type to come back as it was, and the schema with it; and the bytes to be Avro to others.
+func TestRoundTrip(t *testing.T) {
+	reg := srfake.New()
+	defer reg.Close()
+	a := newAvro(t, reg.URL())
+	sv := everything(t)
+	b, null, err := a.FromConnectData([]byte("prefix"), "t", nil, sv)
+	if err != nil || null || !strings.HasPrefix(string(b), "prefix\x00\x00\x00\x00") {
+		t.Fatalf("%v %q", err, b)
+	}
+	b = b[len("prefix"):]
+	got, err := newAvro(t, reg.URL()).ToConnectData("t", nil, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Value.String() != sv.Value.String() || !got.Schema.Equal(sv.Schema) {
+		t.Errorf("%s\n%s", got.Value, sv.Value)
+	}
+	known, ok := reg.GetSchema("t-value", 1)
+	if !ok {
+		t.Fatal("nothing was registered for t-value")
+	}
+	other, err := avro.Parse(known.Schema.Schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plain any
+	if rest, err := other.Decode(b[5:], &plain); err != nil || len(rest) > 0 {
+		t.Errorf("another reader: %v, %d bytes left", err, len(rest))
+	}
+	if b, null, err := a.FromConnectData(nil, "t", nil, data.SchemaAndValue{}); !null || err != nil || len(b) > 0 {
+		t.Errorf("null: %v %v", null, err)
+	}
+}
+
+// TestForeignSchema wants what others have registered to be read: unions, enums, fixed.
+func TestForeignSchema(t *testing.T) {
+	reg := srfake.New()
+	defer reg.Close()
+	text := `{"type":"record","name":"R","namespace":"n","fields":[{"name":"u","type":["null","int","string"]},{"name":"e","type":{"type":"enum","name":"E","symbols":["A","B"]}},{"name":"f","type":{"type":"fixed","name":"F","size":2}},{"name":"e2","type":"E"},{"name":"d","type":"long","default":4}]}`
+	id, _, err := reg.RegisterSchema("n.R", sr.Schema{Schema: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload := []byte{4, 4, 'h', 'i', 2, 9, 8, 0, 6}
+	got, err := newAvro(t, reg.URL()).ToConnectData("t", nil, append([]byte{0, 0, 0, 0, byte(id)}, payload...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := got.Value.String(); !strings.HasPrefix(s, "Struct{u=Struct{string=hi},e=B,f=") || got.Schema.Name() != "n.R" {
+		t.Errorf("%s", s)
+	}
+	latest := newAvro(t, reg.URL(), "auto.register.schemas", "false", "use.latest.version", "true", "value.subject.name.strategy", "io.confluent.kafka.serializers.subject.RecordNameStrategy")
+	b, _, err := latest.FromConnectData(nil, "t", nil, got)
+	if err != nil || string(b[5:]) != string(payload) {
+		t.Errorf("%v %v", err, b)
+	}
+}
+
+func TestAvroFaults(t *testing.T) {
+	reg := srfake.New()
+	defer reg.Close()
+	a := newAvro(t, reg.URL())
+	for name, b := range map[string][]byte{"no magic byte": {1, 2, 3, 4, 5, 6}, "short": {0, 0}, "unknown id": {0, 0, 0, 9, 9, 1}} {
+		if _, err := a.ToConnectData("t", nil, b); !fault.Data.Is(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, _, err := a.FromConnectData(nil, "t", nil, data.SchemaAndValue{Value: data.MapValue(data.NewMap(0))}); !fault.Data.Is(err) {
+		t.Errorf("a map without schema: %v", err)
+	}
+	down := newAvro(t, "http://127.0.0.1:1")
+	if _, _, err := down.FromConnectData(nil, "t", nil, data.SchemaAndValue{Schema: data.StringSchema, Value: data.StringValue("x")}); !fault.Retriable.Is(err) {
+		t.Errorf("no registry: %v", err)
+	}
+	if err := (&registry.Avro{}).Configure(config.Props{}, false); !fault.Config.Is(err) {
+		t.Errorf("no address: %v", err)
+	}
+}
+
+// FuzzAvro: whatever bytes come, there is a value or a DataException.
+func FuzzAvro(f *testing.F) {
+	reg := srfake.New()
+	f.Cleanup(reg.Close)
+	text := `{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"array","items":"null"}},{"name":"m","type":{"type":"map","values":["null","string"]}},{"name":"d","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}}]}`
+	id, _, err := reg.RegisterSchema("x", sr.Schema{Schema: text})
+	if err != nil {
+		f.Fatal(err)
+	}
+	a := newAvro(f, reg.URL())
+	f.Add([]byte{4, 0, 2, 2, 'k', 0, 0, 2, 1})
+	f.Add([]byte{1, 255, 255, 255, 255, 15})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if _, err := a.ToConnectData("t", nil, append([]byte{0, 0, 0, 0, byte(id)}, b...)); err != nil && !fault.Data.Is(err) {
+			t.Fatalf("%v", err)
+		}
+	})
+}

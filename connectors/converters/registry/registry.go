@@ -1,0 +1,193 @@
+// Package registry holds converters whose schemas lie in a schema registry of Confluent's kind: Avro and JSON Schema.
+//
+// A message is a zero byte, the schema's id in four bytes, and the data.
+package registry
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/data"
+	"github.com/wasmstream/wasmstream/connectors/fault"
+)
+
+// requestTimeout bounds a request to the registry.
+const requestTimeout = 30 * time.Second
+
+// client registers and finds schemas, each once. It belongs to one goroutine.
+type client struct {
+	sr       *sr.Client
+	kind     sr.SchemaType
+	strategy string
+	suffix   string
+	auto     bool
+	latest   bool
+	ids      map[subjectSchema]registered
+	texts    map[int]string
+}
+
+type subjectSchema struct {
+	subject string
+	schema  *data.Schema
+}
+
+// registered is a schema that the registry knows: its id and text.
+type registered struct {
+	id   int
+	text string
+}
+
+func clientKeys() []config.Key {
+	const strategies = "TopicNameStrategy, RecordNameStrategy or TopicRecordNameStrategy, with or without a package."
+	return []config.Key{
+		{Name: "schema.registry.url", Type: config.List, Validator: config.FilledList, Importance: config.High, Doc: "The addresses of the schema registry."},
+		{Name: "auto.register.schemas", Type: config.Boolean, Default: true, Importance: config.Medium, Doc: "Whether schemas that the registry does not know are registered."},
+		{Name: "use.latest.version", Type: config.Boolean, Default: false, Importance: config.Low, Doc: "Whether data is written with the newest schema of its subject. Only without auto.register.schemas."},
+		{Name: "normalize.schemas", Type: config.Boolean, Default: false, Importance: config.Medium, Doc: "Whether the registry normalises schemas."},
+		{Name: "key.subject.name.strategy", Type: config.String, Default: "TopicNameStrategy", Validator: config.Check(checkStrategy), Importance: config.Medium, Doc: "The subject of keys: " + strategies},
+		{Name: "value.subject.name.strategy", Type: config.String, Default: "TopicNameStrategy", Validator: config.Check(checkStrategy), Importance: config.Medium, Doc: "The subject of values: " + strategies},
+		{Name: "basic.auth.credentials.source", Type: config.String, Default: "URL", Validator: config.OneOf("URL", "USER_INFO"), Importance: config.Medium, Doc: "Where name and password stand: in the address, or in basic.auth.user.info."},
+		{Name: "basic.auth.user.info", Type: config.Password, Nullable: true, Importance: config.Medium, Doc: "Name and password, with a colon between."},
+	}
+}
+
+func strategyName(s string) string { return s[strings.LastIndexByte(s, '.')+1:] }
+
+func checkStrategy(name string, value any) error {
+	s, _ := value.(string)
+	switch strategyName(s) {
+	case "TopicNameStrategy", "RecordNameStrategy", "TopicRecordNameStrategy":
+		return nil
+	}
+	return config.Invalid(name, value, "a strategy is TopicNameStrategy, RecordNameStrategy or TopicRecordNameStrategy")
+}
+
+func newClient(v config.Values, kind sr.SchemaType, isKey bool) (*client, error) {
+	c := &client{
+		kind: kind, suffix: "-value", strategy: strategyName(v.String("value.subject.name.strategy")),
+		auto: v.Bool("auto.register.schemas"), latest: v.Bool("use.latest.version"), ids: map[subjectSchema]registered{}, texts: map[int]string{},
+	}
+	if isKey {
+		c.suffix, c.strategy = "-key", strategyName(v.String("key.subject.name.strategy"))
+	}
+	opts := []sr.ClientOpt{sr.URLs(v.List("schema.registry.url")...), sr.HTTPClient(&http.Client{Timeout: requestTimeout})}
+	if v.Bool("normalize.schemas") {
+		opts = append(opts, sr.DefaultParams(sr.Normalize))
+	}
+	if user, password, ok := strings.Cut(v.Secret("basic.auth.user.info"), ":"); ok && v.String("basic.auth.credentials.source") == "USER_INFO" {
+		opts = append(opts, sr.BasicAuth(user, password))
+	}
+	var err error
+	c.sr, err = sr.NewClient(opts...)
+	if err != nil {
+		return nil, config.Exception("The schema registry's settings do not fit: " + err.Error())
+	}
+	return c, nil
+}
+
+func (c *client) subject(topic, record string) (string, error) {
+	switch {
+	case c.strategy == "TopicNameStrategy":
+		return topic + c.suffix, nil
+	case record == "":
+		return "", fault.Data.New("The subject name strategy " + c.strategy + " needs a schema with a name")
+	case c.strategy == "RecordNameStrategy":
+		return record, nil
+	}
+	return topic + "-" + record, nil
+}
+
+// find is the schema in the registry for data of a schema whose text write makes.
+func (c *client) find(topic string, schema *data.Schema, write func() (string, error)) (registered, error) {
+	subject, err := c.subject(topic, schema.Name())
+	if err != nil {
+		return registered{}, err
+	}
+	at := subjectSchema{subject, schema}
+	if r, ok := c.ids[at]; ok {
+		return r, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
+	var found sr.SubjectSchema
+	if c.latest && !c.auto {
+		found, err = c.sr.SchemaByVersion(ctx, subject, -1)
+	} else {
+		var text string
+		if text, err = write(); err != nil {
+			return registered{}, err
+		}
+		if c.auto {
+			found, err = c.sr.CreateSchema(ctx, subject, sr.Schema{Schema: text, Type: c.kind})
+		} else {
+			found, err = c.sr.LookupSchema(ctx, subject, sr.Schema{Schema: text, Type: c.kind})
+		}
+		found.Schema.Schema = text
+	}
+	if err != nil {
+		return registered{}, c.failed("registering the schema of "+subject, err)
+	}
+	r := registered{id: found.ID, text: found.Schema.Schema}
+	if len(c.ids) >= maxSchemas {
+		clear(c.ids)
+	}
+	c.ids[at] = r
+	return r, nil
+}
+
+// maxSchemas bounds what is remembered.
+const maxSchemas = 1000
+
+// text is the schema of an id.
+func (c *client) text(id int) (string, error) {
+	if t, ok := c.texts[id]; ok {
+		return t, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
+	s, err := c.sr.SchemaByID(ctx, id)
+	if err != nil {
+		return "", c.failed("finding a schema", err)
+	}
+	if s.Type != c.kind {
+		return "", fault.Data.Errorf("The schema with id %d is %s, not %s", id, s.Type, c.kind)
+	}
+	if len(s.References) > 0 {
+		return "", fault.Data.Errorf("The schema with id %d refers to other schemas, which is not supported", id)
+	}
+	if len(c.texts) >= maxSchemas {
+		clear(c.texts)
+	}
+	c.texts[id] = s.Schema
+	return s.Schema, nil
+}
+
+// failed sorts errors: what the registry says about the request is a DataException, all else is worth another try.
+func (c *client) failed(doing string, err error) error {
+	var answer *sr.ResponseError
+	if errors.As(err, &answer) && answer.StatusCode < 500 {
+		return fault.Data.Errorf("%s: %w", doing, err)
+	}
+	return fault.Retriable.Errorf("%s: %w", doing, err)
+}
+
+// appendHeader begins a message.
+func appendHeader(dst []byte, id int) []byte {
+	return binary.BigEndian.AppendUint32(append(dst, 0), uint32(id))
+}
+
+// cutHeader takes a message apart.
+func cutHeader(b []byte) (id int, rest []byte, err error) {
+	if len(b) < 5 || b[0] != 0 {
+		return 0, nil, fault.Data.New("Unknown magic byte: the message was not written with a schema registry").
+			Because(fault.Serialization.New("Unknown magic byte!"))
+	}
+	return int(binary.BigEndian.Uint32(b[1:])), b[5:], nil
+}
