@@ -102,25 +102,37 @@ func (p *planner) repartitionTopics() error {
 	}
 	slices.Sort(open)
 	for len(open) > 0 {
-		before := len(open)
-		open = slices.DeleteFunc(open, func(topic string) bool {
-			n := p.upstream(topic)
-			if n > 0 {
-				p.plan.Partitions[topic] = n
-			}
-			return n > 0
-		})
-		if len(open) == before {
+		rest := p.settleCounts(open, false)
+		if len(rest) == len(open) {
+			rest = p.settleCounts(open, true)
+		}
+		if len(open) == len(rest) {
 			return errs.TopicPartitions.New(strings.Join(open, ", "),
 				"Failed to compute number of partitions for all repartition topics", "give one of them a number of partitions")
 		}
+		open = rest
 	}
 	return nil
 }
 
+// settleCounts gives topics the counts of what feeds them and returns those that are still open. In a circle, as that of
+// a foreign-key join, none has all its sources settled: then around ends it by the counts that are known.
+func (p *planner) settleCounts(open []string, around bool) []string {
+	var rest []string
+	for _, topic := range open {
+		n := p.upstream(topic, around)
+		if n == 0 {
+			rest = append(rest, topic)
+			continue
+		}
+		p.plan.Partitions[topic] = n
+	}
+	return rest
+}
+
 // upstream is the largest partition count among the sources of the sub-topologies that write topic, 0 if one of them
-// is not known yet.
-func (p *planner) upstream(topic string) int {
+// is not known yet. around leaves those that are not known out.
+func (p *planner) upstream(topic string, around bool) int {
 	most := 0
 	for i, s := range p.subs {
 		if !slices.Contains(s.SinkTopics, topic) {
@@ -128,7 +140,7 @@ func (p *planner) upstream(topic string) int {
 		}
 		for _, source := range p.sources[i] {
 			n := p.plan.Partitions[source]
-			if n == 0 && source != topic {
+			if n == 0 && source != topic && !around {
 				return 0
 			}
 			most = max(most, n)

@@ -102,6 +102,7 @@ type App struct {
 	state    atomic.Int32
 	settings map[string]string // as given, for processors
 	threads  []*Thread
+	global   *GlobalThread // nil: there are no global stores
 	ready    chan struct{} // closed when threads are set
 
 	failedThreads atomic.Int64
@@ -261,16 +262,19 @@ func (a *App) runIn(ctx context.Context, client *kgo.Client, dir *state.Director
 	if err != nil {
 		return err
 	}
+	if a.global, err = a.startGlobal(ctx, admin, db); err != nil {
+		return errors.Join(err, db.Close())
+	}
 	threads, err := a.makeThreads(ctx, client, plan, dir.ProcessID(), db)
 	if err != nil {
-		return errors.Join(err, db.Close())
+		return errors.Join(err, a.global.close(), db.Close())
 	}
 	a.db.Store(db)
 	a.guestModules = guestModulesOf(plan)
 	a.threads = threads
 	close(a.ready)
 	a.leaveStale(ctx, client, dir.ProcessID(), len(threads))
-	return errors.Join(a.runThreads(ctx, admin, db), db.Close())
+	return errors.Join(a.runThreads(ctx, admin, db), a.global.close(), db.Close())
 }
 
 func (a *App) admin(ctx context.Context) (*kgo.Client, error) {
@@ -298,7 +302,7 @@ func (a *App) prepareTopics(ctx context.Context, admin *kadm.Client) (*topicPlan
 		return nil, errs.DeadLetter.New(topic, "the dead-letter topic does not exist", "create it: wasmstream topic create "+topic)
 	}
 	plan, err := planTopics(a.cfg.Topology.Subtopologies(a.cfg.Streams.ApplicationID), existing)
-	if err != nil {
+	if err = errors.Join(err, missingGlobal(a.cfg.Topology, existing)); err != nil {
 		return nil, err
 	}
 	for i := range plan.internal {
@@ -330,7 +334,7 @@ func (a *App) partitionsOf(topic string) int32 { return (*a.partitions.Load())[t
 // for the changelogs have it all.
 func (a *App) openDB(plan *topicPlan, dir *state.Directory) (*state.DB, error) {
 	opts := state.DefaultOptions()
-	opts.ApplicationID, opts.Logger, opts.InMemory = a.cfg.Streams.ApplicationID, a.log, !plan.persistent()
+	opts.ApplicationID, opts.Logger, opts.InMemory = a.cfg.Streams.ApplicationID, a.log, !plan.persistent() && !keepsGlobal(a.cfg.Topology)
 	opts.SetMemory(a.cfg.Streams.StateMemoryBytes)
 	db, err := state.OpenDB(dir.DatabasePath(), opts)
 	if errors.Is(err, state.ErrCorrupt) {
@@ -557,8 +561,11 @@ func (a *App) newTask(c TaskConfig) (*Task, *moduleSet, error) {
 	if s.ContinueOnProcessing {
 		c.Processing = LogAndContinue
 	}
+	if a.global != nil {
+		c.GlobalStores = a.global.shared
+	}
 	c.Guests, c.DeadLetterTopic, c.Faults = a.cfg.Guests, s.DeadLetterTopic, a.faults.Page(c.ID)
-	if idle, ok := s.Lookup("max.task.idle.ms"); ok {
+	if idle, ok := s.Lookup("max.task.idle.ms"); ok && c.MaxTaskIdle == 0 {
 		c.MaxTaskIdle = millis(idle)
 	}
 	t, err := NewTask(c)

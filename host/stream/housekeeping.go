@@ -24,7 +24,16 @@ func (a *App) runThreads(ctx context.Context, admin *kadm.Client, db *state.DB) 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var wg sync.WaitGroup
-	failures := make(chan error, len(a.threads))
+	failures := make(chan error, len(a.threads)+1)
+	if a.global != nil {
+		wg.Go(func() {
+			if err := a.global.Run(ctx); err != nil {
+				a.setState(PendingError)
+				failures <- err
+				stop()
+			}
+		})
+	}
 	for _, t := range a.threads {
 		wg.Go(func() {
 			if err := a.runThread(ctx, t); err != nil {
