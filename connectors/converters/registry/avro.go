@@ -93,8 +93,14 @@ func (*Avro) Close() error { return nil }
 
 // Plugins are the converters of this package.
 func Plugins() []connectors.Plugin {
-	return []connectors.Plugin{{
-		Class: "io.confluent.connect.avro.AvroConverter", Kind: connectors.KindConverter, Version: connectors.Version,
-		Doc: "Avro with a schema registry", Converter: func() connectors.Converter { return &Avro{} },
-	}}
+	return []connectors.Plugin{
+		{
+			Class: "io.confluent.connect.avro.AvroConverter", Kind: connectors.KindConverter, Version: connectors.Version,
+			Doc: "Avro with a schema registry", Converter: func() connectors.Converter { return &Avro{} },
+		},
+		{
+			Class: "io.confluent.connect.json.JsonSchemaConverter", Kind: connectors.KindConverter, Version: connectors.Version,
+			Doc: "JSON with a schema registry", Converter: func() connectors.Converter { return &JSONSchema{} },
+		},
+	}
 }
