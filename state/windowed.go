@@ -137,7 +137,8 @@ type rowRange struct {
 	indexed  bool // walk in the other order
 
 	iter   spanIterator
-	bounds []byte // the bytes of spans and of the keys
+	bounds []byte    // the bytes of spans and of the keys
+	buffer [192]byte // for bounds, if they are short
 	spans  []keySpan
 	fixed  [4]keySpan
 	key    []byte
@@ -150,7 +151,9 @@ type rowRange struct {
 func (r *rowRange) begin() (err error) {
 	g := r.store.seg
 	first, last := g.number(r.from), g.number(r.to)
-	r.bounds = make([]byte, 0, r.room(int(last-first)+1))
+	if r.bounds = r.buffer[:0]; r.room(int(last-first)+1) > cap(r.bounds) {
+		r.bounds = make([]byte, 0, r.room(int(last-first)+1))
+	}
 	r.exact, r.keyFrom, r.keyTo = r.keep(r.exact), r.keep(r.keyFrom), r.keep(r.keyTo)
 	r.spans = r.fixed[:0]
 	for n := first; n <= last; n++ {

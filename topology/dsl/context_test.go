@@ -24,6 +24,8 @@ type testContext struct {
 	frames           int
 	sent             []sent
 	dropped          int
+	metadata         map[string]int64
+	shared           any
 	keep             bool
 }
 
@@ -38,9 +40,29 @@ func newContext() *testContext { return &testContext{keep: true} }
 func (c *testContext) NodeName() string                    { return "node" }
 func (c *testContext) Arena() *topology.Arena              { return &c.arena }
 func (c *testContext) StreamTime() int64                   { return c.streamTime }
+func (c *testContext) SystemTime() int64                   { return 0 }
 func (c *testContext) Logger() *slog.Logger                { return slog.New(slog.DiscardHandler) }
 func (c *testContext) Dropped(n int, _ string)             { c.dropped += n }
 func (c *testContext) AppConfig(key string) (string, bool) { v, ok := c.settings[key]; return v, ok }
+
+func (c *testContext) ProcessorMetadata(key string) (int64, bool) {
+	v, ok := c.metadata[key]
+	return v, ok
+}
+
+func (c *testContext) SetProcessorMetadata(key string, value int64) {
+	if c.metadata == nil {
+		c.metadata = map[string]int64{}
+	}
+	c.metadata[key] = value
+}
+
+func (c *testContext) Shared(_ string, make func() any) any {
+	if c.shared == nil {
+		c.shared = make()
+	}
+	return c.shared
+}
 
 func (c *testContext) Guest(ref topology.GuestRef) (topology.Function, error) {
 	if f := c.guests[ref]; f != nil {
