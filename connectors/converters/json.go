@@ -34,26 +34,26 @@ type JSON struct {
 // ConfigDef defines the settings.
 func (*JSON) ConfigDef() *config.Def {
 	return config.NewDef(
-		config.Key{Name: "converter.type", Type: config.String, Nullable: true, Importance: config.Low, Doc: "How this converter will be used.", Internal: true},
+		config.Key{Name: "converter.type", Type: config.String, Nullable: true, Importance: config.Low, Doc: "Whether it is for keys, values or headers.", Internal: true},
 		config.Key{
 			Name: "schemas.enable", Type: config.Boolean, Default: true, Importance: config.High, Group: "Schemas", Order: 0, Width: config.WidthMedium, Display: "Enable Schemas",
-			Doc: "Include schemas within each of the serialized values and keys.",
+			Doc: "Whether each message holds its schema.",
 		},
 		config.Key{
 			Name: "schemas.cache.size", Type: config.Int, Default: 1000, Importance: config.High, Group: "Schemas", Order: 1, Width: config.WidthMedium, Display: "Schema Cache Size",
-			Doc: "The maximum number of schemas that can be cached in this converter instance.",
+			Doc: "How many schemas are remembered.",
 		},
 		config.Key{
 			Name: "schema.content", Type: config.String, Nullable: true, Importance: config.High, Group: "Schemas", Order: 2, Width: config.WidthMedium, Display: "Schema Content",
-			Doc: "When set, this is used as the schema for all messages, and messages are read without an envelope. This schema must be a valid JSON of Connect's schema form.",
+			Doc: "A schema, as the envelope would hold it, for messages that come without one.",
 		},
 		config.Key{
 			Name: "decimal.format", Type: config.String, Default: "BASE64", Validator: config.OneOfFold("BASE64", "NUMERIC"), Importance: config.Low, Group: "Serialization", Order: 0, Width: config.WidthMedium, Display: "Decimal Format",
-			Doc: "Controls which format this converter will serialize decimals in. This value is case insensitive and can be either 'BASE64' (default) or 'NUMERIC'",
+			Doc: "How decimals are written: BASE64 or NUMERIC.",
 		},
 		config.Key{
 			Name: "replace.null.with.default", Type: config.Boolean, Default: true, Importance: config.Low, Group: "Serialization", Order: 1, Width: config.WidthMedium, Display: "Replace null with default",
-			Doc: "Whether to replace fields that have a default value and that are null to the default value. When set to true, the default value is used, otherwise null is used.",
+			Doc: "Whether a null is read as its default where the schema has one.",
 		},
 	)
 }

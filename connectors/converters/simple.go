@@ -59,7 +59,7 @@ func (c asHeader) ToConnectHeader(_, _ string, b []byte) (data.SchemaAndValue, e
 func (asHeader) Close() error { return nil }
 
 func converterTypeKey() config.Key {
-	return config.Key{Name: "converter.type", Type: config.String, Nullable: true, Importance: config.Low, Doc: "How this converter will be used.", Internal: true}
+	return config.Key{Name: "converter.type", Type: config.String, Nullable: true, Importance: config.Low, Doc: "Whether it is for keys, values or headers.", Internal: true}
 }
 
 // stringConverter is Kafka's StringConverter: the text of any value.
@@ -69,7 +69,7 @@ func (*stringConverter) ConfigDef() *config.Def {
 	return config.NewDef(
 		config.Key{
 			Name: "converter.encoding", Type: config.String, Default: "UTF-8", Importance: config.High, Width: config.WidthMedium, Display: "Encoding",
-			Doc: "The name of the Java character set to use for encoding strings as byte arrays.",
+			Doc: "The character set of the bytes.",
 		},
 		converterTypeKey(),
 	)

@@ -24,7 +24,7 @@ func (*SinkConnector) TaskClass() string { return "org.apache.kafka.connect.file
 func (*SinkConnector) ConfigDef() *config.Def {
 	return config.NewDef(config.Key{
 		Name: "file", Type: config.String, Nullable: true, Importance: config.High,
-		Doc: "Destination filename. If not specified, the standard output will be used",
+		Doc: "The file to append to; the standard output, if it is not set.",
 	})
 }
 

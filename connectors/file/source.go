@@ -42,9 +42,9 @@ func (*SourceConnector) TaskClass() string {
 // ConfigDef defines file, topic and batch.size.
 func (*SourceConnector) ConfigDef() *config.Def {
 	return config.NewDef(
-		config.Key{Name: "file", Type: config.String, Nullable: true, Importance: config.High, Doc: "Source filename. If not specified, the standard input will be used"},
-		config.Key{Name: "topic", Type: config.String, Validator: config.NonEmpty, Importance: config.High, Doc: "The topic to publish data to"},
-		config.Key{Name: "batch.size", Type: config.Int, Default: 2000, Importance: config.Low, Doc: "The maximum number of records the source task can read from the file each time it is polled"},
+		config.Key{Name: "file", Type: config.String, Nullable: true, Importance: config.High, Doc: "The file to read; the standard input, if it is not set."},
+		config.Key{Name: "topic", Type: config.String, Validator: config.NonEmpty, Importance: config.High, Doc: "The topic to write to."},
+		config.Key{Name: "batch.size", Type: config.Int, Default: 2000, Importance: config.Low, Doc: "The most lines of one poll."},
 	)
 }
 

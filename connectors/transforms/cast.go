@@ -30,7 +30,7 @@ const (
 func (*Cast) ConfigDef() *config.Def {
 	return config.NewDef(config.Key{
 		Name: "spec", Type: config.List, Validator: config.Check(checkCastSpec), Importance: config.High,
-		Doc: "List of fields and the type to cast them to of the form field1:type,field2:type to cast fields of Maps or Structs. A single type to cast the entire value. Valid types are int8, int16, int32, int64, float32, float64, boolean, and string. Note that binary fields can only be cast to string.",
+		Doc: "Fields with their new types, as field:type,field:type, or one type for the whole key or value: int8, int16, int32, int64, float32, float64, boolean, string. Bytes become strings only.",
 	}, replaceNullKey(), syntaxKey())
 }
 

@@ -20,7 +20,7 @@ const extractPurpose = "field extraction"
 // ConfigDef defines field.
 func (*ExtractField) ConfigDef() *config.Def {
 	return config.NewDef(
-		config.Key{Name: "field", Type: config.String, Importance: config.Medium, Doc: "Field name to extract."},
+		config.Key{Name: "field", Type: config.String, Importance: config.Medium, Doc: "The field that takes the place of the whole."},
 		syntaxKey(), replaceNullKey(),
 	)
 }
@@ -91,7 +91,7 @@ type HoistField struct {
 // ConfigDef defines field.
 func (*HoistField) ConfigDef() *config.Def {
 	return config.NewDef(
-		config.Key{Name: "field", Type: config.String, Importance: config.Medium, Doc: "Field name for the single field that will be created in the resulting Struct or Map."},
+		config.Key{Name: "field", Type: config.String, Importance: config.Medium, Doc: "The name of the one field of the new struct or map."},
 		syntaxKey(),
 	)
 }

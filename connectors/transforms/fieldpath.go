@@ -15,7 +15,7 @@ const fieldSyntaxVersion = "field.syntax.version"
 func syntaxKey() config.Key {
 	return config.Key{
 		Name: fieldSyntaxVersion, Type: config.String, Default: "V1", Validator: config.OneOfFold("V1", "V2"), Importance: config.High,
-		Doc: "Defines the version of the syntax to access fields. V1: the name of a field. V2: a path into nested data; dots separate steps, backticks around a step quote it.",
+		Doc: "V1: fields are given by name. V2: by a path into nested data, with dots between steps and backticks around a step that holds dots.",
 	}
 }
 
@@ -25,7 +25,7 @@ const replaceNull = "replace.null.with.default"
 func replaceNullKey() config.Key {
 	return config.Key{
 		Name: replaceNull, Type: config.Boolean, Default: true, Importance: config.Medium,
-		Doc: "Whether to replace fields that have a default value and that are null to the default value. When set to true, the default value is used, otherwise null is used.",
+		Doc: "Whether a null is read as its default where the schema has one.",
 	}
 }
 

@@ -25,7 +25,7 @@ type flatPlan struct {
 func (*Flatten) ConfigDef() *config.Def {
 	return config.NewDef(config.Key{
 		Name: "delimiter", Type: config.String, Default: ".", Importance: config.Medium,
-		Doc: "Delimiter to insert between field names from the input record when generating field names for the output record",
+		Doc: "The text between the names that make up a flat name.",
 	})
 }
 

@@ -17,7 +17,7 @@ type DropHeaders struct {
 func (*DropHeaders) ConfigDef() *config.Def {
 	return config.NewDef(config.Key{
 		Name: "headers", Type: config.List, Validator: config.FilledList, Importance: config.High,
-		Doc: "The name of the headers to be removed.",
+		Doc: "Names of the headers that go.",
 	})
 }
 
@@ -46,8 +46,8 @@ type InsertHeader struct {
 // ConfigDef defines header and value.literal.
 func (*InsertHeader) ConfigDef() *config.Def {
 	return config.NewDef(
-		config.Key{Name: "header", Type: config.String, Validator: config.NotNull, Importance: config.High, Doc: "The name of the header."},
-		config.Key{Name: "value.literal", Type: config.String, Validator: config.NotNull, Importance: config.High, Doc: "The literal value that is to be set as the header value on all records."},
+		config.Key{Name: "header", Type: config.String, Validator: config.NotNull, Importance: config.High, Doc: "The header to add."},
+		config.Key{Name: "value.literal", Type: config.String, Validator: config.NotNull, Importance: config.High, Doc: "The value, whose type is guessed as that of a header is."},
 	)
 }
 
@@ -80,9 +80,9 @@ type HeaderFrom struct {
 // ConfigDef defines fields, headers and operation.
 func (*HeaderFrom) ConfigDef() *config.Def {
 	return config.NewDef(
-		config.Key{Name: "fields", Type: config.List, Validator: config.NonEmptyList, Importance: config.High, Doc: "Field names in the record whose values are to be copied or moved to headers."},
-		config.Key{Name: "headers", Type: config.List, Validator: config.NonEmptyList, Importance: config.High, Doc: "Header names, in the same order as the field names listed in the fields configuration property."},
-		config.Key{Name: "operation", Type: config.String, Validator: config.OneOf("move", "copy"), Importance: config.High, Doc: "Either move if the fields are to be moved to the headers (removed from the key/value), or copy if the fields are to be copied to the headers (retained in the key/value)."},
+		config.Key{Name: "fields", Type: config.List, Validator: config.NonEmptyList, Importance: config.High, Doc: "The fields that become headers."},
+		config.Key{Name: "headers", Type: config.List, Validator: config.NonEmptyList, Importance: config.High, Doc: "The headers, one for each of fields."},
+		config.Key{Name: "operation", Type: config.String, Validator: config.OneOf("move", "copy"), Importance: config.High, Doc: "move takes the fields away, copy leaves them."},
 		replaceNullKey(), syntaxKey(),
 	)
 }

@@ -35,20 +35,20 @@ const (
 
 var insertionKeys = [...]string{"topic.field", "partition.field", "offset.field", "timestamp.field", "static.field"}
 
-const fieldSuffix = " Suffix with ! to make this a required field, or ? to keep it optional (the default)."
+const fieldSuffix = " With ! behind the name it is required, with ? or nothing optional."
 
 // ConfigDef defines a key for each source.
 func (*InsertField) ConfigDef() *config.Def {
 	docs := [...]string{
-		"Field name for Kafka topic." + fieldSuffix, "Field name for Kafka partition." + fieldSuffix,
-		"Field name for Kafka offset - only applicable to sink connectors." + fieldSuffix,
-		"Field name for record timestamp." + fieldSuffix, "Field name for static data field." + fieldSuffix,
+		"The field for the topic." + fieldSuffix, "The field for the partition." + fieldSuffix,
+		"The field for the offset; in sinks only." + fieldSuffix,
+		"The field for the timestamp." + fieldSuffix, "The field for static.value." + fieldSuffix,
 	}
 	def := config.NewDef()
 	for i, name := range insertionKeys {
 		def.Define(config.Key{Name: name, Type: config.String, Nullable: true, Importance: config.Medium, Doc: docs[i]})
 	}
-	def.Define(config.Key{Name: "static.value", Type: config.String, Nullable: true, Importance: config.Medium, Doc: "Static field value, if field name configured."})
+	def.Define(config.Key{Name: "static.value", Type: config.String, Nullable: true, Importance: config.Medium, Doc: "The text for static.field."})
 	return def.Define(replaceNullKey()).Define(syntaxKey())
 }
 

@@ -19,8 +19,8 @@ type MaskField struct {
 // ConfigDef defines fields and replacement.
 func (*MaskField) ConfigDef() *config.Def {
 	return config.NewDef(
-		config.Key{Name: "fields", Type: config.List, Validator: config.FilledList, Importance: config.High, Doc: "Names of fields to mask."},
-		config.Key{Name: "replacement", Type: config.String, Nullable: true, Validator: config.NonEmpty, Importance: config.Low, Doc: "Custom value replacement, that will be applied to all 'fields' values (numeric or non-empty string values only)."},
+		config.Key{Name: "fields", Type: config.List, Validator: config.FilledList, Importance: config.High, Doc: "The fields to mask."},
+		config.Key{Name: "replacement", Type: config.String, Nullable: true, Validator: config.NonEmpty, Importance: config.Low, Doc: "What stands in place of numbers and strings; the zero of their type, if it is not set."},
 		replaceNullKey(), syntaxKey(),
 	)
 }

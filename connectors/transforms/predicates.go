@@ -14,7 +14,7 @@ type HasHeaderKey struct {
 
 // ConfigDef defines name.
 func (*HasHeaderKey) ConfigDef() *config.Def {
-	return config.NewDef(config.Key{Name: "name", Type: config.String, Validator: config.NonEmpty, Importance: config.Medium, Doc: "The header name."})
+	return config.NewDef(config.Key{Name: "name", Type: config.String, Validator: config.NonEmpty, Importance: config.Medium, Doc: "The header to look for."})
 }
 
 // Configure reads the settings.
@@ -53,7 +53,7 @@ type TopicNameMatches struct {
 func (*TopicNameMatches) ConfigDef() *config.Def {
 	return config.NewDef(config.Key{
 		Name: "pattern", Type: config.String, Validator: config.All(config.NonEmpty, config.Check(checkPattern)), Importance: config.Medium,
-		Doc: "A Java regular expression for matching against the name of a record's topic.",
+		Doc: "A Java regular expression for the whole topic.",
 	})
 }
 

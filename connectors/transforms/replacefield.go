@@ -17,9 +17,9 @@ type ReplaceField struct {
 // ConfigDef defines exclude, include and renames.
 func (*ReplaceField) ConfigDef() *config.Def {
 	return config.NewDef(
-		config.Key{Name: "exclude", Type: config.List, Default: []string{}, Validator: config.FilledElements, Importance: config.Medium, Doc: "Fields to exclude. This takes precedence over the fields to include."},
-		config.Key{Name: "include", Type: config.List, Default: []string{}, Validator: config.FilledElements, Importance: config.Medium, Doc: "Fields to include. If specified, only these fields will be used."},
-		config.Key{Name: "renames", Type: config.List, Default: []string{}, Validator: config.Check(checkRenames), Importance: config.Medium, Doc: "Field rename mappings."},
+		config.Key{Name: "exclude", Type: config.List, Default: []string{}, Validator: config.FilledElements, Importance: config.Medium, Doc: "The fields that go, whatever include says."},
+		config.Key{Name: "include", Type: config.List, Default: []string{}, Validator: config.FilledElements, Importance: config.Medium, Doc: "The only fields that stay, if there are any."},
+		config.Key{Name: "renames", Type: config.List, Default: []string{}, Validator: config.Check(checkRenames), Importance: config.Medium, Doc: "New names, as old:new,old:new."},
 		replaceNullKey(), syntaxKey(),
 	)
 }

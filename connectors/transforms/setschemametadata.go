@@ -22,8 +22,8 @@ type SetSchemaMetadata struct {
 // ConfigDef defines schema.name and schema.version.
 func (*SetSchemaMetadata) ConfigDef() *config.Def {
 	return config.NewDef(
-		config.Key{Name: "schema.name", Type: config.String, Nullable: true, Importance: config.High, Doc: "Schema name to set."},
-		config.Key{Name: "schema.version", Type: config.Int, Nullable: true, Importance: config.High, Doc: "Schema version to set."},
+		config.Key{Name: "schema.name", Type: config.String, Nullable: true, Importance: config.High, Doc: "The schema's new name."},
+		config.Key{Name: "schema.version", Type: config.Int, Nullable: true, Importance: config.High, Doc: "The schema's new version."},
 		replaceNullKey(),
 	)
 }

@@ -24,10 +24,10 @@ const stampPurpose = "converting timestamp formats"
 // ConfigDef defines field, target.type, format and unix.precision.
 func (*TimestampConverter) ConfigDef() *config.Def {
 	return config.NewDef(
-		config.Key{Name: "field", Type: config.String, Default: "", Importance: config.High, Doc: "The field containing the timestamp, or empty if the entire value is a timestamp"},
-		config.Key{Name: "target.type", Type: config.String, Validator: config.OneOf("string", "unix", "Date", "Time", "Timestamp"), Importance: config.High, Doc: "The desired timestamp representation: string, unix, Date, Time, or Timestamp"},
-		config.Key{Name: "format", Type: config.String, Default: "", Importance: config.Medium, Doc: "A SimpleDateFormat-compatible format for the timestamp. Used to generate the output when type=string or used to parse the input if the input is a string."},
-		config.Key{Name: "unix.precision", Type: config.String, Default: "milliseconds", Validator: config.OneOf("nanoseconds", "microseconds", "milliseconds", "seconds"), Importance: config.Low, Doc: "The desired Unix precision for the timestamp: seconds, milliseconds, microseconds, or nanoseconds. Used to generate the output when type=unix or used to parse the input if the input is a Long. Note: This SMT will cause precision loss during conversions from, and to, values with sub-millisecond components."},
+		config.Key{Name: "field", Type: config.String, Default: "", Importance: config.High, Doc: "The field with the timestamp; nothing, if it is the whole key or value."},
+		config.Key{Name: "target.type", Type: config.String, Validator: config.OneOf("string", "unix", "Date", "Time", "Timestamp"), Importance: config.High, Doc: "What it becomes: string, unix, Date, Time or Timestamp."},
+		config.Key{Name: "format", Type: config.String, Default: "", Importance: config.Medium, Doc: "The form of timestamps that are strings, before or after, as java.text.SimpleDateFormat has it."},
+		config.Key{Name: "unix.precision", Type: config.String, Default: "milliseconds", Validator: config.OneOf("nanoseconds", "microseconds", "milliseconds", "seconds"), Importance: config.Low, Doc: "What Unix time counts: seconds, milliseconds, microseconds or nanoseconds. What is finer than a millisecond is lost."},
 		replaceNullKey(), syntaxKey(),
 	)
 }
@@ -238,8 +238,8 @@ type TimestampRouter struct {
 // ConfigDef defines topic.format and timestamp.format.
 func (*TimestampRouter) ConfigDef() *config.Def {
 	return config.NewDef(
-		config.Key{Name: "topic.format", Type: config.String, Default: "${topic}-${timestamp}", Importance: config.High, Doc: "Format string which can contain ${topic} and ${timestamp} as placeholders for the topic and timestamp, respectively."},
-		config.Key{Name: "timestamp.format", Type: config.String, Default: "yyyyMMdd", Importance: config.High, Doc: "Format string for the timestamp that is compatible with java.text.SimpleDateFormat."},
+		config.Key{Name: "topic.format", Type: config.String, Default: "${topic}-${timestamp}", Importance: config.High, Doc: "The new topic, with ${topic} and ${timestamp} for the old one and the time."},
+		config.Key{Name: "timestamp.format", Type: config.String, Default: "yyyyMMdd", Importance: config.High, Doc: "The form of the time, as java.text.SimpleDateFormat has it."},
 	)
 }
 
@@ -278,8 +278,8 @@ type RegexRouter struct {
 // ConfigDef defines regex and replacement.
 func (*RegexRouter) ConfigDef() *config.Def {
 	return config.NewDef(
-		config.Key{Name: "regex", Type: config.String, Validator: config.Check(checkRegex), Importance: config.High, Doc: "Regular expression to use for matching."},
-		config.Key{Name: "replacement", Type: config.String, Importance: config.High, Doc: "Replacement string."},
+		config.Key{Name: "regex", Type: config.String, Validator: config.Check(checkRegex), Importance: config.High, Doc: "A Java regular expression for the whole topic."},
+		config.Key{Name: "replacement", Type: config.String, Importance: config.High, Doc: "The new topic, with $1 for groups."},
 	)
 }
 

@@ -20,7 +20,7 @@ const valueToKeyPurpose = "copying fields from value to key"
 // ConfigDef defines fields.
 func (*ValueToKey) ConfigDef() *config.Def {
 	return config.NewDef(
-		config.Key{Name: "fields", Type: config.List, Validator: config.FilledList, Importance: config.High, Doc: "Field names on the record value to extract as the record key."},
+		config.Key{Name: "fields", Type: config.List, Validator: config.FilledList, Importance: config.High, Doc: "The value's fields that make the key."},
 		replaceNullKey(), syntaxKey(),
 	)
 }
