@@ -95,9 +95,10 @@ func operatorNames() []string { return slices.Sorted(maps.Keys(operators)) }
 
 func catalogue() map[string]*operator {
 	all := map[string]*operator{}
-	for _, op := range slices.Concat(statelessOperators(), groupingOperators(), windowOperators(), joinOperators(), endOperators()) {
+	for _, op := range slices.Concat(statelessOperators(), groupingOperators(), windowOperators(), joinOperators(), tableOperators(), endOperators()) {
 		all[op.name] = op
 	}
+	onTables(all)
 	return all
 }
 

@@ -16,13 +16,16 @@ func joinOperators() []*operator {
 		field{name: "result", form: aSerde, doc: "Serde of the values that the function gives."},
 	),
 		field{name: "windows", form: aJoinWindow, doc: "Which records of two streams belong together."},
+		field{name: "keyMapper", form: aFunction, doc: "The key by which a row of a global table is found."},
+		field{name: "foreignKey", form: aFunction, doc: "The key of the row in the other table, for joins of tables by a foreign key."},
+		aggregateStore,
 		field{name: "storeName", form: aText, doc: "What the stores of the join are called after."},
 		field{name: "inMemory", form: aBool, doc: "Stores in memory."},
 		field{name: "logging", form: aBool, doc: "Changelog topics for the stores; true if not given."},
 		field{name: "changelog", form: aMap, doc: "Settings of the changelog topics."},
 	)
 	join := func(name, doc string) *operator {
-		return &operator{name: name, doc: doc, takes: "a stream", many: true, pure: true, fields: fields, lower: lowerJoin}
+		return &operator{name: name, doc: doc, takes: "a stream", or: []string{"a table"}, many: true, pure: true, fields: fields, lower: lowerJoin}
 	}
 	return []*operator{
 		join("join", "Joins what from names first with what it names second; the function sees left and right."),
@@ -42,7 +45,12 @@ func lowerJoin(d *document, op *operation, in output) {
 		return
 	}
 	other := right.output()
-	if other.stream == nil {
+	fn.OutKey, fn.OutValue = "", ""
+	fn = fn.Out(nil, d.serde(op.body.get("result")))
+	if d.lowerTableJoin(op, in, other, fn) {
+		return
+	}
+	if other.stream == nil || in.stream == nil {
 		d.faultAt(errs.TopologyInvalid, right.at, fmt.Sprintf("%s joins a stream with a stream, but %s gives %s", op.op.name, right.op.title(), other.what()), "put toStream before it")
 		return
 	}
@@ -50,8 +58,6 @@ func lowerJoin(d *document, op *operation, in output) {
 	if !ok {
 		return
 	}
-	fn.OutKey, fn.OutValue = "", ""
-	fn = fn.Out(nil, d.serde(op.body.get("result")))
 	o := dsl.StreamJoined{
 		Name: op.name, StoreName: d.text(op.body.get("storeName"), "storeName"),
 		Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value")), OtherValue: d.serde(op.body.get("otherValue")),

@@ -38,6 +38,7 @@ type output struct {
 	stream  *dsl.KStream
 	grouped *dsl.KGroupedStream
 	table   *dsl.KTable
+	global  *dsl.GlobalKTable
 
 	timeWindowed      *dsl.TimeWindowedKStream
 	sessionWindowed   *dsl.SessionWindowedKStream
@@ -54,6 +55,8 @@ func (o output) what() string {
 		return "a grouped stream"
 	case o.table != nil:
 		return "a table"
+	case o.global != nil:
+		return "a global table"
 	case o.timeWindowed != nil:
 		return "a windowed stream"
 	case o.sessionWindowed != nil:
