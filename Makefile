@@ -13,7 +13,7 @@ build: ## the binary, bin/wasmstream
 
 test: deps lint guests cross ## all that CI runs: installs what is missing, then every test, on kfake and on a real Apache Kafka
 	.ci/with-kafka.sh .cache/kafka-test $(TEST_PORT) go test -tags integration -timeout 25m ./...
-	go test -tags failpoints -timeout 10m -run 'TestFaults|TestCountsSurviveDeathAtEachStep' ./cmd/wasmstream
+	go test -tags failpoints -timeout 15m -run 'TestFaults|TestCountsSurviveDeathAtEachStep|GoesOnAtOnce' ./cmd/wasmstream
 	cd guest-sdk/go && go test ./...
 	cd guest-sdk/rust && CARGO_TARGET_DIR=$(CURDIR)/.cache/rust-native cargo test -q
 	$(MAKE) race

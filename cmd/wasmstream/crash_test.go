@@ -44,6 +44,19 @@ const wordCountYAML = yamlHead + `  - stream: {topics: [%s], key: string, value:
   - groupBy: {expr: value}
 ` + yamlTail
 
+// windowYAML counts keys in windows, where they lie too.
+const windowYAML = yamlHead + `  - stream: {topics: [%s], key: string, value: string}
+  - flatMapValues: {guest: wordcount/split-words}
+  - groupByKey: {}
+  - windowedBy: {timeWindows: {size: 5s, grace: 1h}}
+  - count: {materialized: counts}
+  - toStream: {}
+  - to: {topic: %s, value: long}
+`
+
+// crashWindow is the size of the windows, in milliseconds.
+const crashWindow = 5000
+
 const yamlHead = `apiVersion: wasmstream/v1
 kind: Application
 metadata: {name: crash}
@@ -84,6 +97,7 @@ type crash struct {
 	*fleet
 	b        *brokertest.Broker
 	words    bool // that are counted, not keys
+	windows  bool // in which keys are counted
 	backlog  int
 	stall    time.Duration
 	seed     uint64
@@ -107,7 +121,7 @@ type crash struct {
 
 func newCrash(t *testing.T, b *brokertest.Broker, servers, yaml string) *crash {
 	t.Helper()
-	c := &crash{b: b, words: yaml == wordCountYAML, backlog: crashBacklog, stall: stall, seed: rand.Uint64(), left: map[string]int{}}
+	c := &crash{b: b, words: yaml == wordCountYAML, windows: yaml == windowYAML, backlog: crashBacklog, stall: stall, seed: rand.Uint64(), left: map[string]int{}}
 	t.Logf("seed %d", c.seed)
 	c.rng = rand.New(rand.NewPCG(c.seed, 0))
 	c.in = b.CreateTopic(t, b.Name("crash-in"), crashPartitions)
@@ -248,7 +262,7 @@ func (c *crash) feed(n int) int {
 		if i%2 == 1 {
 			key = fmt.Appendf(nil, "cold%d", c.rng.IntN(crashColdKeys))
 		}
-		batch[i] = &kgo.Record{Topic: c.in, Key: key, Value: []byte("w")}
+		batch[i] = &kgo.Record{Topic: c.in, Key: key, Value: []byte("w"), Timestamp: time.Now().Truncate(time.Millisecond)}
 		if c.words {
 			batch[i].Key, batch[i].Value = nil, key
 		}
@@ -273,7 +287,12 @@ func (c *crash) expect(r *kgo.Record) {
 	if len(c.input[r.Partition]) == 0 {
 		c.last[r.Partition] = time.Now()
 	}
-	c.input[r.Partition] = append(c.input[r.Partition], string(r.Key))
+	key := r.Key
+	if c.windows {
+		start := r.Timestamp.UnixMilli() / crashWindow * crashWindow
+		key = binary.BigEndian.AppendUint64(slices.Clone(key), uint64(start))
+	}
+	c.input[r.Partition] = append(c.input[r.Partition], string(key))
 }
 
 // check compares what has come out with the fold. Input and output have the same partitions, since both go by the

@@ -28,7 +28,7 @@ import (
 var (
 	faultSeed = flag.Uint64("fault.seed", 0, "the seed of the fault programme; 0 takes a new one")
 	faultOnly = flag.String("fault.only", "", "a regular expression: only faults whose names it matches")
-	faultTime = flag.Duration("fault.time", 0, "how long the fault programme goes on, half of it for each application; 0 is two rounds of all faults")
+	faultTime = flag.Duration("fault.time", 0, "how long the fault programme goes on, a third of it for each application; 0 is two rounds of all faults")
 )
 
 const (
@@ -41,10 +41,11 @@ const (
 )
 
 // TestFaults has two processes suffer every kind of fault again and again, in an order that the seed gives, and checks
-// each record that comes out: of counts where the records lie, and of words that go through a repartition topic.
+// each record that comes out: of counts where the records lie, of words that go through a repartition topic, and of counts
+// in windows.
 func TestFaults(t *testing.T) {
-	for _, app := range []struct{ name, yaml string }{{"count", countYAML}, {"words", wordCountYAML}} {
-		t.Run(app.name, func(t *testing.T) { newProgramme(t, app.yaml).run(*faultTime / 2) })
+	for _, app := range []struct{ name, yaml string }{{"count", countYAML}, {"words", wordCountYAML}, {"windows", windowYAML}} {
+		t.Run(app.name, func(t *testing.T) { newProgramme(t, app.yaml).run(*faultTime / 3) })
 	}
 }
 
