@@ -6,6 +6,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/connectorconfig"
 )
 
 // Chain applies the transformations of a connector: Kafka's TransformationChain. It is for one goroutine.
@@ -19,52 +20,13 @@ type Chain struct {
 	at        []int
 }
 
-// NewChain makes the transformations and predicates that props name, configured. props must have passed ParseConnector.
+// NewChain makes the transformations and predicates that props name, configured.
 func NewChain(plugins *connectors.Plugins, props config.Props, t Tolerance, clock Clock) (*Chain, error) {
-	c := &Chain{tolerance: t, clock: clock}
-	list, err := config.ParseType(transformsKey, props.Or(transformsKey, ""), config.List)
+	stages, err := connectorconfig.New(plugins).Stages(props)
 	if err != nil {
 		return nil, err
 	}
-	for _, alias := range list.([]string) {
-		stage, err := newStage(plugins, props, alias)
-		if err != nil {
-			return nil, errors.Join(err, c.Close())
-		}
-		c.stages = append(c.stages, stage)
-	}
-	return c, nil
-}
-
-func newStage(plugins *connectors.Plugins, props config.Props, alias string) (connectors.Stage, error) {
-	prefix := transformsKey + "." + alias + "."
-	p, err := plugins.Find(props.Or(prefix+"type", ""), connectors.KindTransformation)
-	if err != nil {
-		return connectors.Stage{}, err
-	}
-	s := connectors.Stage{Name: alias, Class: p.Class, Transformation: p.Transformation()}
-	if err := s.Transformation.Configure(props.WithPrefix(prefix)); err != nil {
-		return s, err
-	}
-	predicate, ok := props.Get(prefix + "predicate")
-	if !ok || predicate == "" {
-		return s, nil
-	}
-	negate, err := config.ParseType(prefix+"negate", props.Or(prefix+"negate", "false"), config.Boolean)
-	if err != nil {
-		return s, err
-	}
-	s.Negate = negate.(bool)
-	prefix = predicatesKey + "." + predicate + "."
-	class, ok := props.Get(prefix + "type")
-	if !ok {
-		return s, config.Invalid(prefix+"type", nil, "Not a Predicate")
-	}
-	if p, err = plugins.Find(class, connectors.KindPredicate); err != nil {
-		return s, err
-	}
-	s.Predicate = p.Predicate()
-	return s, s.Predicate.Configure(props.WithPrefix(prefix))
+	return &Chain{stages: stages, tolerance: t, clock: clock}, nil
 }
 
 // Close closes all plugins.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/connectorconfig"
 	"github.com/wasmstream/wasmstream/connectors/fault"
 )
 
@@ -74,9 +75,9 @@ func (h *Herder) PluginConfig(name string) ([]*config.KeyInfo, error) {
 	defs := []*config.Def{p.ConfigDef()}
 	switch p.Kind {
 	case connectors.KindSource:
-		defs = append(defs, sourceDef(h.worker.Plugins))
+		defs = append(defs, connectorconfig.New(h.worker.Plugins).Base(p.Kind))
 	case connectors.KindSink:
-		defs = append(defs, sinkDef(h.worker.Plugins))
+		defs = append(defs, connectorconfig.New(h.worker.Plugins).Base(p.Kind))
 	}
 	out := []*config.KeyInfo{}
 	seen := map[string]bool{}

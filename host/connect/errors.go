@@ -153,3 +153,13 @@ type Place struct {
 	Timestamp     int64
 	TimestampType string // "" for none
 }
+
+// Reported is the outcome for a record that a sink itself reports as failed: a *Failed where it may, else the error that
+// fails the task.
+func (t Tolerance) Reported(stage Stage, class string, cause error) error {
+	f := &Failed{Stage: stage, Class: class, Cause: cause, Attempts: 1}
+	if !t.All {
+		return fault.Connect.New("Tolerance exceeded in error handler").Because(f)
+	}
+	return f
+}

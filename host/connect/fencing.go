@@ -18,8 +18,11 @@ func (h *Herder) Fence(ctx context.Context, name string) error {
 	if err := h.mustLead("fence out source tasks"); err != nil {
 		return err
 	}
-	h.writes.Lock()
-	defer h.writes.Unlock()
+	unlock, err := h.lockWrites(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	c := h.snapshot()
 	if !c.Contains(name) {
 		return fault.NotFound.New("Connector " + name + " not found")

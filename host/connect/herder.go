@@ -28,7 +28,7 @@ type Herder struct {
 	member    Member
 	loggers   *Loggers
 	admin     *lazyAdmin
-	writes    sync.Mutex // one change of the configuration at a time
+	writes    chan struct{} // a token for one change of the configuration at a time
 	stage     atomic.Pointer[Stages]
 	ready     atomic.Bool
 	wg        sync.WaitGroup
@@ -70,14 +70,14 @@ type Stages struct {
 
 // NewHerder makes a herder; its logs come with Open. Run starts it.
 func NewHerder(w *Worker) *Herder {
-	h := &Herder{cfg: w.Config, worker: w, log: w.Log, loggers: NewLoggers(), admin: &lazyAdmin{cfg: w.Config}}
+	h := &Herder{cfg: w.Config, worker: w, log: w.Log, loggers: NewLoggers(), admin: &lazyAdmin{cfg: w.Config}, writes: make(chan struct{}, 1)}
 	h.life, h.end = context.WithCancel(context.Background())
 	h.mu.config, h.mu.statuses, h.mu.assigned = NewClusterConfig(), NewStatuses(), NewShare(nil, nil)
 	h.mu.held, h.mu.connectors, h.mu.tasks = map[string]int64{}, map[string]*RunningConnector{}, map[TaskID]*RunningTask{}
 	h.mu.stopping, h.mu.failures, h.mu.planning = map[any]bool{}, map[TaskID]*Failures{}, map[string]bool{}
 	h.validator = &Validator{
 		Plugins: w.Plugins, WorkerGroup: w.Config.Group, OverridePolicy: w.Config.OverridePolicy, Transform: w.resolve,
-		ExactlyOnce: w.Config.ExactlyOnce == "enabled",
+		ExactlyOnce: w.Config.ExactlyOnce == "enabled", Compat: w.Config.Compat,
 	}
 	w.TaskStatus, w.ConnectorStatus = h.taskStatus, h.connectorStatus
 	if w.Config.TopicTracking {
@@ -96,6 +96,33 @@ func (h *Herder) UseMember(m Member) { h.member = m }
 func (h *Herder) Ready() {
 	h.ready.Store(true)
 	h.reconcile()
+}
+
+// TimeoutError is about a request that ended with its time while the worker was doing something.
+type TimeoutError struct{ Stage Stages }
+
+// Error says what the worker was doing.
+func (e *TimeoutError) Error() string { return "timed out while " + e.Stage.Doing }
+
+// Unwrap is context.DeadlineExceeded.
+func (e *TimeoutError) Unwrap() error { return context.DeadlineExceeded }
+
+// timedOut is the error of a request whose time is over.
+func (h *Herder) timedOut(ctx context.Context) error {
+	if s := h.stage.Load(); s != nil {
+		return &TimeoutError{*s}
+	}
+	return ctx.Err()
+}
+
+// lockWrites waits until nobody else changes the configuration; unlock ends the change.
+func (h *Herder) lockWrites(ctx context.Context) (unlock func(), err error) {
+	select {
+	case h.writes <- struct{}{}:
+		return func() { <-h.writes }, nil
+	case <-ctx.Done():
+		return nil, h.timedOut(ctx)
+	}
 }
 
 // Stage is what the worker is doing, nil for nothing that takes time.

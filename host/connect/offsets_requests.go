@@ -107,8 +107,11 @@ func (h *Herder) AlterOffsets(ctx context.Context, name string, offsets []Partit
 	if err := h.mustLead("modify connector offsets"); err != nil {
 		return "", err
 	}
-	h.writes.Lock()
-	defer h.writes.Unlock()
+	unlock, err := h.lockWrites(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	written := propsOf(h.snapshot().Connector(name))
 	props, err := h.worker.resolve(written)
 	if err != nil {

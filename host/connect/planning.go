@@ -98,8 +98,11 @@ func (h *Herder) storeTasks(ctx context.Context, name string, tasks []map[string
 
 // writeTasks is for the leader. The records take effect with the commit, which comes last.
 func (h *Herder) writeTasks(ctx context.Context, name string, tasks []map[string]string) error {
-	h.writes.Lock()
-	defer h.writes.Unlock()
+	unlock, err := h.lockWrites(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	defer h.Doing("writing task configs for connector " + name + " to the config topic")()
 	var records []Record
 	for i, props := range tasks {

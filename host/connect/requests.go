@@ -182,8 +182,11 @@ func (h *Herder) PutConnector(ctx context.Context, name string, props config.Pro
 	if err := h.mustLead("set connector configs"); err != nil {
 		return false, info, err
 	}
-	h.writes.Lock()
-	defer h.writes.Unlock()
+	unlock, err := h.lockWrites(ctx)
+	if err != nil {
+		return false, info, err
+	}
+	defer unlock()
 	exists := h.snapshot().Contains(name)
 	if exists && !replace {
 		return false, info, fault.AlreadyExists.New("Connector " + name + " already exists")
@@ -209,7 +212,7 @@ func (h *Herder) write(ctx context.Context, what string, records ...Record) erro
 	defer h.Doing(what)()
 	if err := h.configs.Append(ctx, records...); err != nil {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return h.timedOut(ctx)
 		}
 		return fault.Connect.New("Error " + what).Because(err)
 	}
@@ -247,8 +250,11 @@ func (h *Herder) DeleteConnector(ctx context.Context, name string) error {
 	if err := h.mustLead("delete connector configs"); err != nil {
 		return err
 	}
-	h.writes.Lock()
-	defer h.writes.Unlock()
+	unlock, err := h.lockWrites(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if !h.snapshot().Contains(name) {
 		return fault.NotFound.New("Connector " + name + " not found")
 	}
@@ -268,8 +274,11 @@ func (h *Herder) StopConnector(ctx context.Context, name string) error {
 	if err := h.mustLead("transition connectors to the STOPPED state"); err != nil {
 		return err
 	}
-	h.writes.Lock()
-	defer h.writes.Unlock()
+	unlock, err := h.lockWrites(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	c := h.snapshot()
 	if !c.Contains(name) {
 		return fault.NotFound.New("Unknown connector " + name)

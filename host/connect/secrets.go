@@ -23,9 +23,14 @@ func secretKeys(plugins *connectors.Plugins, props config.Props) map[string]bool
 	if p, err := plugins.Find(props.Or(classKey, ""), connectors.KindSource, connectors.KindSink); err == nil {
 		add("", p.ConfigDef())
 	}
-	def := connectorDef(plugins)
-	if err := enrich(def, plugins, props, false); err == nil {
-		add("", def)
+	for prefix, kind := range map[string]connectors.Kind{"transforms": connectors.KindTransformation, "predicates": connectors.KindPredicate} {
+		list, _ := config.ParseType(prefix, props.Or(prefix, ""), config.List)
+		for _, alias := range list.([]string) {
+			own := prefix + "." + alias + "."
+			if p, err := plugins.Find(props.Or(own+"type", ""), kind); err == nil {
+				add(own, p.ConfigDef())
+			}
+		}
 	}
 	for key, kind := range map[string]connectors.Kind{keyConverterKey: connectors.KindConverter, valueConverterKey: connectors.KindConverter, headerConverterKey: connectors.KindHeaderConverter} {
 		if class, ok := props.Get(key); ok {

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/wasmstream/wasmstream/connectors"
+	"github.com/wasmstream/wasmstream/connectors/connectorconfig"
 	"github.com/wasmstream/wasmstream/internal/kafka"
 )
 
@@ -17,7 +18,7 @@ import (
 type sourceProducer struct {
 	client *kgo.Client
 	admin  *kadm.Client
-	groups []TopicGroup
+	groups []connectorconfig.TopicGroup
 	known  map[string]bool // topics that exist
 }
 
@@ -37,7 +38,7 @@ func (r *taskRun) newSourceProducer(transactionalID string) (*sourceProducer, er
 	}
 	p := &sourceProducer{known: map[string]bool{}}
 	if r.w.Config.TopicCreation {
-		if p.groups, err = ParseTopicGroups(r.props); err != nil {
+		if p.groups, err = connectorconfig.New(r.w.Plugins).TopicGroups(r.props); err != nil {
 			return nil, err
 		}
 	}
@@ -53,8 +54,8 @@ func (p *sourceProducer) ensure(ctx context.Context, topic string) error {
 	if p.known[topic] {
 		return nil
 	}
-	if g := TopicGroupOf(p.groups, topic); g != nil {
-		if err := ensureTopic(ctx, p.admin, topic, g.Partitions, g.ReplicationFactor, g.Configs); err != nil {
+	if g := groupOf(p.groups, topic); g != nil {
+		if err := ensureTopic(ctx, p.admin, topic, int32(g.Partitions), int16(g.ReplicationFactor), g.Configs); err != nil {
 			return fmt.Errorf("creating topic %s by the settings of group %s: %w", topic, g.Name, err)
 		}
 	}
@@ -176,4 +177,14 @@ func (e *encoder) headers(topic string, headers connectors.Headers, out *kgo.Rec
 // transactionalIDOf is the transactional id of a source's task (KIP-618).
 func transactionalIDOf(group string, id TaskID) string {
 	return strings.Join([]string{group, id.String()}, "-")
+}
+
+// groupOf is the first group that a topic belongs to.
+func groupOf(groups []connectorconfig.TopicGroup, topic string) *connectorconfig.TopicGroup {
+	for i := range groups {
+		if groups[i].Matches(topic) {
+			return &groups[i]
+		}
+	}
+	return nil
 }

@@ -174,12 +174,18 @@ func (t *sourceTask) fault() error {
 
 // poll asks the task. Retriable errors are tried again as long as errors.retry.timeout says.
 func (t *sourceTask) poll(ctx context.Context) (batch []connectors.SourceRecord, err error) {
+	polls, cancel := context.WithCancel(t.polls)
+	defer cancel()
+	t.gate.interruptible(cancel)
 	op := func() error {
-		batch, err = t.task.Poll(t.polls)
+		batch, err = t.task.Poll(polls)
 		return err
 	}
 	if err := op(); err == nil {
 		return batch, nil
+	}
+	if polls.Err() != nil && t.polls.Err() == nil && errors.Is(err, context.Canceled) {
+		return nil, nil // paused
 	}
 	if fault := t.fault(); fault != nil {
 		return nil, fault

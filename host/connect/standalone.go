@@ -18,7 +18,7 @@ func NewWorker(cfg *WorkerConfig, plugins *connectors.Plugins, log *slog.Logger)
 		class, own := cfg.ConverterProps(key, nil)
 		p, err := plugins.Find(class, kind)
 		if err != nil {
-			return nil, unfitClass(plugins, key, class, "Converter")
+			return nil, unfitClass(key, class, kind)
 		}
 		if kind == connectors.KindConverter {
 			c := p.Converter()

@@ -27,7 +27,7 @@ func (w *Worker) newTaskPlugins(props config.Props, t Tolerance) (p *taskPlugins
 	class, own := w.Config.ConverterProps(headerConverterKey, props)
 	found, err := w.Plugins.Find(class, connectors.KindHeaderConverter)
 	if err != nil {
-		return nil, errors.Join(unfitClass(w.Plugins, headerConverterKey, class, "HeaderConverter"), p.close())
+		return nil, errors.Join(unfitClass(headerConverterKey, class, connectors.KindHeaderConverter), p.close())
 	}
 	p.header, p.headerClass = found.HeaderConverter(), found.Class
 	if err := p.header.Configure(own); err != nil {
@@ -43,7 +43,7 @@ func (w *Worker) newConverter(key string, props config.Props) (connectors.Conver
 	class, own := w.Config.ConverterProps(key, props)
 	found, err := w.Plugins.Find(class, connectors.KindConverter)
 	if err != nil {
-		return nil, "", unfitClass(w.Plugins, key, class, "Converter")
+		return nil, "", unfitClass(key, class, connectors.KindConverter)
 	}
 	c := found.Converter()
 	return c, found.Class, c.Configure(own, key == keyConverterKey)

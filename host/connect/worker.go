@@ -11,6 +11,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/connectorconfig"
 	"github.com/wasmstream/wasmstream/connectors/fault"
 )
 
@@ -69,8 +70,9 @@ func (w *Worker) resolve(props config.Props) (config.Props, error) {
 type gate struct {
 	mu struct {
 		sync.Mutex
-		paused  bool
-		changed chan struct{}
+		paused    bool
+		changed   chan struct{}
+		interrupt func() // ends a poll that is under way
 	}
 }
 
@@ -87,6 +89,19 @@ func (g *gate) set(paused bool) {
 		g.mu.paused = paused
 		close(g.mu.changed)
 		g.mu.changed = make(chan struct{})
+		if paused && g.mu.interrupt != nil {
+			g.mu.interrupt()
+		}
+	}
+}
+
+// interruptible has end called when the task is paused.
+func (g *gate) interruptible(end func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mu.interrupt = end
+	if g.mu.paused {
+		end()
 	}
 }
 
@@ -223,7 +238,7 @@ func (r *taskRun) run(ctx context.Context) error {
 		return err
 	}
 	r.ver = p.Version
-	if r.v, err = ParseConnector(r.w.Plugins, p.Kind, r.props); err != nil {
+	if r.v, err = connectorconfig.New(r.w.Plugins).Parse(p.Kind, r.props); err != nil {
 		return err
 	}
 	r.tol = Tolerance{

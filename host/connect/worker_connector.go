@@ -7,6 +7,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/connectorconfig"
 	"github.com/wasmstream/wasmstream/connectors/fault"
 )
 
@@ -136,11 +137,11 @@ func (c *RunningConnector) start() (err error) {
 		return err
 	}
 	c.plugin = &p
-	if c.values, err = ParseConnector(c.w.Plugins, p.Kind, c.resolved); err != nil {
+	if c.values, err = connectorconfig.New(c.w.Plugins).Parse(p.Kind, c.resolved); err != nil {
 		return err
 	}
 	if p.Kind == connectors.KindSource {
-		if _, err := ParseTopicGroups(c.resolved); err != nil {
+		if _, err := connectorconfig.New(c.w.Plugins).TopicGroups(c.resolved); err != nil {
 			return err
 		}
 	}

@@ -3,7 +3,6 @@ package rest
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -121,7 +120,7 @@ func (r *request) created(name string) {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	r.w.Header().Set("Location", scheme+"://"+r.Host+"/connectors/"+url.PathEscape(name))
+	r.w.Header().Set("Location", Location(scheme, r.Host, name))
 }
 
 func getConnector(r *request) error {

@@ -34,7 +34,12 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 func (r *request) fail(err error) {
 	status, message := statusOf(err)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		message = timeoutText(r.h.Herder.Stage())
+		stage := r.h.Herder.Stage()
+		var timedOut *connect.TimeoutError
+		if errors.As(err, &timedOut) {
+			stage = &timedOut.Stage
+		}
+		message = timeoutText(stage)
 	}
 	if status >= 500 && r.h.Log != nil {
 		r.h.Log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)

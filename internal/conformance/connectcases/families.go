@@ -37,6 +37,9 @@ func familyOf(component string) family {
 	if strings.HasPrefix(component, "Values.") {
 		return runValues
 	}
+	if f := runtimeFamily(component); f != nil {
+		return f
+	}
 	head, _, ok := strings.Cut(component, ":")
 	if !ok {
 		return nil

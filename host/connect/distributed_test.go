@@ -1,0 +1,127 @@
+package connect_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/wasmstream/wasmstream/connectors/builtin"
+	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/host/connect"
+	"github.com/wasmstream/wasmstream/host/rest"
+	"github.com/wasmstream/wasmstream/internal/brokertest"
+)
+
+// worker is one of a group, with its API.
+type worker struct {
+	herder *connect.Herder
+	leave  func()
+}
+
+func distributed(t testing.TB, b *brokertest.Broker, more map[string]string) *worker {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	props := config.PropsOf(map[string]string{
+		"bootstrap.servers": b.Addr, "key.converter": "StringConverter", "value.converter": "StringConverter", "group.id": b.Name("connect"),
+		"config.storage.topic": b.Name("configs"), "offset.storage.topic": b.Name("offsets"), "status.storage.topic": b.Name("statuses"),
+		"config.storage.replication.factor": "1", "offset.storage.replication.factor": "1", "status.storage.replication.factor": "1",
+		"offset.storage.partitions": "3", "offset.flush.interval.ms": "50", "listeners": "http://" + ln.Addr().String(),
+		"scheduled.rebalance.max.delay.ms": "0", "heartbeat.interval.ms": "100",
+	})
+	for k, v := range more {
+		props.Set(k, v)
+	}
+	cfg, err := connect.ParseWorkerConfig(props, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := connect.NewDistributed(context.Background(), cfg, builtin.Plugins(), quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(rest.NewHandler(rest.Config{Herder: h, Admin: true}))
+	server.Listener = ln
+	server.Start()
+	ctx, cancel := context.WithCancel(context.Background())
+	left := make(chan error, 1)
+	go func() { left <- h.Join(ctx) }()
+	gone := false
+	w := &worker{herder: h}
+	w.leave = func() {
+		if gone {
+			return
+		}
+		gone = true
+		cancel()
+		if err := <-left; err != nil {
+			t.Error(err)
+		}
+		server.Close()
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(w.leave)
+	return w
+}
+
+func TestWorkersShareAndTakeOver(t *testing.T) {
+	b := brokertest.Fake(t)
+	dir := t.TempDir()
+	topic := b.CreateTopic(t, b.Name("lines"), 4)
+	one := distributed(t, b, nil)
+	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")
+	if err := os.WriteFile(in, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	grow := func(from, to int) {
+		f, err := os.OpenFile(in, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for i := from; i < to; i++ {
+			fmt.Fprintf(f, "line %d\n", i)
+		}
+	}
+	grow(0, 500)
+	await(t, "a leader", func() bool {
+		_, _, err := one.herder.PutConnector(context.Background(), "src", config.PropsOf(map[string]string{"name": "src", "connector.class": "FileStreamSource", "file": in, "topic": topic}), "", true)
+		return err == nil
+	})
+	put(t, one.herder, "snk", map[string]string{"connector.class": "FileStreamSink", "file": out, "topics": topic})
+	await(t, "the first lines", func() bool { return lines(out) >= 500 })
+	two := distributed(t, b, nil)
+	await(t, "the second worker to run something", func() bool {
+		id := two.herder.Config().WorkerID()
+		for _, name := range []string{"src", "snk"} {
+			s, err := one.herder.Status(name)
+			if err != nil || s.Connector.State != "RUNNING" || len(s.Tasks) != 1 || s.Tasks[0].State != "RUNNING" {
+				return false
+			}
+			if s.Tasks[0].WorkerID == id || s.Connector.WorkerID == id {
+				return true
+			}
+		}
+		return false
+	})
+	grow(500, 1000)
+	one.leave()
+	grow(1000, 1500)
+	await(t, "all lines", func() bool {
+		text, _ := os.ReadFile(out)
+		seen := map[string]bool{}
+		for _, l := range strings.Split(string(text), "\n") {
+			seen[l] = true
+		}
+		return len(seen) == 1501 // and what follows the last line
+	})
+}

@@ -1,0 +1,447 @@
+package connect
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/wasmstream/wasmstream/internal/kafka"
+)
+
+// topicPoll is the wait before a topic that was just made is looked for again, closeTimeout bounds what happens at the end.
+const (
+	topicPoll    = 20 * time.Millisecond
+	closeTimeout = 30 * time.Second
+)
+
+// GroupMember is a worker's membership in its group: join, sync, heartbeat, leave, and, while it leads, the assignment
+// (Kafka's WorkerCoordinator). Run does it all on one goroutine; heartbeats have one of their own, so that a worker stays a
+// member while its tasks end.
+//
+//	join -> sync -> (revoke) -> assigned -> heartbeat ... -> join
+//	                   |                        |
+//	                   +-- joins again at once  +-- rebalance, a config change, a delay that is over
+type GroupMember struct {
+	cfg    *WorkerConfig
+	herder *Herder
+	client *kgo.Client
+	log    *slog.Logger
+	rejoin chan struct{}
+
+	// of Run's goroutine
+	id         string
+	generation int32
+	completed  int32 // the last generation whose assignment came
+	share      Share // what is assigned here
+	current    *Assignment
+	assignor   *Assignor
+
+	mu struct {
+		sync.Mutex
+		leads  bool
+		url    string
+		owners map[TaskID]string // of the leader: who runs what
+	}
+}
+
+// NewGroupMember makes the membership of a worker.
+func NewGroupMember(h *Herder) (*GroupMember, error) {
+	opts, err := kafka.Options(kafka.Admin, h.cfg.ClientProperties(kafka.Admin, nil), "worker")
+	if err != nil {
+		return nil, err
+	}
+	cl, err := kgo.NewClient(append(opts, kgo.ClientID("connect-"+h.cfg.WorkerID()))...)
+	if err != nil {
+		return nil, err
+	}
+	return &GroupMember{
+		cfg: h.cfg, herder: h, client: cl, log: h.log.With("group", h.cfg.Group), rejoin: make(chan struct{}, 1), generation: -1, completed: -1,
+		share: NewShare(nil, nil),
+	}, nil
+}
+
+// Leader implements Member.
+func (m *GroupMember) Leader() (bool, string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.mu.leads, m.mu.url
+}
+
+// Owner implements Member.
+func (m *GroupMember) Owner(id TaskID) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.mu.owners[id]
+}
+
+// Rejoin implements Member.
+func (m *GroupMember) Rejoin() {
+	select {
+	case m.rejoin <- struct{}{}:
+	default:
+	}
+}
+
+// Run keeps the worker in its group until ctx is done, and leaves.
+func (m *GroupMember) Run(ctx context.Context) {
+	defer m.client.Close()
+	for ctx.Err() == nil {
+		err := m.round(ctx)
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		switch {
+		case errors.Is(err, kerr.RebalanceInProgress), errors.Is(err, kerr.MemberIDRequired):
+		case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.IllegalGeneration), errors.Is(err, kerr.FencedInstanceID):
+			m.lost(err)
+		default:
+			m.log.Warn("the group could not be joined; it is tried again", "error", err)
+			(realClock{}).Sleep(ctx, time.Second)
+		}
+	}
+	m.herder.Revoke(m.share.clone()) // nobody else starts what still runs here
+	m.leave()
+}
+
+// lost gives everything up: the group has gone on without this worker.
+func (m *GroupMember) lost(cause error) {
+	m.log.Warn("the worker is no member any more and stops its connectors and tasks", "error", cause)
+	m.setLeader(false, "")
+	m.herder.Revoke(m.share.clone())
+	m.id, m.generation, m.completed, m.share, m.current = "", -1, -1, NewShare(nil, nil), nil
+}
+
+func (m *GroupMember) setLeader(leads bool, url string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.leads, m.mu.url = leads, url
+}
+
+// round joins, takes the assignment, and stays until the next rebalance.
+func (m *GroupMember) round(ctx context.Context) error {
+	select {
+	case <-m.rejoin:
+	default:
+	}
+	if m.current != nil && m.current.Version == versionEager {
+		m.herder.Revoke(m.share.clone()) // the eager protocol: everything stops for a rebalance
+		m.share = NewShare(nil, nil)
+	}
+	joined, err := m.join(ctx)
+	if err != nil {
+		return err
+	}
+	assignment, err := m.sync(ctx, joined)
+	if err != nil {
+		return err
+	}
+	m.completed = m.generation
+	beats, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- m.heartbeats(beats) }()
+	again, err := m.assigned(ctx, assignment)
+	if err == nil && !again {
+		err = m.stay(ctx, assignment, ended)
+	}
+	stop()
+	if beat := <-ended; err == nil && beat != nil && ctx.Err() == nil && !errors.Is(beat, context.Canceled) {
+		err = beat
+	}
+	return err
+}
+
+func (m *GroupMember) protocols() []string {
+	switch m.cfg.Protocol {
+	case "eager":
+		return []string{ProtocolEager}
+	case ProtocolCoop:
+		return []string{ProtocolCoop, ProtocolEager}
+	}
+	return []string{ProtocolSession, ProtocolCoop, ProtocolEager}
+}
+
+func versionOf(protocol string) int16 {
+	return int16(slices.Index([]string{ProtocolEager, ProtocolCoop, ProtocolSession}, protocol))
+}
+
+func (m *GroupMember) join(ctx context.Context) (*kmsg.JoinGroupResponse, error) {
+	req := kmsg.NewPtrJoinGroupRequest()
+	req.Group, req.MemberID, req.ProtocolType = m.cfg.Group, m.id, ProtocolType
+	req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = int32(m.cfg.SessionTimeout.Milliseconds()), int32(m.cfg.RebalanceTimeout.Milliseconds())
+	state := WorkerState{URL: m.cfg.AdvertisedURL, Offset: m.herder.snapshot().Offset()}
+	if m.current != nil {
+		own := *m.current
+		own.Connectors, own.Tasks = m.share.ConnectorList(), m.share.TaskList()
+		own.RevokedConnectors, own.RevokedTasks = nil, nil
+		state.Assignment = &own
+	}
+	for _, name := range m.protocols() {
+		p := kmsg.NewJoinGroupRequestProtocol()
+		p.Name, p.Metadata = name, AppendWorkerState(nil, versionOf(name), &state)
+		req.Protocols = append(req.Protocols, p)
+	}
+	resp, err := req.RequestWith(ctx, m.client)
+	if err != nil {
+		return nil, err
+	}
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+		if errors.Is(err, kerr.MemberIDRequired) {
+			m.id = resp.MemberID
+		}
+		return nil, err
+	}
+	m.id, m.generation = resp.MemberID, resp.Generation
+	return resp, nil
+}
+
+func (m *GroupMember) sync(ctx context.Context, joined *kmsg.JoinGroupResponse) (*Assignment, error) {
+	req := kmsg.NewPtrSyncGroupRequest()
+	req.Group, req.Generation, req.MemberID = m.cfg.Group, m.generation, m.id
+	typ := ProtocolType
+	req.ProtocolType, req.Protocol = &typ, joined.Protocol
+	protocol := ProtocolEager
+	if joined.Protocol != nil {
+		protocol = *joined.Protocol
+	}
+	if joined.LeaderID == m.id {
+		all, err := m.lead(ctx, joined, versionOf(protocol))
+		if err != nil {
+			return nil, err
+		}
+		for member, a := range all {
+			g := kmsg.NewSyncGroupRequestGroupAssignment()
+			g.MemberID, g.MemberAssignment = member, AppendAssignment(nil, versionOf(protocol), a)
+			req.GroupAssignment = append(req.GroupAssignment, g)
+		}
+	}
+	resp, err := req.RequestWith(ctx, m.client)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if err != nil {
+		return nil, err
+	}
+	a, err := ParseAssignment(resp.MemberAssignment)
+	if err == nil && a == nil {
+		err = errors.New("the assignment is empty")
+	}
+	return a, err
+}
+
+// lead works the assignment of all members out.
+func (m *GroupMember) lead(ctx context.Context, joined *kmsg.JoinGroupResponse, version int16) (map[string]*Assignment, error) {
+	members, urls, furthest := map[string]Share{}, map[string]string{}, int64(0)
+	for _, member := range joined.Members {
+		s, err := ParseWorkerState(member.ProtocolMetadata)
+		if err != nil {
+			return nil, err
+		}
+		members[member.MemberID], urls[member.MemberID] = NewShare(nil, nil), s.URL
+		if s.Assignment != nil {
+			members[member.MemberID] = NewShare(s.Assignment.Connectors, s.Assignment.Tasks)
+		}
+		furthest = max(furthest, s.Offset)
+	}
+	out := map[string]*Assignment{}
+	for id := range members {
+		out[id] = &Assignment{Version: version, Leader: m.id, LeaderURL: urls[m.id], Offset: furthest}
+	}
+	if m.herder.snapshot().Offset() < furthest {
+		m.catchUp(ctx)
+	}
+	config := m.herder.snapshot()
+	if config.Offset() < furthest {
+		for _, a := range out {
+			a.Error = assignmentConfigMismatch
+		}
+		return out, nil
+	}
+	furthest = config.Offset()
+	configured := NewShare(config.Connectors(), nil)
+	for name := range configured.Connectors {
+		for _, id := range config.Tasks(name) {
+			configured.Tasks[id] = true
+		}
+	}
+	if m.assignor == nil {
+		m.assignor = NewAssignor(m.cfg.MaxDelay.Milliseconds())
+	}
+	if version == versionEager {
+		for id := range members {
+			members[id] = NewShare(nil, nil)
+		}
+		m.assignor = NewAssignor(0)
+	}
+	round := m.assignor.Assign(time.Now().UnixMilli(), configured, members, m.completed, m.generation)
+	m.owners(round, members, urls)
+	for id, a := range out {
+		a.Offset, a.Delay = furthest, int32(round.Delay)
+		a.Connectors, a.Tasks = round.Assigned[id].ConnectorList(), round.Assigned[id].TaskList()
+		a.RevokedConnectors, a.RevokedTasks = round.Revoked[id].ConnectorList(), round.Revoked[id].TaskList()
+	}
+	return out, nil
+}
+
+// owners notes who runs what after a round.
+func (m *GroupMember) owners(round Round, members map[string]Share, urls map[string]string) {
+	owners := map[TaskID]string{}
+	for id, share := range members {
+		kept := share.clone()
+		kept.remove(round.Revoked[id])
+		kept.add(round.Assigned[id])
+		for c := range kept.Connectors {
+			owners[TaskID{c, -1}] = urls[id]
+		}
+		for t := range kept.Tasks {
+			owners[t] = urls[id]
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.owners = owners
+}
+
+func (m *GroupMember) catchUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, max(m.cfg.SyncTimeout, time.Millisecond))
+	defer cancel()
+	if err := m.herder.configs.ReadToEnd(ctx); err != nil {
+		m.log.Warn("the worker is behind the config topic", "error", err)
+	}
+}
+
+// assigned carries an assignment out. again asks for another round at once.
+func (m *GroupMember) assigned(ctx context.Context, a *Assignment) (again bool, err error) {
+	m.setLeader(a.Leader == m.id, a.LeaderURL)
+	if a.Failed() || m.herder.snapshot().Offset() < a.Offset {
+		m.catchUp(ctx)
+		if a.Failed() || m.herder.snapshot().Offset() < a.Offset {
+			return true, nil
+		}
+	}
+	revoked := NewShare(a.RevokedConnectors, a.RevokedTasks)
+	if a.Version == versionEager {
+		m.share = NewShare(nil, nil)
+	}
+	m.share.remove(revoked)
+	m.share.add(NewShare(a.Connectors, a.Tasks))
+	m.current = a
+	m.log.Info("assigned", "leader", a.LeaderURL, "generation", m.generation, "connectors", len(m.share.Connectors), "tasks", len(m.share.Tasks), "revoked", len(revoked.Connectors)+len(revoked.Tasks), "delay_ms", a.Delay)
+	if !revoked.Empty() {
+		m.herder.Revoke(revoked)
+	}
+	m.herder.Assign(m.share.clone(), a.Offset, m.generation)
+	if a.Leader == m.id {
+		m.renewKey(ctx)
+		m.replan()
+	} else {
+		m.assignor = nil
+	}
+	return !revoked.Empty(), nil
+}
+
+// replan has connectors without a complete set of tasks make one: a leader before may have died over it.
+func (m *GroupMember) replan() {
+	for name := range m.share.Connectors {
+		m.herder.plan(name)
+	}
+}
+
+// renewKey distributes a session key where there is none or an old one (KIP-507).
+func (m *GroupMember) renewKey(ctx context.Context) {
+	if m.cfg.Protocol != ProtocolSession {
+		return
+	}
+	known := m.herder.snapshot().SessionKey()
+	if known != nil && time.Since(time.UnixMilli(known.Created)) < m.cfg.KeyTTL {
+		return
+	}
+	key := SessionKey{Key: make([]byte, 32), Algorithm: m.cfg.KeyAlgorithm, Created: time.Now().UnixMilli()}
+	if _, err := rand.Read(key.Key); err != nil {
+		m.log.Error("a session key could not be made", "error", err)
+		return
+	}
+	if err := m.herder.configs.Append(ctx, SessionKeyRecord(key)); err != nil {
+		m.log.Error("the session key could not be distributed", "error", err)
+	}
+}
+
+// stay returns when another rebalance is due.
+func (m *GroupMember) stay(ctx context.Context, a *Assignment, ended chan error) error {
+	var due <-chan time.Time
+	if a.Delay > 0 {
+		timer := time.NewTimer(time.Duration(a.Delay) * time.Millisecond)
+		defer timer.Stop()
+		due = timer.C
+	}
+	keys := time.NewTicker(max(m.cfg.KeyTTL/4, time.Second))
+	defer keys.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-m.rejoin:
+			return nil
+		case <-due:
+			return nil
+		case <-keys.C:
+			if leads, _ := m.Leader(); leads {
+				m.renewKey(ctx)
+			}
+		case err := <-ended:
+			ended <- err
+			return err
+		}
+	}
+}
+
+// heartbeats keeps the membership until ctx is done or the group wants something else. A worker that could not reach the
+// group for a session is out of it.
+func (m *GroupMember) heartbeats(ctx context.Context) error {
+	req := kmsg.NewPtrHeartbeatRequest()
+	req.Group, req.Generation, req.MemberID = m.cfg.Group, m.generation, m.id
+	for last := time.Now(); ; {
+		if !(realClock{}).Sleep(ctx, m.cfg.Heartbeat) {
+			return ctx.Err()
+		}
+		resp, err := req.RequestWith(ctx, m.client)
+		if err == nil {
+			if err = kerr.ErrorForCode(resp.ErrorCode); err != nil {
+				return err
+			}
+			last = time.Now()
+			continue
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if time.Since(last) > m.cfg.SessionTimeout {
+			return fmt.Errorf("%w: no heartbeat for %s", kerr.UnknownMemberID, time.Since(last))
+		}
+	}
+}
+
+// leave tells the group that the worker goes, so that its share moves at once.
+func (m *GroupMember) leave() {
+	if m.id == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group, req.MemberID = m.cfg.Group, m.id
+	member := kmsg.NewLeaveGroupRequestMember()
+	member.MemberID = m.id
+	req.Members = append(req.Members, member)
+	if _, err := req.RequestWith(ctx, m.client); err != nil {
+		m.log.Warn("the group could not be left", "error", err)
+	}
+}

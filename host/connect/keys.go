@@ -1,0 +1,31 @@
+package connect
+
+// Names of settings that every connector has, and of some that sources or sinks have.
+const (
+	nameKey            = "name"
+	classKey           = "connector.class"
+	taskClassKey       = "task.class"
+	tasksMaxKey        = "tasks.max"
+	tasksMaxEnforceKey = "tasks.max.enforce"
+	keyConverterKey    = "key.converter"
+	valueConverterKey  = "value.converter"
+	headerConverterKey = "header.converter"
+	transformsKey      = "transforms"
+	predicatesKey      = "predicates"
+	reloadActionKey    = "config.action.reload"
+	retryTimeoutKey    = "errors.retry.timeout"
+	retryMaxDelayKey   = "errors.retry.delay.max.ms"
+	toleranceKey       = "errors.tolerance"
+	errorLogKey        = "errors.log.enable"
+	errorLogRecordsKey = "errors.log.include.messages"
+	topicsKey          = "topics"
+	topicsRegexKey     = "topics.regex"
+	dlqTopicKey        = "errors.deadletterqueue.topic.name"
+	dlqReplicationKey  = "errors.deadletterqueue.topic.replication.factor"
+	dlqHeadersKey      = "errors.deadletterqueue.context.headers.enable"
+	exactlyOnceKey     = "exactly.once.support"
+	boundaryKey        = "transaction.boundary"
+	boundaryMillisKey  = "transaction.boundary.interval.ms"
+	offsetsTopicKey    = "offsets.storage.topic"
+	restartPolicyKey   = "restart.policy"
+)
