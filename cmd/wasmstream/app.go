@@ -37,6 +37,7 @@ func commands() []*cli.Command {
 	return []*cli.Command{
 		runCommand(), describeCommand(), schemaCommand(), reloadCommand(), buildCommand(), moduleCommand(),
 		brokerCommand(), topicCommand(), produceCommand(), consumeCommand(), resetCommand(),
+		connectCommand(), connectorCommand(),
 		demoCommand(), benchCommand(), explainCommand(), completionCommand(), versionCommand(),
 	}
 }

@@ -20,6 +20,7 @@ type sourceProducer struct {
 	admin  *kadm.Client
 	groups []connectorconfig.TopicGroup
 	known  map[string]bool // topics that exist
+	create bool            // topics that no group is for are made with the broker's defaults
 }
 
 // newSourceProducer makes the producer of a task. transactionalID is "" without transactions.
@@ -36,7 +37,7 @@ func (r *taskRun) newSourceProducer(transactionalID string) (*sourceProducer, er
 	if transactionalID != "" {
 		opts = append(opts, kgo.TransactionalID(transactionalID))
 	}
-	p := &sourceProducer{known: map[string]bool{}}
+	p := &sourceProducer{known: map[string]bool{}, create: r.w.Config.TopicCreation && !r.w.Config.Compat}
 	if r.w.Config.TopicCreation {
 		if p.groups, err = connectorconfig.New(r.w.Plugins).TopicGroups(r.props); err != nil {
 			return nil, err
@@ -57,6 +58,11 @@ func (p *sourceProducer) ensure(ctx context.Context, topic string) error {
 	if g := groupOf(p.groups, topic); g != nil {
 		if err := ensureTopic(ctx, p.admin, topic, int32(g.Partitions), int16(g.ReplicationFactor), g.Configs); err != nil {
 			return fmt.Errorf("creating topic %s by the settings of group %s: %w", topic, g.Name, err)
+		}
+	} else if p.create {
+		// Whether or not the broker makes topics by itself. Where it does not let us, it may still do so when we write.
+		if err := ensureTopic(ctx, p.admin, topic, -1, -1, nil); err != nil && ctx.Err() != nil {
+			return err
 		}
 	}
 	p.known[topic] = true

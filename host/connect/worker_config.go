@@ -131,6 +131,7 @@ func ParseWorkerConfig(props config.Props, distributed bool) (*WorkerConfig, err
 	ms := func(name string) time.Duration { return time.Duration(v.Int(name)) * time.Millisecond }
 	c := &WorkerConfig{
 		Props: props, Servers: v.List("bootstrap.servers"), FlushInterval: ms("offset.flush.interval.ms"), FlushTimeout: ms("offset.flush.timeout.ms"),
+		Compat:          props.Or("kafka.compat", "false") == "true",
 		ShutdownTimeout: ms("task.shutdown.graceful.timeout.ms"), TopicTracking: v.Bool("topic.tracking.enable"), TopicReset: v.Bool("topic.tracking.allow.reset"),
 		TopicCreation: v.Bool("topic.creation.enable"), OverridePolicy: v.String("connector.client.config.override.policy"), Listeners: v.List("listeners"),
 		OffsetsFile: v.String("offset.storage.file.filename"), ExactlyOnce: "disabled", Restart: DefaultRestartPolicy(),

@@ -1,0 +1,29 @@
+package errs
+
+// Codes of Connect: workers, connectors and their REST API.
+var (
+	ConnectConfig = Code{
+		ID: "E-CONNECT-CONFIG", Exit: ExitInput, Title: "Settings of a worker or connector do not fit",
+		Explanation: "A file of settings cannot be read, a setting is missing or has no sound value, or a class is not known. All faults are listed; nothing was started.",
+		Remedy:      "Correct what the message names; values of secrets are never shown.",
+	}
+	ConnectStart = Code{
+		ID: "E-CONNECT-START", Exit: ExitEnvironment, Title: "A worker cannot start",
+		Explanation: "The broker cannot be reached, one of the three topics cannot be made or read, a listener's address is taken, or the offsets file cannot be read.",
+		Remedy:      "See to the cause that is shown and start the worker again.",
+	}
+	ConnectRefused = Code{
+		ID: "E-CONNECT-REFUSED", Exit: ExitRuntime, Title: "A worker refused a request",
+		Explanation: "The REST API of the worker answered with an error, whose status and text are shown.",
+		Remedy:      "Do what the text says; the worker's log tells more of answers with status 500.",
+	}
+	ConnectUnreachable = Code{
+		ID: "E-CONNECT-UNREACHABLE", Exit: ExitEnvironment, Title: "No worker answers",
+		Explanation: "The connector commands speak to the REST API of a worker.",
+		Remedy:      "Start one with wasmstream connect, or give the URL of one with --server.",
+	}
+)
+
+func connectCodes() []Code {
+	return []Code{ConnectConfig, ConnectStart, ConnectRefused, ConnectUnreachable}
+}
