@@ -40,7 +40,7 @@ operators:
 
 // app is an application in a folder of its own, with one guest that lets every record pass.
 type app struct {
-	t       *testing.T
+	t       testing.TB
 	b       *brokertest.Broker
 	dir     string
 	in, out string
@@ -55,7 +55,7 @@ type reloadResult struct {
 	err error
 }
 
-func newApp(t *testing.T, b *brokertest.Broker) *app {
+func newApp(t testing.TB, b *brokertest.Broker) *app {
 	t.Helper()
 	a := &app{t: t, b: b, dir: t.TempDir(), reloads: make(chan reloadResult, 64)}
 	a.in, a.out = b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
@@ -73,7 +73,7 @@ func (a *app) write(name string, data []byte) {
 }
 
 // version is the guest with a custom section that changes its digest and nothing else.
-func version(t *testing.T, n byte) []byte {
+func version(t testing.TB, n byte) []byte {
 	t.Helper()
 	data, err := os.ReadFile("wasm/tck/testdata/bad/base.wasm")
 	if err != nil {
