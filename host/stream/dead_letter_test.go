@@ -170,27 +170,108 @@ func TestDeadLettersOfHandlers(t *testing.T) {
 	}
 }
 
-// TestProductionHandler writes records around the largest that the producer takes.
+// TestProductionHandler writes records around the largest that the producer takes, and that the topic takes: the former
+// is known at once, the latter after the broker has refused a batch with others in it.
 func TestProductionHandler(t *testing.T) {
-	for _, handler := range []string{"log-and-continue", "DefaultProductionExceptionHandler"} {
-		b := brokertest.Fake(t)
-		h := newHarness(t, b)
-		in, out := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
-		for i, size := range []int{10, 2000, 20} {
-			b.Produce(t, &kgo.Record{Topic: in, Key: []byte{byte(i)}, Value: make([]byte, size), Timestamp: time.UnixMilli(1_700_000_000_000)})
-		}
-		app := h.start(copyTopology(t, in, out), "producer.max.request.size=1000", "production.exception.handler="+handler)
-		if handler == "log-and-continue" {
-			h.drained(in)
-			app.stop()
-			if n := len(b.ReadAll(t, out)); n != 2 {
-				t.Errorf("%d records came out, want 2", n)
+	for _, bound := range []string{"the producer's", "the topic's"} {
+		for _, guarantee := range []string{"at_least_once", "exactly_once_v2"} {
+			for _, handler := range []string{"log-and-continue", "DefaultProductionExceptionHandler"} {
+				t.Run(bound+" "+guarantee+" "+handler, func(t *testing.T) {
+					produceTooLarge(t, bound == "the topic's", guarantee, handler)
+				})
 			}
-			continue
 		}
-		if err := <-app.done; !errs.RecordTooLarge.Is(err) {
+	}
+}
+
+func produceTooLarge(t *testing.T, ofTopic bool, guarantee, handler string) {
+	b := brokertest.Fake(t)
+	h := newHarness(t, b)
+	in, out, dead := b.CreateTopic(t, b.Name("in"), 1), b.Name("out"), b.CreateTopic(t, b.Name("dead"), 1)
+	set := []string{"production.exception.handler=" + handler, "processing.guarantee=" + guarantee}
+	if ofTopic {
+		b.CreateTopic(t, out, 1, "max.message.bytes=1000")
+		set = append(set, "errors.dead.letter.queue.topic.name="+dead)
+	} else {
+		b.CreateTopic(t, out, 1)
+		set = append(set, "producer.max.request.size=1000")
+	}
+	var input []*kgo.Record
+	for i := range 40 {
+		size := 10
+		if i%20 == 15 {
+			size = 2000
+		}
+		input = append(input, &kgo.Record{Topic: in, Key: []byte(strconv.Itoa(i)), Value: make([]byte, size), Timestamp: time.UnixMilli(1_700_000_000_000)})
+	}
+	b.Produce(t, input...)
+	app := h.start(copyTopology(t, in, out), set...)
+	exactly := guarantee == "exactly_once_v2"
+	if handler != "log-and-continue" {
+		if err := app.ended(); !errs.RecordTooLarge.Is(err) || !strings.Contains(err.Error(), in) {
 			t.Errorf("the default handler: %v", err)
 		}
-		app.done = nil
+		// What a transaction holds is taken back with it.
+		if letters := distinct(b.ReadAll(t, dead)); exactly && len(letters) > 0 || !exactly && ofTopic && !slices.Equal(letters, []string{"15"}) {
+			t.Errorf("dead letters under the default handler: %v", letters)
+		}
+		return
+	}
+	h.drained(in)
+	app.stop()
+	results := b.ReadAll(t, out)
+	if n := len(distinct(results)); n != len(input)-2 || exactly && len(results) != n {
+		t.Errorf("%d records came out, %d of them distinct; want %d", len(results), n, len(input)-2)
+	}
+	letters := b.ReadAll(t, dead)
+	if keys := distinct(letters); ofTopic && (!slices.Equal(keys, []string{"15", "35"}) || exactly && len(letters) != 2) {
+		t.Errorf("%d dead letters: %v", len(letters), keys)
+	}
+}
+
+// distinct are the keys of records, each once.
+func distinct(records []*kgo.Record) (keys []string) {
+	for _, r := range records {
+		if !slices.Contains(keys, string(r.Key)) {
+			keys = append(keys, string(r.Key))
+		}
+	}
+	return keys
+}
+
+// TestAChangelogIsNeverLeftBehind: no handler goes on without a record of a changelog.
+func TestAChangelogIsNeverLeftBehind(t *testing.T) {
+	b := brokertest.Fake(t)
+	h := newHarness(t, b)
+	in, out := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
+	b.Produce(t, &kgo.Record{Topic: in, Key: make([]byte, 2000), Value: []byte("v"), Timestamp: time.UnixMilli(1_700_000_000_000)})
+	app := h.start(countTopology(t, in, out), "production.exception.handler=log-and-continue",
+		"processing.exception.handler=LogAndContinueProcessingExceptionHandler", "topic.max.message.bytes=1000", "statestore.cache.max.bytes=0")
+	if err := app.ended(); !errs.RecordTooLarge.Is(err) || !strings.Contains(err.Error(), "-changelog") {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+// TestGuiltIsBounded: results that differ from one try to the next would be looked for without end.
+func TestGuiltIsBounded(t *testing.T) {
+	var r refusals
+	refuse := func(from, n int) {
+		for i := range n {
+			r.refuse(&kgo.Record{Topic: "t", Key: strconv.AppendInt(nil, int64(from+i), 10)}, errs.RecordTooLarge.New("t", "large", ""))
+		}
+	}
+	refuse(0, 100)
+	if found, err := r.conclude(false); found || err != nil || r.suspects != nil {
+		t.Errorf("from half of what is known: %v, %v, %d suspects", found, err, len(r.suspects))
+	}
+	refuse(0, 100)
+	if found, err := r.conclude(true); found || err != nil || len(r.suspects) != 100 || r.width != 6 {
+		t.Errorf("from a batch: %v, %v, %d suspects, %d wide", found, err, len(r.suspects), r.width)
+	}
+	for i := range maxGuilty + 1 {
+		refuse(i, 1)
+		if found, err := r.conclude(true); !found || (err != nil) != (i == maxGuilty) {
+			t.Fatalf("after %d: %v, %v", i, found, err)
+		}
 	}
 }

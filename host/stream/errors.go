@@ -106,7 +106,7 @@ func produceError(r *kgo.Record, err error) error {
 	where := r.Topic + "-" + fmt.Sprint(r.Partition)
 	switch {
 	case isAny(err, kerr.MessageTooLarge, kerr.RecordListTooLarge):
-		return errs.RecordTooLarge.New(where, fmt.Sprintf("a record of %d bytes is larger than the broker or max.request.size allows", len(r.Key)+len(r.Value)), "").WithCause(err)
+		return errs.RecordTooLarge.New(where, fmt.Sprintf("a record of %d bytes is larger than max.message.bytes of the topic or max.request.size allows", len(r.Key)+len(r.Value)), "").WithCause(err)
 	case isAny(err, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.CorruptMessage):
 		return errs.RecordProduction.New(where, "the broker refuses a record", "").WithCause(err)
 	case isAny(err, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID):

@@ -91,5 +91,5 @@ func isFinal(err error) bool {
 	_, corrupted := errors.AsType[*TaskCorruptedError](err)
 	_, processing := errors.AsType[*ProcessingError](err)
 	_, guest := errors.AsType[*GuestError](err)
-	return errors.Is(err, ErrTaskMigrated) || corrupted || processing || guest
+	return errors.Is(err, ErrTaskMigrated) || corrupted || processing || guest || isChangelogError(err)
 }

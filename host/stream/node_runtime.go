@@ -150,9 +150,10 @@ func (n *node) noting(c state.RecordContext, f func() error) error {
 	return err
 }
 
-// unwritable decides on an output that the collector does not take: one that is too large may be dropped.
+// unwritable decides on an output that the collector does not take: one that is too large, or that the broker refused
+// before, may be dropped.
 func (n *node) unwritable(rec *topology.Record, err error) error {
-	if !errs.RecordTooLarge.Is(err) {
+	if passes(err) || !errs.RecordTooLarge.Is(err) && !errs.RecordProduction.Is(err) {
 		return err
 	}
 	if fault := n.deadLetter(rec, err); fault != nil {

@@ -72,6 +72,8 @@ type RecordCollector struct {
 	client     *kgo.Client
 	partitions func(topic string) int32 // 0: unknown
 	maxRecord  int                      // bytes of a batch of one record that the producer takes; 0 is no bound
+	refusals   *refusals                // nil: what the broker refuses ends the task
+	grouped    int                      // suspects since the last flush
 	metrics    *threadMetrics
 	ctx        context.Context
 	promise    func(*kgo.Record, error)
@@ -116,6 +118,9 @@ func (c *RecordCollector) Send(topic string, partition int32, rec *topology.Reco
 	}
 	if n := batchSize(rec); c.maxRecord > 0 && n > c.maxRecord {
 		return errs.RecordTooLarge.New(topic, fmt.Sprintf("a record of %d bytes is larger than max.request.size allows (%d)", n, c.maxRecord), "")
+	}
+	if err := c.judge(topic, rec); err != nil {
+		return err
 	}
 	size := len(rec.Key) + len(rec.Value)
 	if partition < 0 {
@@ -223,7 +228,7 @@ func (c *RecordCollector) acknowledged(r *kgo.Record, err error) {
 	out := r.Context.(*outRecord)
 	switch {
 	case err != nil:
-		c.failed.CompareAndSwap(nil, &sendFailure{produceError(r, err)})
+		c.fail(r, err)
 	case r.Offset > out.to.offset.Load():
 		out.to.offset.Store(r.Offset)
 	}
@@ -234,6 +239,16 @@ func (c *RecordCollector) acknowledged(r *kgo.Record, err error) {
 		default:
 		}
 	}
+}
+
+// fail notes that a record was not written. One that the broker refuses is looked for in another session.
+func (c *RecordCollector) fail(r *kgo.Record, err error) {
+	fault := produceError(r, err)
+	if c.refusals != nil && isRefusal(err) {
+		c.refusals.refuse(r, fault)
+		fault = &TaskCorruptedError{Cause: fmt.Errorf("finding the record that the broker refuses: %w", fault)}
+	}
+	c.failed.CompareAndSwap(nil, &sendFailure{fault})
 }
 
 // flush waits until everything sent is acknowledged, and returns the first error since the last reset.

@@ -67,7 +67,10 @@ func (c *storeChangelog) LogWithHeaders(key, value []byte, timestamp int64, head
 	if value != nil {
 		rec.Value = c.arena.Copy(value)
 	}
-	return c.collector.Send(c.tp.Topic, c.tp.Partition, &rec)
+	if err := c.collector.Send(c.tp.Topic, c.tp.Partition, &rec); err != nil {
+		return &changelogError{err}
+	}
+	return nil
 }
 
 // open opens all stores of the task. Local state that is too old for its changelog, or that belongs to other input

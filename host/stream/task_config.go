@@ -107,7 +107,7 @@ type TaskConfig struct {
 	// Deserialization and Processing handle records that cannot be read, or make a processor fail. With Processing
 	// LogAndContinue every processor runs record by record, so that the failed record is known.
 	Deserialization, Processing ExceptionHandler
-	// Production handles records of sinks that are too large to be written. What the broker refuses later ends the task.
+	// Production handles records of sinks that cannot be written for what they are.
 	Production ExceptionHandler
 	// MaxTaskIdle is max.task.idle.ms: how long to wait for records of a partition known to be caught up, so that
 	// partitions are merged by time. 0 waits only for records known to be on the broker; NeverIdle does not wait.

@@ -118,6 +118,7 @@ type Thread struct {
 	backoff    time.Duration
 	failingAt  time.Time // since when no commit succeeded
 	everJoined bool
+	refusals   refusals
 }
 
 func newThread(cfg *threadConfig, db *state.DB) *Thread {
@@ -226,12 +227,40 @@ func (t *Thread) runSession(ctx context.Context) (err error) {
 	// A thread that ends leaves the group, after an error too: nobody is to wait for it. One that was fenced has been
 	// replaced under its name already.
 	clean = clean && err == nil
+	if err != nil {
+		err = s.settle(err)
+	}
 	leave := clean || !passes(err) && !errs.KafkaFenced.Is(err) && !s.consumer.fenced.Load()
 	err = errors.Join(err, s.close(clean, leave))
 	if s.consumer.fenced.Load() && !clean {
 		return fencedError(err)
 	}
 	return err
+}
+
+// settle looks at what was sent before a session that failed is closed, and returns what the failure is then. Without
+// transactions the records stay, among them those in the dead-letter topic that tell of the failure; and what the broker
+// refused is known to the next session.
+func (s *session) settle(failure error) error {
+	ctx, cancel := context.WithTimeout(s.hard, s.cfg.shutdownGrace)
+	defer cancel()
+	if !s.producer.transactional() && !passes(failure) {
+		if err := s.records.flush(ctx); err != nil && !errors.Is(failure, err) {
+			failure = errors.Join(failure, err)
+		}
+	}
+	if !s.refusals.pending() {
+		return failure
+	}
+	// Every record that was sent is heard of when the call returns.
+	found, err := s.refusals.conclude(s.producer.client.AbortBufferedRecords(ctx) == nil)
+	if err != nil {
+		return err
+	}
+	if found {
+		s.backoff, s.failingAt = sessionBackoff, s.cfg.clock()
+	}
+	return failure
 }
 
 // open makes the producer, then the rest, and joins the group.
@@ -248,7 +277,7 @@ func (s *session) open(ctx context.Context) (err error) {
 	}
 	failpoint("initialised")
 	s.records = newRecordCollector(s.hard, s.producer.client, c.partitions, c.metrics)
-	s.records.maxRecord = c.maxRecord
+	s.records.maxRecord, s.records.refusals = c.maxRecord, &s.refusals
 	topics, patterns := c.plan.subscription()
 	if s.consumer, err = newConsumer(consumerConfig{
 		options: c.consumerOptions, group: c.applicationID, instanceID: c.instanceID, topics: topics, patterns: patterns,
@@ -384,6 +413,7 @@ func (s *session) commit(force bool) error {
 	}
 	failpoint("stored")
 	s.records.committed()
+	s.refusals.committed()
 	s.tasks.postCommit(offsets)
 	if s.cache != nil {
 		stats := s.cache.Stats()

@@ -98,7 +98,7 @@ func applicationKeys() []kafka.Key {
 
 func handlerKeys() []kafka.Key {
 	deserialization := "what to do with a record that cannot be deserialised; log-and-fail and log-and-continue are short names"
-	production := "what to do with a record that is larger than max.request.size: the default handler fails; log-and-continue, which Kafka leaves to be written in Java, drops it. What the broker itself refuses stops the application under both"
+	production := "what to do with a record that cannot be written for what it is: larger than max.request.size, or refused by the broker (too large for the topic, no key for a compacted one, a time that is not allowed). The default handler fails; log-and-continue, which Kafka leaves to be written in Java, drops it. A record of a changelog is never dropped"
 	return []kafka.Key{
 		oneOf(typed(kafka.Class, "deserialization.exception.handler", LogAndFail, deserialization), LogAndFail, LogAndContinue),
 		oneOf(typed(kafka.Class, "default.deserialization.exception.handler", LogAndFail, "deprecated name of deserialization.exception.handler"), LogAndFail, LogAndContinue),
