@@ -110,7 +110,6 @@ func (booleanSerde) Deserialize(data []byte) ([]byte, error) {
 	case data == nil:
 		return nil, nil
 	case len(data) != 1:
-		//lint:ignore ST1005 Kafka's words
 		return nil, fmt.Errorf("Size of data received by BooleanDeserializer is not 1 (got %d bytes)", len(data))
 	case data[0] > 1:
 		//lint:ignore ST1005 Kafka's words
