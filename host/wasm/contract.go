@@ -51,15 +51,15 @@ func offered() map[string]map[string]abi.Function {
 func checkImports(m *module) error {
 	known := offered()
 	for _, imp := range m.imports {
-		where := fmt.Sprintf("%s imports %s.%s", m.name, shown(imp.module), shown(imp.name))
+		name := shown(imp.module) + "." + shown(imp.name) // in the message: who loads the module may have a better place
 		fn, ok := known[imp.module][imp.name]
 		if !ok {
-			return errs.ModuleUnknownImport.New(where, unknownImport(imp, known), "")
+			return errs.ModuleUnknownImport.New(m.name, fmt.Sprintf("it imports %s: %s", name, unknownImport(imp, known)), "")
 		}
 		t := &m.types[imp.typ]
 		if got := signature(letters(t.params), letters(t.results)); got != signature(fn.Params, fn.Results) {
-			return errs.ModuleUnknownImport.New(where,
-				fmt.Sprintf("the host gives it with the signature %s (got %s)", signature(fn.Params, fn.Results), got),
+			return errs.ModuleUnknownImport.New(m.name,
+				fmt.Sprintf("it imports %s, which the host gives with the signature %s (got %s)", name, signature(fn.Params, fn.Results), got),
 				"declare the import as abi/SPEC.md has it")
 		}
 	}

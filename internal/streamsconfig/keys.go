@@ -147,7 +147,7 @@ func stateKeys() []kafka.Key {
 		number(kafka.Long, "state.cleanup.delay.ms", "600000", 0, "how long the state of a task that moved away is kept"),
 		refused(number(kafka.Long, "state.cleanup.dir.max.age.ms", "-1", -1, "state is deleted by state.cleanup.delay.ms and by reset")),
 		refused(typed(kafka.Boolean, "allow.os.group.write.access", "false", "folders of state belong to the user that runs the application")),
-		refused(number(kafka.Long, "windowstore.changelog.additional.retention.ms", "86400000", 0, "there are no window stores")),
+		refused(number(kafka.Long, "windowstore.changelog.additional.retention.ms", "86400000", 0, "changelogs of window stores keep a day more than the stores")),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/abi"
 	"github.com/wasmstream/wasmstream/host/wasm"
+	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
 // Run holds a module to the contract. The error is for what keeps the kit from working; what is wrong with the module
@@ -45,7 +46,11 @@ func (k *kit) static(module []byte) bool {
 	}
 	k.report.hold("MOD-1", "", "")
 	before := len(k.report.Failed())
-	k.report.hold("IMP-1", "", importProblem(info))
+	imports := importProblem(info)
+	if imports == "" && errs.ModuleUnknownImport.Is(err) {
+		imports = err.Error() // of a module that is neither the contract's nor WASI's, or a function that WASI lacks
+	}
+	k.report.hold("IMP-1", "", imports)
 	missing, differing := exportProblems(info)
 	k.report.hold("EXP-1", "", missing)
 	k.report.hold("EXP-2", "", differing)

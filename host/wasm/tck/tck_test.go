@@ -101,6 +101,19 @@ func TestNoModule(t *testing.T) {
 	}
 }
 
+// TestImportOfAnotherHost wants an import from a module that no host of the contract gives to fail under IMP-1, by name.
+func TestImportOfAnotherHost(t *testing.T) {
+	module := []byte("\x00asm\x01\x00\x00\x00" + "\x01\x04\x01\x60\x00\x00" + "\x02\x0e\x01\x03env\x06system\x00\x00")
+	report, err := Run(t.Context(), newEngine(t), "import.wasm", module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := report.Failed()
+	if len(failed) == 0 || failed[0].Clause != "IMP-1" || !strings.Contains(failed[0].Detail, "env.system") {
+		t.Errorf("failed %v, want IMP-1 with env.system first", failed)
+	}
+}
+
 // TestSpecNames wants every clause that the kit may report to stand in SPEC.md.
 func TestSpecNames(t *testing.T) {
 	spec := string(readModule(t, "..", "..", "..", "abi", "SPEC.md"))
