@@ -42,8 +42,8 @@ kafka: ## a real Apache Kafka for people, on 127.0.0.1:$(KAFKA_PORT); stop it wi
 cross: ## every platform that we build for
 	.ci/cross.sh
 
-SEED ?= 0
 TIME ?= 10m
+fault: SEED ?= 0
 fault: ## every kind of fault, again and again: make fault SEED=n TIME=10m; a seed of 0 takes a new one and prints it
 	go test -tags failpoints -timeout 24h -count 1 -v -run TestFaults ./cmd/wasmstream -args -fault.seed=$(SEED) -fault.time=$(TIME)
 
@@ -70,9 +70,9 @@ conformance: ## the recorded cases of Kafka
 	go run ./internal/conformance -kind streams internal/conformance/testdata/streams-cases.jsonl
 	go run ./internal/conformance -kind vectors internal/conformance/testdata/streams-vectors.jsonl
 
-SEED  ?= 1
 CASES ?= 5000
 
+conformance-kafka: SEED ?= 1
 conformance-kafka: ## CASES random topologies and inputs of SEED, beside Kafka Streams' own test driver
 	mvn -q -B -f internal/conformance/kafkastreams/pom.xml -Dcases.target=$(CURDIR)/.cache/conformance compile \
 	  dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.cache/conformance/libs

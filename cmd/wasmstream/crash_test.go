@@ -25,8 +25,6 @@ const (
 	// crashBacklog is how far the input runs ahead of the output: enough that every crash hits busy processes.
 	crashBacklog = 20_000
 	crashBatch   = 2_000
-	// clusterBacklog is for a cluster of three nodes on one machine, which is an order of magnitude slower.
-	clusterBacklog = 2_000
 	// stall is how long nothing may come out. A member that was killed and started again is missed for less than that,
 	// whatever else the machine is doing.
 	stall = 90 * time.Second

@@ -282,6 +282,7 @@ func (c *WorkerConfig) ConverterProps(key string, connector config.Props) (class
 	return class, from.WithPrefix(key + ".")
 }
 
+// String is the name and the number of partitions, for logs.
 func (t InternalTopic) String() string {
 	return fmt.Sprintf("%s (%d partitions)", t.Name, t.Partitions)
 }
