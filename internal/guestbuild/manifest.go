@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,7 +36,7 @@ func ReadManifest(root string) (Manifest, error) {
 }
 
 func (m Manifest) entry(g Guest) (Built, bool) {
-	i := slices.IndexFunc(m.Modules, func(b Built) bool { return manifestDir+"/"+b.Module == g.Committed })
+	i := slices.IndexFunc(m.Modules, func(b Built) bool { return path.Join(manifestDir, b.Module) == g.Committed })
 	if i < 0 {
 		return Built{}, false
 	}
@@ -150,7 +151,14 @@ func (g Guest) update(ctx context.Context, root string) (Built, error) {
 	if err != nil {
 		return Built{}, fmt.Errorf("reading a built module: %w", err)
 	}
-	b.Module = strings.TrimPrefix(g.Committed, manifestDir+"/")
-	b.Guest = strings.TrimPrefix(g.Dir, manifestDir+"/")
+	b.Module, b.Guest = besideManifest(g.Committed), besideManifest(g.Dir)
 	return b, writeWhole(filepath.Join(root, filepath.FromSlash(g.Committed)), module)
+}
+
+// besideManifest is a path of the repository as seen from the manifest's folder, which lies in the root.
+func besideManifest(name string) string {
+	if inside, ok := strings.CutPrefix(name, manifestDir+"/"); ok {
+		return inside
+	}
+	return "../" + name
 }

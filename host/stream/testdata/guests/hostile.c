@@ -1,11 +1,9 @@
 /*
  * A guest that works until it is told not to, for tests. A record's value is "work" or a misdeed: trap, loop, deep, grow,
- * exit N, abort N, fail N, flood N, storm N, spin N, give N, wide. Misdeeds come after the record's work, so that there is something to
- * undo.
+ * exit N, abort N, fail N, flood N, say N, storm N, spin N, give N, wide. Misdeeds come after the record's work, so that there is
+ * something to undo. The ledger answers "iterators N" and "series N" with how many it got.
  *
- * Build: clang-19 --target=wasm32 -O2 -nostdlib -ffreestanding -mbulk-memory -msign-ext -Wl,--no-entry \
- *     -Wl,--strip-debug -Wl,-z,stack-size=65536 -I guest-sdk/c -o host/stream/testdata/guests/hostile.wasm \
- *     host/stream/testdata/guests/hostile.c
+ * Build: go run ./internal/guestbuild/cmd/guests -update; make guests proves that hostile.wasm is current.
  */
 #include "wasmstream.h"
 
@@ -32,6 +30,13 @@ static __attribute__((noinline)) int64_t deeper(int64_t n) {
     return below + n;
 }
 
+/* A line of n letters, at most as many as there is room for. */
+static void say(int64_t n) {
+    uint32_t len = n < (int64_t)sizeof text ? (uint32_t)n : (uint32_t)sizeof text;
+    for (uint32_t i = 0; i < len; i++) text[i] = 'x';
+    ws_log(WS_LOG_WARN, ws_of(text, len));
+}
+
 /* What the value asks for beside work. True: the record is answered. */
 static bool misdeed(ws_ctx *c, ws_bytes value) {
     int64_t n = 0;
@@ -43,6 +48,7 @@ static bool misdeed(ws_ctx *c, ws_bytes value) {
     if (is(value, "wide", &n)) ws_scratch(200 << 20);
     if (is(value, "spin", &n)) for (; n > 0; n--) sink += n;
     if (is(value, "flood", &n)) for (; n > 0; n--) ws_log(WS_LOG_WARN, ws_str("flood"));
+    if (is(value, "say", &n)) say(n);
     if (is(value, "storm", &n)) for (; n > 0; n--) sink += ws_wall_time(c);
     if (is(value, "abort", &n)) ws_abort(c, (int32_t)n);
     if (is(value, "fail", &n)) {
@@ -76,10 +82,33 @@ static int64_t total(ws_ctx *c, ledger *l) {
     return sum;
 }
 
+/* How many of n iterators could be open at a time; the end of the call closes them. */
+static int64_t iterators(const ledger *l, int64_t n) {
+    int64_t opened = 0;
+    while (opened < n && ws1_iter_open(l->store, NULL, WS_NULL, NULL, WS_NULL, 0, 0) >= 0) opened++;
+    return opened;
+}
+
+/* How many of n metrics could be made. */
+static int64_t series(int64_t n) {
+    int64_t made = 0;
+    for (; made < n; made++) {
+        uint8_t name[24] = "series_";
+        uint32_t len = 7 + ws_put_i64(made, name + 7);
+        if (ws1_metric(WS_METRIC_GAUGE, name, len) < 0) break;
+    }
+    return made;
+}
+
 static void ledger_process(ws_ctx *c, const ws_record *r) {
     ledger *l = (ledger *)ws_state(c);
     ws_bytes old;
     int64_t n = 0;
+    if (is(r->value, "iterators", &n) || is(r->value, "series", &n)) {
+        n = r->value.ptr[0] == 'i' ? iterators(l, n) : series(n);
+        ws_forward(c, r->key, ws_of(text, ws_put_i64(n, text)));
+        return;
+    }
     if (ws_store_get(c, l->store, r->key, &old)) n = number(old);
     n += r->value.len;
     ws_store_put(c, l->store, r->key, ws_of(text, ws_put_i64(n, text)));
