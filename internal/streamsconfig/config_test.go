@@ -176,6 +176,21 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	}
 }
 
+func TestDeadLetterTopicHasToBeATopicsName(t *testing.T) {
+	const key = "errors.dead.letter.queue.topic.name"
+	for _, name := range []string{"", "dead", "Dead_letters-1.x", strings.Repeat("d", 249)} {
+		if _, err := streamsconfig.Load(layer(map[string]string{key: name})); errs.ConfigInvalid.Is(err) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	for _, name := range []string{"dead letters", "dead/letters", "..", ".", "tot\u00e9", strings.Repeat("d", 250)} {
+		_, err := streamsconfig.Load(layer(map[string]string{key: name}))
+		if !errs.ConfigInvalid.Is(err) || !strings.Contains(err.Error(), "E-CONFIG-INVALID app.yaml: "+key+": ") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 func TestFaultsOfClientsAreToldOnce(t *testing.T) {
 	_, err := streamsconfig.Load(layer(map[string]string{"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"}))
 	if n := len(errs.Flatten(err)); n != 1 || !errs.ConfigMissing.Is(err) {

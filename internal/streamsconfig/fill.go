@@ -38,7 +38,7 @@ func (c *Config) fill() error {
 	c.WasmCacheDir = c.values["wasm.cache.dir"].Value
 	c.Wasm = wasmLimits(c.number)
 	c.OnError = errorPolicy(c.values["wasm.error.policy"].Value, c.number)
-	return errors.Join(c.checkDeadLetter(c.OnError, c.values["wasm.error.policy"].Origin), c.fillSerdes(), c.checkNames(), c.checkClients())
+	return errors.Join(c.checkDeadLetter(c.OnError, c.values["wasm.error.policy"].Origin), c.fillSerdes(), c.checkNames(), c.checkDeadLetterTopic(), c.checkClients())
 }
 
 func (c *Config) fillSerdes() error {
@@ -63,6 +63,20 @@ func (c *Config) serde(key string) (topology.Serde, error) {
 func (c *Config) checkNames() error {
 	if e := c.values["application.id"]; !applicationName.MatchString(e.Value) || e.Value == "." || e.Value == ".." {
 		return errs.ConfigInvalid.New(e.Origin, `application.id: want letters, digits, '.', '_' and '-', at most 200 (got "`+e.Value+`")`, "it becomes part of topic names")
+	}
+	return nil
+}
+
+// checkDeadLetterTopic finds a name that no topic can have, which would show only when the first record is set aside.
+func (c *Config) checkDeadLetterTopic() error {
+	const key = "errors.dead.letter.queue.topic.name"
+	e := c.values[key]
+	if e.Value == "" {
+		return nil
+	}
+	var fault *errs.Error
+	if err := kafka.CheckTopicName(e.Value); errors.As(err, &fault) {
+		return errs.ConfigInvalid.New(e.Origin, key+": "+fault.What+" (got "+fault.Where+")", fault.Fix)
 	}
 	return nil
 }
