@@ -558,7 +558,7 @@ func (a *App) newTask(c TaskConfig) (*Task, *moduleSet, error) {
 	if s.ContinueOnProduction {
 		c.Production = LogAndContinue
 	}
-	if s.ContinueOnProcessing {
+	if s.ContinueOnProcessing && c.ID.Subtopology != topology.GlobalID { // processing.exception.handler.global.enabled is false
 		c.Processing = LogAndContinue
 	}
 	if a.global != nil {

@@ -89,7 +89,7 @@ func applicationKeys() []kafka.Key {
 			FailOnInvalidTimestamp, LogAndSkipOnInvalid, UsePartitionTimeOnInvalid, WallclockTimestampExtractor),
 		refused(typed(kafka.Boolean, "ensure.explicit.internal.resource.naming", "false", "names of internal topics and stores are generated as Kafka generates them; describe shows them")),
 		refused(typed(kafka.Class, "processor.wrapper.class", "NoOpProcessorWrapper", noJava)),
-		refused(oneOf(text("topology.optimization", "none", "topologies run as they are written"),
+		refused(oneOf(text("topology.optimization", "none", "the topology of a document runs as it is written; programs in Go call StreamsBuilder.Optimize"),
 			"none", "all", "reuse.ktable.source.topics*", "merge.repartition.topics*", "single.store.self.join*")),
 		refused(typed(kafka.Long, "window.size.ms", kafka.Null, noWindows)),
 		refused(text("windowed.inner.class.serde", kafka.Null, noWindows)),
@@ -103,7 +103,7 @@ func handlerKeys() []kafka.Key {
 		oneOf(typed(kafka.Class, "deserialization.exception.handler", LogAndFail, deserialization), LogAndFail, LogAndContinue),
 		oneOf(typed(kafka.Class, "default.deserialization.exception.handler", LogAndFail, "deprecated name of deserialization.exception.handler"), LogAndFail, LogAndContinue),
 		oneOf(typed(kafka.Class, "processing.exception.handler", ProcessingLogAndFail, "what to do with a record that a guest or an expression fails on; onError of a component is stronger"), ProcessingLogAndFail, ProcessingLogAndContinue),
-		refused(typed(kafka.Boolean, "processing.exception.handler.global.enabled", "false", "there are no global stores to process")),
+		refused(typed(kafka.Boolean, "processing.exception.handler.global.enabled", "false", "processing.exception.handler is not asked about global stores: what fails there ends the application")),
 		oneOf(typed(kafka.Class, "production.exception.handler", ProductionDefault, production), ProductionDefault, ProductionLogAndContinue),
 		oneOf(typed(kafka.Class, "default.production.exception.handler", ProductionDefault, "deprecated name of production.exception.handler"), ProductionDefault, ProductionLogAndContinue),
 		text("errors.dead.letter.queue.topic.name", kafka.Null, "where the handlers write the records that fail, with headers that tell why (KIP-1034); the topic has to exist"),
@@ -142,12 +142,12 @@ func stateKeys() []kafka.Key {
 		number(kafka.Long, "cache.max.bytes.buffering", "10485760", 0, "deprecated name of statestore.cache.max.bytes"),
 		refused(oneOf(text("default.dsl.store", "rocksDB", inMemoryByStore), "rocksDB", "in_memory")),
 		refused(oneOf(typed(kafka.Class, "dsl.store.suppliers.class", RocksDBSuppliers, inMemoryByStore), RocksDBSuppliers, InMemorySuppliers)),
-		refused(oneOf(text("dsl.store.format", "DEFAULT", "stores keep values and timestamps, not headers"), "DEFAULT", "HEADERS")),
+		refused(oneOf(text("dsl.store.format", "DEFAULT", "stores have the formats of DEFAULT: values, or timestamps and values, without headers"), "DEFAULT", "HEADERS")),
 		refused(typed(kafka.Class, "rocksdb.config.setter", kafka.Null, noJava+", and there is no RocksDB; stores are kept by Pebble")),
 		number(kafka.Long, "state.cleanup.delay.ms", "600000", 0, "how long the state of a task that moved away is kept"),
 		refused(number(kafka.Long, "state.cleanup.dir.max.age.ms", "-1", -1, "state is deleted by state.cleanup.delay.ms and by reset")),
 		refused(typed(kafka.Boolean, "allow.os.group.write.access", "false", "folders of state belong to the user that runs the application")),
-		refused(number(kafka.Long, "windowstore.changelog.additional.retention.ms", "86400000", 0, "changelogs of window stores keep a day more than the stores")),
+		refused(number(kafka.Long, "windowstore.changelog.additional.retention.ms", "86400000", 0, "the changelogs of window, session and versioned stores keep a day more than the stores, which is the default")),
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"unicode"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
@@ -86,13 +87,23 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s (column %d of the expression)", e.Message, e.Column)
 }
 
-// Excerpt is the line of the expression with a caret below the place.
+// Excerpt is the line of the expression with a caret below the place. What cannot be printed is replaced: it could be a
+// command to the terminal.
 func (e *Error) Excerpt() string {
 	lines := strings.Split(e.Source, "\n")
 	if e.Line < 1 || e.Line > len(lines) {
-		return lines[0]
+		return printable(lines[0])
 	}
-	return lines[e.Line-1] + "\n" + strings.Repeat(" ", max(0, e.Column-1)) + "^"
+	return printable(lines[e.Line-1]) + "\n" + strings.Repeat(" ", max(0, e.Column-1)) + "^"
+}
+
+func printable(line string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, line)
 }
 
 // Program is a compiled Spec. It is immutable; Function makes what runs.

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -127,8 +128,29 @@ func TestEveryFormOfEveryFieldIsAnswered(t *testing.T) {
 		for _, body := range bodies {
 			for _, before := range []string{"", "groupByKey:\n- count:\n- "} {
 				for _, after := range []string{"\n- to: {topic: b}", "\n  name: [x]"} {
-					_, _ = Parse("app.yaml", []byte(head+before+name+": "+body+after+"\n"), testOptions)
+					text := head + before + name + ": " + body + after + "\n"
+					if app, err := Parse("app.yaml", []byte(text), testOptions); err == nil && app.Topology == nil {
+						t.Errorf("neither a topology nor a fault of:\n%s", text)
+					}
 				}
+			}
+		}
+	}
+}
+
+// TestExcerptsCommandNoTerminal shows a line that would clear the screen.
+func TestExcerptsCommandNoTerminal(t *testing.T) {
+	for _, text := range []string{
+		"apiVersion: wasmstream/v1\nkind: \"Applic\x1b[2Jation\"\noperators: []\n",
+		"apiVersion: wasmstream/v1\nkind: Application\noperators:\n- stream: {topic: a}\n- filter: {expr: 'valu \x1b[2J'}\n",
+	} {
+		_, err := Parse("app.yaml", []byte(text), testOptions)
+		if err == nil {
+			t.Fatalf("accepted:\n%q", text)
+		}
+		for _, f := range errs.Flatten(err) {
+			if shown, ok := errors.AsType[*errs.Error](f); ok && strings.ContainsRune(shown.Detail, '\x1b') {
+				t.Errorf("the excerpt has an escape: %q", shown.Detail)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -294,7 +295,8 @@ func (s *source) sorted() []error {
 // many tells whether so many faults were found that finding more is not worth much work.
 func (s *source) many() bool { return len(s.faults) > 10*maxFaults }
 
-// excerpt is the line with a caret below the column.
+// excerpt is the line with a caret below the column. What cannot be printed is replaced: it could be a command to the
+// terminal.
 func (s *source) excerpt(line, col int) string {
 	if line < 1 || line > len(s.lines) {
 		return ""
@@ -306,6 +308,11 @@ func (s *source) excerpt(line, col int) string {
 		start = max(min(col-width/2, len(chars)-width), 0)
 	}
 	chars = chars[start:min(len(chars), start+width)]
+	for i, r := range chars {
+		if r != '\t' && !unicode.IsPrint(r) {
+			chars[i] = unicode.ReplacementChar
+		}
+	}
 	var under strings.Builder
 	for i := range max(0, col-1-start) {
 		if i < len(chars) && chars[i] == '\t' {
