@@ -118,6 +118,10 @@ func childEnv() []string {
 // outOfMemory is how Go's runtime and libc say it.
 var outOfMemory = regexp.MustCompile(`out of memory|cannot allocate|mmap|pthread_create|new OS thread`)
 
+// cpuTolerance is the part of the limit by which the system's account of a process that it killed may fall short: it
+// kills by one clock and accounts by another.
+const cpuTolerance = 10
+
 // childFault says why the child gave no answer. What it wrote to standard error comes of Go's runtime.
 func childFault(err error, said string, o compileOrder) error {
 	var exit *exec.ExitError
@@ -128,8 +132,9 @@ func childFault(err error, said string, o compileOrder) error {
 	if line, _, _ := strings.Cut(said, "\n"); line != "" {
 		what += " (" + shown(line) + ")"
 	}
+	limit := time.Duration(o.CPUSeconds) * time.Second
 	switch {
-	case exit.UserTime()+exit.SystemTime() >= time.Duration(o.CPUSeconds)*time.Second:
+	case exit.UserTime()+exit.SystemTime() >= limit-limit/cpuTolerance:
 		what = fmt.Sprintf("compiling took more than %d s of CPU", o.CPUSeconds)
 	case outOfMemory.MatchString(said):
 		what = fmt.Sprintf("compiling took more than %d MiB of memory", o.MemoryBytes>>20)
