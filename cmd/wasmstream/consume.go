@@ -210,13 +210,15 @@ func startOffsets(c *cli.Context, props kafka.Properties, topic string) (map[int
 	if err != nil {
 		return nil, kafka.Explain(err, topic, "listing offsets")
 	}
+	partitions := 0
 	offsets.Each(func(o kadm.ListedOffset) {
+		partitions = max(partitions, int(o.Partition)+1)
 		if p := c.Int("partition"); p < 0 || int32(p) == o.Partition {
 			start[o.Partition] = kgo.NewOffset().At(o.Offset)
 		}
 	})
 	if len(start) == 0 {
-		return nil, errs.CLIUsage.New("--partition", topic+" has no partition "+strconv.Itoa(c.Int("partition")), "wasmstream topic describe "+topic)
+		return nil, errs.CLIUsage.New("--partition", topic+" has no partition "+strconv.Itoa(c.Int("partition")), fmt.Sprintf("give a number from 0 to %d", partitions-1))
 	}
 	return start, nil
 }

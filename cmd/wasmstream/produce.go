@@ -146,7 +146,7 @@ func producerFor(c *cli.Context, topic string) (*kgo.Client, error) {
 	}
 	topics, err := kafka.DescribeTopics(c.Context, kadm.NewClient(client), topic)
 	if err == nil && c.Int("partition") >= len(topics[0].Partitions) {
-		err = errs.CLIUsage.New("--partition", fmt.Sprintf("%s has %s, counted from 0 (got %d)", topic, plural(len(topics[0].Partitions), "partition"), c.Int("partition")), "")
+		err = errs.CLIUsage.New("--partition", fmt.Sprintf("%s has %s, counted from 0 (got %d)", topic, plural(len(topics[0].Partitions), "partition"), c.Int("partition")), fmt.Sprintf("give a number from 0 to %d", len(topics[0].Partitions)-1))
 	}
 	if err != nil {
 		client.Close()

@@ -96,7 +96,7 @@ func setPosition(c *cli.Context, cfg *host.ResetConfig, flag string) error {
 	case "--to-offset":
 		cfg.Position, cfg.Offset = host.ToOffset, c.Int64("to-offset")
 		if cfg.Offset < 0 {
-			return errs.CLIUsage.New(flag, fmt.Sprintf("want 0 or more (got %d)", cfg.Offset), "")
+			return errs.CLIUsage.New(flag, fmt.Sprintf("want 0 or more (got %d)", cfg.Offset), "offsets begin at 0; --shift-by -N goes backwards")
 		}
 	case "--shift-by":
 		cfg.Position, cfg.Offset = host.ShiftBy, c.Int64("shift-by")

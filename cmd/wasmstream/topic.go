@@ -58,10 +58,10 @@ func topicSpec(c *cli.Context) (kafka.TopicSpec, error) {
 	spec := kafka.TopicSpec{Configs: map[string]string{}, DryRun: c.Bool("dry-run")}
 	partitions, replication := c.Int("partitions"), c.Int("replication-factor")
 	if partitions == 0 || partitions < -1 || partitions > 1<<20 {
-		return spec, errs.CLIUsage.New("--partitions", fmt.Sprintf("want 1 or more (got %d)", partitions), "")
+		return spec, errs.CLIUsage.New("--partitions", fmt.Sprintf("want 1 or more (got %d)", partitions), "give a number from 1 to 1048576, or leave the flag out for the broker's default")
 	}
 	if replication == 0 || replication < -1 || replication > 1<<10 {
-		return spec, errs.CLIUsage.New("--replication-factor", fmt.Sprintf("want 1 or more (got %d)", replication), "")
+		return spec, errs.CLIUsage.New("--replication-factor", fmt.Sprintf("want 1 or more (got %d)", replication), "give a number from 1 to the number of brokers, or leave the flag out for the broker's default")
 	}
 	spec.Partitions, spec.Replication = int32(partitions), int16(replication)
 	for _, pair := range c.StringSlice("config") {
@@ -140,7 +140,7 @@ func topicDescribeCommand() *cli.Command {
 func topicDescribe(c *cli.Context, adm *kadm.Client) error {
 	topics, err := kafka.DescribeTopics(c.Context, adm, c.Args().Slice()...)
 	if err != nil {
-		return err
+		return lookedUp(err)
 	}
 	if c.String("output") == "json" {
 		return printJSON(c.App.Writer, append([]kafka.Topic{}, topics...))
@@ -155,6 +155,21 @@ func topicDescribe(c *cli.Context, adm *kadm.Client) error {
 		}
 	}
 	return nil
+}
+
+// lookedUp has another remedy for topics that are missing: who wants to see or delete one does not want to create it.
+func lookedUp(err error) error {
+	var faults []error
+	for _, f := range errs.Flatten(err) {
+		if coded, ok := errors.AsType[*errs.Error](f); ok && errs.TopicMissing.Is(f) {
+			located := *coded
+			suggestion, _, _ := strings.Cut(coded.Fix, "create it: ")
+			located.Fix = strings.TrimSuffix(suggestion, "Otherwise ") + "wasmstream topic list shows the names"
+			f = &located
+		}
+		faults = append(faults, f)
+	}
+	return errors.Join(faults...)
 }
 
 func partitionRows(t kafka.Topic) [][]string {
@@ -203,7 +218,7 @@ func topicDelete(c *cli.Context, adm *kadm.Client) error {
 		switch {
 		case errs.TopicMissing.Is(err) && c.Bool("if-exists"):
 		case err != nil:
-			faults = append(faults, err)
+			faults = append(faults, lookedUp(err))
 		default:
 			fmt.Fprintf(c.App.Writer, "%s %s\n", verb, name)
 		}

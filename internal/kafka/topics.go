@@ -70,6 +70,12 @@ func CreateTopic(ctx context.Context, adm *kadm.Client, t TopicSpec) (TopicSpec,
 		}
 		return t.filled(resp), nil
 	}
+	if errors.Is(err, kerr.InvalidReplicationFactor) {
+		if brokers, listErr := adm.ListBrokers(ctx); listErr == nil && int(t.Replication) > len(brokers) {
+			return t, errs.TopicInvalid.New(t.Name, countOf(int(t.Replication), "replicas")+" need as many brokers, and the cluster has "+strconv.Itoa(len(brokers)),
+				"use a replication factor of at most "+strconv.Itoa(len(brokers)))
+		}
+	}
 	if errors.Is(err, kerr.TopicAlreadyExists) {
 		return t, errs.TopicExists.New(t.Name, "a topic of this name is there already", "")
 	}

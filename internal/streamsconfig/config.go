@@ -76,6 +76,7 @@ func Load(layers ...Layer) (*Config, error) {
 	c := &Config{values: map[string]Entry{}}
 	var faults []error
 	for _, l := range layers {
+		c.Warnings = append(c.Warnings, l.Warnings...)
 		for _, key := range slices.Sorted(maps.Keys(l.Values)) {
 			entry, err := c.read(l, key)
 			if err != nil {

@@ -231,6 +231,24 @@ func TestPrecedenceAndOrigin(t *testing.T) {
 	}
 }
 
+func TestVariablesThatMeanNothingAreWarnedOf(t *testing.T) {
+	env := streamsconfig.Env([]string{
+		"WASMSTREAM_NUM_STREAM_THREAD=hunter2", "WASMSTREAM_QQQQQQQQQQ=1", "WASMSTREAM_POLL_MS=7", "WASMSTREAM_ADMIN=a:1", "WASMSTREAM_TEST_BROKERS=x",
+		"WASMSTREAM_BOOTSTRAP_SERVER=x:1", "OTHER=1",
+	})
+	c, err := streamsconfig.Load(layer(nil), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`env WASMSTREAM_NUM_STREAM_THREAD is not a setting: did you mean "WASMSTREAM_NUM_STREAM_THREADS"?`,
+		"env WASMSTREAM_QQQQQQQQQQ is not a setting: check the spelling",
+	}
+	if d := cmp.Diff(want, c.Warnings); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestClients holds what each client gets against what Kafka Streams 4.3.1 gives its clients.
 func TestClients(t *testing.T) {
 	c := load(t, map[string]string{

@@ -17,6 +17,8 @@ type Layer struct {
 	// Where gives a closer place by key (file:line:col), if known.
 	Where  map[string]string
 	Values map[string]string
+	// Warnings are about what looks like a setting of this layer and is none.
+	Warnings []string
 }
 
 func (l Layer) where(key string) string {
@@ -51,8 +53,21 @@ func EnvName(key string) string {
 	return envPrefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))
 }
 
-// Env is the layer of environment variables, from what os.Environ gives. Variables that begin with WASMSTREAM_ and
-// mean no key are none of ours (tests and tools use some).
+// otherVariables are those of the commands, of the tools and (as beginnings) of the tests, which are no settings.
+var otherVariables = []string{
+	"ADMIN", "BOOTSTRAP_SERVER", "CLANG", "CONNECT_TOKEN", "CONNECT_URL", "CONNECT_USER", "FAILPOINT", "FAULT_DIR", "GUESTS_DIR", "MUTANT",
+	"WRITE_DOCS", "TEST_", "BENCH_",
+}
+
+func isOther(name string) bool {
+	name = strings.TrimPrefix(name, envPrefix)
+	return slices.ContainsFunc(otherVariables, func(other string) bool {
+		return name == other || strings.HasSuffix(other, "_") && strings.HasPrefix(name, other)
+	})
+}
+
+// Env is the layer of environment variables, from what os.Environ gives. A variable that begins with WASMSTREAM_ and
+// means nothing is warned of: it may come from elsewhere, so it is no fault.
 func Env(environ []string) Layer {
 	l := Layer{Origin: "environment", Values: map[string]string{}, Where: map[string]string{}}
 	names := map[string]string{}
@@ -63,6 +78,8 @@ func Env(environ []string) Layer {
 		name, value, _ := strings.Cut(pair, "=")
 		if key, ok := names[name]; ok && strings.HasPrefix(name, envPrefix) {
 			l.Values[key], l.Where[key] = value, "env "+name
+		} else if strings.HasPrefix(name, envPrefix) && !isOther(name) {
+			l.Warnings = append(l.Warnings, "env "+name+" is not a setting: "+errs.DidYouMean(name, slices.Sorted(maps.Keys(names))))
 		}
 	}
 	return l

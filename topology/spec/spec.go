@@ -73,7 +73,8 @@ type Setting struct{ Key, Value, Where string }
 type Options struct {
 	LookupEnv func(name string) (string, bool)
 	ReadFile  func(path string) ([]byte, error)
-	// Set are settings that win over those of the document (--set), where they matter for reading it.
+	// Set are settings that win over those of the document (--set), where they matter for reading it. Their faults are
+	// told by package streamsconfig, which knows where they come from.
 	Set map[string]string
 }
 
@@ -207,6 +208,9 @@ func (d *document) defaultSerde(key string) topology.Serde {
 	}
 	s, err := topology.SerdeByName(name)
 	if err != nil {
+		if _, set := d.options.Set[key]; set {
+			return topology.Bytes
+		}
 		var coded *errs.Error
 		if where, ok := d.app.ConfigWhere[key]; ok && errors.As(err, &coded) {
 			located := *coded
