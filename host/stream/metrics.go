@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,7 +32,11 @@ type threadMetrics struct {
 type taskMetrics struct {
 	task   *TaskMetrics
 	stores map[string]*state.StoreMetrics
+	lags   map[topology.TopicPartition]*lagMetrics
 }
+
+// lagMetrics is how far a partition is behind: Task.Lag as of the thread's last round. records is -1 while unknown.
+type lagMetrics struct{ records, timestamp atomic.Int64 }
 
 type topicMetrics struct{ records, bytes atomic.Int64 }
 
@@ -42,9 +47,15 @@ func newThreadMetrics(set *metrics.Set, thread string) *threadMetrics {
 	return m
 }
 
-// add begins to report a task.
-func (m *threadMetrics) add(id topology.TaskID) *taskMetrics {
-	t := &taskMetrics{task: NewTaskMetrics(), stores: make(map[string]*state.StoreMetrics)}
+// add begins to report a task and its inputs.
+func (m *threadMetrics) add(id topology.TaskID, inputs []topology.TopicPartition) *taskMetrics {
+	t := &taskMetrics{
+		task: NewTaskMetrics(), stores: make(map[string]*state.StoreMetrics), lags: make(map[topology.TopicPartition]*lagMetrics),
+	}
+	for _, tp := range inputs {
+		t.lags[tp] = &lagMetrics{}
+		t.lags[tp].records.Store(-1)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.mu.tasks[id] = t
@@ -94,7 +105,7 @@ func (m *threadMetrics) transaction(took time.Duration, err error) {
 }
 
 // emit gives everything to a scrape.
-func (m *threadMetrics) emit(thread string, emit metrics.Emit) {
+func (m *threadMetrics) emit(thread string, now time.Time, emit metrics.Emit) {
 	emit(metrics.Records, float64(m.processed.Load()), thread)
 	emit(metrics.Punctuations, float64(m.punctuated.Load()), thread)
 	emit(metrics.Restarts, float64(m.restarts.Load()), thread)
@@ -114,7 +125,24 @@ func (m *threadMetrics) emit(thread string, emit metrics.Emit) {
 	}
 	for id, t := range m.mu.tasks {
 		emitTask(emit, id.String(), t)
+		for tp, lag := range t.lags {
+			emitLag(emit, tp, lag, now)
+		}
 	}
+}
+
+// emitLag gives nothing of a partition of which nothing is known yet.
+func emitLag(emit metrics.Emit, tp topology.TopicPartition, lag *lagMetrics, now time.Time) {
+	records, timestamp := lag.records.Load(), lag.timestamp.Load()
+	if records < 0 {
+		return
+	}
+	partition, seconds := strconv.Itoa(int(tp.Partition)), 0.0
+	if records > 0 && timestamp >= 0 {
+		seconds = max(now.Sub(time.UnixMilli(timestamp)).Seconds(), 0)
+	}
+	emit(metrics.LagRecords, float64(records), tp.Topic, partition)
+	emit(metrics.LagSeconds, seconds, tp.Topic, partition)
 }
 
 func emitTask(emit metrics.Emit, task string, t *taskMetrics) {
@@ -169,6 +197,8 @@ func emitStore(emit metrics.Emit, task, store string, s *state.StoreMetrics) {
 
 // emit gives the application's own values and those of its threads to a scrape.
 func (a *App) emit(emit metrics.Emit) {
+	build := buildInfo()
+	emit(metrics.BuildInfo, 1, build.version, build.commit, build.goRelease)
 	emit(metrics.ClientState, float64(a.State()))
 	emit(metrics.FailedThreads, float64(a.failedThreads.Load()))
 	emit(metrics.Reloads, float64(a.reloads.done.Load()), "done")
@@ -180,7 +210,7 @@ func (a *App) emit(emit metrics.Emit) {
 			alive++
 		}
 		emit(metrics.ThreadState, float64(t.State()), t.Name())
-		t.cfg.metrics.emit(t.Name(), emit)
+		t.cfg.metrics.emit(t.Name(), a.clock(), emit)
 	}
 	emit(metrics.AliveThreads, float64(alive))
 	if p := a.db.Load(); p != nil {

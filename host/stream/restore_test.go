@@ -242,7 +242,7 @@ func TestMetricsAreThereToScrape(t *testing.T) {
 		}
 		for name, want := range map[string]float64{
 			"wasmstream_client_state": 2, "wasmstream_alive_stream_threads": 1, "wasmstream_processed_records_total": 200,
-			"wasmstream_task_created_total": 1,
+			"wasmstream_task_created_total": 1, "wasmstream_build_info": 1,
 		} {
 			if values[name] != want {
 				t.Errorf("%s is %v, want %v", name, values[name], want)
@@ -251,6 +251,11 @@ func TestMetricsAreThereToScrape(t *testing.T) {
 		for _, name := range []string{"wasmstream_thread_duration_seconds", "wasmstream_txn_total", "wasmstream_store_operations_total", "wasmstream_txn_duration_seconds", "wasmstream_records_produced_total"} {
 			if values[name] == 0 {
 				t.Errorf("%s is 0", name)
+			}
+		}
+		for _, name := range []string{"wasmstream_lag_records", "wasmstream_lag_seconds"} {
+			if lag, there := values[name]; lag != 0 || !there {
+				t.Errorf("%s is %v (there: %v), want 0", name, lag, there)
 			}
 		}
 		in1.stop()

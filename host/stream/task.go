@@ -203,6 +203,16 @@ func (t *Task) SetPosition(tp topology.TopicPartition, position, end int64) {
 	}
 }
 
+// Lag is how many offsets of a partition are not processed yet, up to the end as last heard, and the largest timestamp
+// processed, in ms, -1 before the first. known is false while position or end are not.
+func (t *Task) Lag(tp topology.TopicPartition) (records, timestamp int64, known bool) {
+	q := t.group.byPartition[tp]
+	if q == nil || q.position < 0 || q.end < 0 {
+		return 0, 0, false
+	}
+	return max(q.end-q.position, 0), q.partitionTime, true
+}
+
 // Buffered is what waits of a partition, in records and bytes.
 func (t *Task) Buffered(tp topology.TopicPartition) (records int, bytes int64) {
 	q := t.group.byPartition[tp]

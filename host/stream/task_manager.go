@@ -101,7 +101,7 @@ func (m *TaskManager) create(id topology.TaskID, inputs []topology.TopicPartitio
 		m.byPartition[tp] = &inputPartition{tp: tp, owner: t, paused: true}
 		m.consumer.pause(tp)
 	}
-	t.metrics = m.metrics.add(id)
+	t.metrics = m.metrics.add(id, inputs)
 	t.state = &StateManager{
 		task: id, sub: t.sub, db: m.db, cache: m.cache, collector: m.collector, exactly: m.cfg.exactlyOnce,
 		metrics: m.metrics.store(id), log: m.log,
@@ -316,6 +316,20 @@ func (m *TaskManager) pausePartitions() {
 		case in.paused && !full:
 			m.consumer.resume(in.tp)
 			in.paused = false
+		}
+	}
+}
+
+// showLag puts up for a scrape how far the partitions are behind.
+func (m *TaskManager) showLag() {
+	for _, in := range m.byPartition {
+		if in.owner.task == nil {
+			continue
+		}
+		if records, timestamp, known := in.owner.task.Lag(in.tp); known {
+			lag := in.owner.metrics.lags[in.tp]
+			lag.timestamp.Store(timestamp)
+			lag.records.Store(records)
 		}
 	}
 }

@@ -169,6 +169,24 @@ func TestPositionPassesTransactionMarkers(t *testing.T) {
 	}
 }
 
+func TestLagIsWhatIsNotProcessed(t *testing.T) {
+	task, _ := startStub(t, &stub{}, nil)
+	want := func(when string, records, timestamp int64, known bool) {
+		t.Helper()
+		if r, ts, ok := task.Lag(inputOf); r != records || ts != timestamp || ok != known {
+			t.Errorf("%s: %d, %d, %v; want %d, %d, %v", when, r, ts, ok, records, timestamp, known)
+		}
+	}
+	want("at first", 0, 0, false)
+	_ = task.AddRecords(inputOf, inputs(5, 8), 20)
+	want("with records that wait", 15, -1, true)
+	mustProcess(t, task, 3)
+	want("with records that are not fetched", 12, 70, true)
+	_ = task.AddRecords(inputOf, inputs(8, 20), 20)
+	mustProcess(t, task, 12)
+	want("at the end", 0, 190, true)
+}
+
 func TestTaskGoesOnFromCommittedTime(t *testing.T) {
 	task, _ := startStub(t, &stub{}, nil)
 	task.RestoreTime(inputOf, TopicPartitionMetadata{PartitionTime: 5000}.Encode())

@@ -335,12 +335,14 @@ func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 		return false, err
 	}
 	if s.cfg.paused() {
+		s.tasks.showLag()
 		return false, s.commitIfDue(now)
 	}
 	n, err := s.tasks.process(now.UnixMilli(), roundRecords)
 	if err != nil {
 		return false, err
 	}
+	s.tasks.showLag()
 	if n > 0 {
 		failpoint("processed")
 		began, now = now, s.cfg.clock()

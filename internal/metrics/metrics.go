@@ -42,6 +42,7 @@ var (
 	AliveThreads  = gauge("alive_stream_threads", "Threads that run (alive-stream-threads).")
 	FailedThreads = counter("failed_stream_threads_total", "Threads that ended with an error (failed-stream-threads).")
 	ThreadState   = gauge("thread_state", "State of a thread (state): 0 CREATED, 1 STARTING, 2 PARTITIONS_REVOKED, 3 PARTITIONS_ASSIGNED, 4 RUNNING, 5 PENDING_SHUTDOWN, 6 DEAD.", "thread")
+	BuildInfo     = gauge("build_info", "1, with the version, commit and Go release that the program was built from.", "version", "commit", "go")
 	Records       = counter("processed_records_total", "Records processed (process-total).", "thread")
 	Punctuations  = counter("punctuate_total", "Punctuators called (punctuate-total).", "thread")
 	Restarts      = counter("thread_restarts_total", "Times a thread began anew from what is committed.", "thread")
@@ -53,6 +54,9 @@ var (
 	TaskLateness  = gauge("record_lateness_max_seconds", "Largest lateness of a record against stream time (record-lateness-max).", "task")
 	TaskRestoring = gauge("changelog_restore_remaining_records", "Offsets left to restore (restore-remaining-records-total).", "thread")
 	TaskRestored  = counter("restore_records_total", "Records restored (restore-total).", "task", "store")
+
+	LagRecords = gauge("lag_records", "Records of an input partition that are not processed yet, as of the last fetch (records-lag).", "topic", "partition")
+	LagSeconds = gauge("lag_seconds", "Time since the newest processed timestamp of an input partition in which records wait, else 0.", "topic", "partition")
 
 	DeadLetters    = counter("dlq_records_total", "Records written to the dead-letter topic because of a failure in a node.", "task", "node")
 	NodeProcessed  = counter("node_processed_records_total", "Records handled by a node (process-total).", "task", "node")
