@@ -58,7 +58,8 @@ type Options struct {
 	WorkDir string
 	// Debug keeps what tells the line of a trap (C: -g, Rust: line tables; Go's compiler writes none for wasm).
 	Debug bool
-	// Include are further folders in which C finds wasmstream.h; those above Dir that hold guest-sdk/c come last.
+	// Include are further folders in which C finds wasmstream.h; those above Dir that hold guest-sdk/c
+	// come after them, and the header that this program was built with comes last.
 	Include []string
 }
 

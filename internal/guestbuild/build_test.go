@@ -58,6 +58,27 @@ func TestBuildNamesTheModuleAfterItsFolder(t *testing.T) {
 	}
 }
 
+// TestBuildBringsTheHeader compiles a guest in C with no guest-sdk in the folders above it.
+func TestBuildBringsTheHeader(t *testing.T) {
+	source, err := os.ReadFile("../../guest-sdk/c/testdata/probe.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var digests []string
+	for range 2 {
+		dir := t.TempDir()
+		write(t, dir, map[string]string{"probe.c": string(source)})
+		r, err := Build(t.Context(), Options{Dir: dir, Out: filepath.Join(dir, "probe.wasm"), Debug: false})
+		if err != nil {
+			t.Fatal(err)
+		}
+		digests = append(digests, r.Digest)
+	}
+	if digests[0] != digests[1] {
+		t.Errorf("the module depends on where it was built: %v", digests)
+	}
+}
+
 func TestBuildShowsTheCompilersWords(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"go.mod": "module broken\n\ngo 1.24\n", "main.go": "package main\n\nfunc main() { undefinedName() }\n"})

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
+	sdk "github.com/wasmstream/wasmstream/guest-sdk"
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
@@ -200,9 +203,15 @@ func findC(ctx context.Context, where string) (*toolchain, error) {
 		} else {
 			args = append(args, "-Wl,--strip-debug")
 		}
-		for _, dir := range append(opts.Include, sdksAbove(opts.Dir)...) {
+		own, err := headerDir()
+		if err != nil {
+			return "", err
+		}
+		defer os.RemoveAll(own)
+		for _, dir := range append(slices.Concat(opts.Include, sdksAbove(opts.Dir)), own) {
 			args = append(args, "-I"+dir)
 		}
+		args = append(args, "-ffile-prefix-map="+own+"=wasmstream") // the module must not depend on the name either
 		for _, s := range sources {
 			args = append(args, filepath.Base(s)) // relative: the module must not depend on where the source lies
 		}
@@ -229,6 +238,18 @@ func findClang(ctx context.Context) string {
 func hasWasmLinker(ctx context.Context, clang string) bool {
 	_, err := exec.LookPath(output(ctx, clang, "--target=wasm32", "-print-prog-name=wasm-ld"))
 	return err == nil
+}
+
+// headerDir makes a folder with the wasmstream.h of this program, for guests that lie anywhere. The caller removes it.
+func headerDir() (string, error) {
+	dir, err := os.MkdirTemp("", "wasmstream-c-")
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "wasmstream.h"), sdk.CHeader, 0o600); err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	return dir, nil
 }
 
 // sdksAbove lists the folders guest-sdk/c in the folders above dir, nearest first.
