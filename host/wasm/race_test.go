@@ -1,0 +1,6 @@
+//go:build race
+
+package wasm
+
+// shadow is how much memory a process with the race detector takes for a byte of its own.
+const shadow = 5
