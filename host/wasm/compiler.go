@@ -107,7 +107,7 @@ func (c *Compiler) compile(ctx context.Context, metered []byte, workers int) (ke
 // childEnv keeps the child from what the environment holds: secrets, and settings of Go that weaken its limits.
 func childEnv() []string {
 	env := []string{"GOTRACEBACK=none", "GORACE=atexit_sleep_ms=0"} // with the race detector a child ends at once, too
-	for _, name := range []string{"SYSTEMROOT", "TMP", "TEMP"} { // Windows starts no process without the first
+	for _, name := range []string{"SYSTEMROOT", "TMP", "TEMP"} {    // Windows starts no process without the first
 		if v, ok := os.LookupEnv(name); ok && runtime.GOOS == "windows" {
 			env = append(env, name+"="+v)
 		}
