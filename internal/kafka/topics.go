@@ -269,7 +269,8 @@ func missing(ctx context.Context, adm *kadm.Client, topic string, err error) err
 	}
 	fix := "create it: wasmstream topic create " + topic
 	if all, err := adm.ListTopics(ctx); err == nil {
-		if nearest := errs.Nearest(topic, all.Names()); nearest != "" {
+		names := slices.DeleteFunc(all.Names(), func(name string) bool { return all[name].Err != nil })
+		if nearest := errs.Nearest(topic, names); nearest != "" {
 			fix = `did you mean "` + nearest + `"? Otherwise ` + fix
 		}
 	}

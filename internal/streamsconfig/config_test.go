@@ -150,7 +150,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`E-CONFIG-UNKNOWN-KEY app.yaml:5:3: "comit.interval.ms" is not a setting -> did you mean "commit.interval.ms"?`,
 		`E-CONFIG-UNSUPPORTED app.yaml: num.standby.replicas: state is restored from the changelog; there are no standby or warm-up replicas to place (got "1") -> remove the key or set it to 0`,
 		`E-CONFIG-INVALID app.yaml: num.stream.threads: want a whole number (got "many")`,
-		`E-CONFIG-UNSUPPORTED app.yaml: topology.optimization: topologies run as they are written (got "all") -> remove the key or set it to none`,
+		`E-CONFIG-UNSUPPORTED app.yaml: topology.optimization: the topology of a document runs as it is written; programs in Go call StreamsBuilder.Optimize (got "all") -> remove the key or set it to none`,
 		`E-CONFIG-UNSUPPORTED app.yaml: enable.transactional.statestores: comes with a release of Kafka after 4.3.1`,
 		`E-CONFIG-UNKNOWN-KEY app.yaml: "consumer.linger.ms" is not a setting`,
 		`E-CONFIG-UNKNOWN-KEY app.yaml: "topic.retention" is not a setting -> did you mean "topic.retention.ms"?`,

@@ -58,6 +58,9 @@ func TestSDKNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, folder := range folders {
+		if !folder.IsDir() {
+			continue
+		}
 		dir := filepath.Join(sdks, folder.Name())
 		t.Run(folder.Name(), func(t *testing.T) {
 			var have map[string]int64
