@@ -59,21 +59,6 @@ func wordFeeder() *feeder {
 	return f
 }
 
-func TestNoAllocationPerWrite(t *testing.T) {
-	task, f := countTask(t, 0), wordFeeder()
-	if err := f.round(task); err != nil {
-		t.Fatal(err)
-	}
-	allocs := testing.AllocsPerRun(10, func() {
-		if err := f.round(task); err != nil {
-			t.Fatal(err)
-		}
-	})
-	if perRecord := allocs / benchBatch; perRecord > 0.02 {
-		t.Errorf("%.3f allocations per record", perRecord)
-	}
-}
-
 func BenchmarkTaskCount(b *testing.B) {
 	for _, frame := range []int{1, 10, 500} {
 		b.Run(fmt.Sprintf("frame=%d", frame), func(b *testing.B) {
