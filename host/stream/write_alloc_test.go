@@ -1,10 +1,10 @@
-//go:build !race
+//go:build !race && !invariants
 
 package stream
 
 import "testing"
 
-// TestNoAllocationPerWrite is not for builds with the race detector, which makes values escape that otherwise do not.
+// TestNoAllocationPerWrite is not for builds that check invariants: each of their iterators is written down.
 func TestNoAllocationPerWrite(t *testing.T) {
 	task, f := countTask(t, 0), wordFeeder()
 	if err := f.round(task); err != nil {
