@@ -67,16 +67,20 @@ func CallSize(keyLen, valueLen, headersLen, secondLen, thirdLen int) int {
 // AppendCall appends r with its arguments to a frame with FrameHasArguments. Its headers are those of r.
 func AppendCall(dst []byte, r *Record) []byte {
 	start := len(dst)
-	dst = AppendRecord(dst, r)
+	return AppendArguments(AppendRecord(dst, r), start, r.Second, r.Third)
+}
+
+// AppendArguments makes the record that begins at dst[start], with all its headers, one with arguments; nil is null.
+func AppendArguments(dst []byte, start int, second, third []byte) []byte {
 	parts := dst[start+RecordHeaderSize:]
-	dst, arguments := extend(dst, CallHeaderSize-RecordHeaderSize+pad8(len(r.Second))+pad8(len(r.Third)))
+	dst, arguments := extend(dst, CallHeaderSize-RecordHeaderSize+pad8(len(second))+pad8(len(third)))
 	b := dst[start:]
 	copy(b[CallHeaderSize:], parts)
 	le := binary.LittleEndian
 	le.PutUint32(b[RecLenAt:], uint32(len(b)))
-	le.PutUint32(b[RecSecondLenAt:], lenOf(r.Second))
-	le.PutUint32(b[RecThirdLenAt:], lenOf(r.Third))
-	putPadded(putPadded(arguments[CallHeaderSize-RecordHeaderSize:], r.Second), r.Third)
+	le.PutUint32(b[RecSecondLenAt:], lenOf(second))
+	le.PutUint32(b[RecThirdLenAt:], lenOf(third))
+	putPadded(putPadded(arguments[CallHeaderSize-RecordHeaderSize:], second), third)
 	return dst
 }
 

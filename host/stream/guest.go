@@ -152,9 +152,9 @@ func (h *guestHandle) encode(dst []byte, in []topology.Record) {
 	if first.Origin != nil {
 		header.Partition = first.Origin.Partition
 	}
-	if h.component.Kind.HasArguments() {
-		h.encodeCalls(dst, in, &header)
-		return
+	hasArguments := h.component.Kind.HasArguments()
+	if hasArguments {
+		header.Flags |= abi.FrameHasArguments
 	}
 	dst = abi.AppendFrameHeader(dst, &header)
 	r := abi.Record{Partition: header.Partition}
@@ -174,6 +174,10 @@ func (h *guestHandle) encode(dst []byte, in []topology.Record) {
 		dst = abi.AppendRecord(dst, &r)
 		if len(rec.Headers) > 0 && wants.Has(abi.WantHeaders) {
 			dst = appendHeaders(dst, start, rec.Headers)
+		}
+		if hasArguments {
+			second, third := arguments(rec)
+			dst = abi.AppendArguments(dst, start, second, third)
 		}
 	}
 	if first.Origin != nil {

@@ -51,7 +51,6 @@ type guestHandle struct {
 	holds     bool // it may hold records back: it buffers, and was given some since the last flush
 	opened    bool // its timers run
 	call      guestCall
-	block     []byte // headers of a record with arguments, reused
 }
 
 // openGuest opens a component for a node, on the task's instance of its module.
