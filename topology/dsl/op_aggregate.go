@@ -39,19 +39,8 @@ func (p *aggregateProcessor) Close() error { return nil }
 
 func (p *aggregateProcessor) Process(frame []topology.Record) error {
 	p.table.begin()
-	dropped := 0
-	for i := range frame {
-		r := &frame[i]
-		if r.Key == nil || r.Value == nil {
-			dropped++
-			continue
-		}
-		if err := p.processOne(r); err != nil && err != errSkipped {
-			return err
-		}
-	}
-	if dropped > 0 {
-		p.ctx.Dropped(dropped, "Skipping record due to null key or value.")
+	if err := eachComplete(p.ctx, frame, p.processOne); err != nil {
+		return err
 	}
 	return p.table.end()
 }

@@ -57,19 +57,8 @@ func (p *countProcessor) Init(ctx topology.Context) error {
 
 func (p *countProcessor) Process(frame []topology.Record) error {
 	p.out = p.out[:0]
-	dropped := 0
-	for i := range frame {
-		r := &frame[i]
-		if r.Key == nil || r.Value == nil {
-			dropped++
-			continue
-		}
-		if err := p.count(r); err != nil {
-			return err
-		}
-	}
-	if dropped > 0 {
-		p.ctx.Dropped(dropped, "Skipping record due to null key or value.")
+	if err := eachComplete(p.ctx, frame, p.count); err != nil {
+		return err
 	}
 	return forward(p.ctx, p.out)
 }

@@ -46,19 +46,8 @@ func (p *selfJoin) Close() error { return nil }
 
 func (p *selfJoin) Process(frame []topology.Record) error {
 	p.out = p.out[:0]
-	dropped := 0
-	for i := range frame {
-		r := &frame[i]
-		if r.Key == nil || r.Value == nil {
-			dropped++
-			continue
-		}
-		if err := p.processOne(r); err != nil && err != errSkipped {
-			return err
-		}
-	}
-	if dropped > 0 {
-		p.ctx.Dropped(dropped, "Skipping record due to null key or value.")
+	if err := eachComplete(p.ctx, frame, p.processOne); err != nil {
+		return err
 	}
 	return forward(p.ctx, p.out)
 }

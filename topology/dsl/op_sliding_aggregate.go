@@ -62,19 +62,8 @@ func (p *slidingAggregate) Init(ctx topology.Context) error {
 
 func (p *slidingAggregate) Process(frame []topology.Record) error {
 	p.results.begin()
-	dropped := 0
-	for i := range frame {
-		r := &frame[i]
-		if r.Key == nil || r.Value == nil {
-			dropped++
-			continue
-		}
-		if err := p.processOne(r); err != nil && err != errSkipped {
-			return err
-		}
-	}
-	if dropped > 0 {
-		p.ctx.Dropped(dropped, "Skipping record due to null key or value.")
+	if err := eachComplete(p.ctx, frame, p.processOne); err != nil {
+		return err
 	}
 	p.dropExpired()
 	return p.results.end()
