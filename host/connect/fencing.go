@@ -15,10 +15,7 @@ import (
 // ends what they have open, and notes for how many that was done. Only the leader does it; a single task that is followed by a
 // single one fences it by itself.
 func (h *Herder) Fence(ctx context.Context, name string) error {
-	if err := h.mustLead("fence out source tasks"); err != nil {
-		return err
-	}
-	unlock, err := h.lockWrites(ctx)
+	unlock, err := h.lockLeading(ctx, "fence out source tasks")
 	if err != nil {
 		return err
 	}

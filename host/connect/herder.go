@@ -115,6 +115,14 @@ func (h *Herder) timedOut(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// lockLeading is lockWrites for what only the leader may do.
+func (h *Herder) lockLeading(ctx context.Context, what string) (unlock func(), err error) {
+	if err := h.mustLead(what); err != nil {
+		return nil, err
+	}
+	return h.lockWrites(ctx)
+}
+
 // lockWrites waits until nobody else changes the configuration; unlock ends the change.
 func (h *Herder) lockWrites(ctx context.Context) (unlock func(), err error) {
 	select {

@@ -104,10 +104,7 @@ func (h *Herder) AlterOffsets(ctx context.Context, name string, offsets []Partit
 	if err := CheckAlterable(h.snapshot(), name); err != nil {
 		return "", err
 	}
-	if err := h.mustLead("modify connector offsets"); err != nil {
-		return "", err
-	}
-	unlock, err := h.lockWrites(ctx)
+	unlock, err := h.lockLeading(ctx, "modify connector offsets")
 	if err != nil {
 		return "", err
 	}

@@ -179,10 +179,7 @@ func (h *Herder) PutConnector(ctx context.Context, name string, props config.Pro
 	if err != nil {
 		return false, info, err
 	}
-	if err := h.mustLead("set connector configs"); err != nil {
-		return false, info, err
-	}
-	unlock, err := h.lockWrites(ctx)
+	unlock, err := h.lockLeading(ctx, "set connector configs")
 	if err != nil {
 		return false, info, err
 	}
@@ -247,10 +244,7 @@ func Patched(stored map[string]string, patch config.Props) config.Props {
 
 // DeleteConnector deletes a connector.
 func (h *Herder) DeleteConnector(ctx context.Context, name string) error {
-	if err := h.mustLead("delete connector configs"); err != nil {
-		return err
-	}
-	unlock, err := h.lockWrites(ctx)
+	unlock, err := h.lockLeading(ctx, "delete connector configs")
 	if err != nil {
 		return err
 	}
@@ -271,10 +265,7 @@ func (h *Herder) SetTarget(ctx context.Context, name string, target TargetState)
 
 // StopConnector stops a connector and shuts its tasks down (KIP-875).
 func (h *Herder) StopConnector(ctx context.Context, name string) error {
-	if err := h.mustLead("transition connectors to the STOPPED state"); err != nil {
-		return err
-	}
-	unlock, err := h.lockWrites(ctx)
+	unlock, err := h.lockLeading(ctx, "transition connectors to the STOPPED state")
 	if err != nil {
 		return err
 	}
