@@ -19,12 +19,21 @@ func NewDistributed(ctx context.Context, cfg *WorkerConfig, plugins *connectors.
 	w.Log = slog.New(h.loggers.Handler(log.Handler()))
 	w.OffsetTopic = cfg.Offset.Name
 	w.CheckGeneration = h.checkGeneration
+	m, err := NewGroupMember(h)
+	if err != nil {
+		return nil, err
+	}
+	h.group = m
+	h.UseMember(m)
 	var opened []interface{ Close() error }
 	defer func() {
 		for _, o := range opened {
 			if err != nil {
 				err = errors.Join(err, o.Close())
 			}
+		}
+		if err != nil {
+			m.Close()
 		}
 	}()
 	configs, err := OpenTopicLog(ctx, cfg, cfg.Config, cfg.ExactlyOnce == "enabled", h.ApplyConfig, log)
@@ -61,13 +70,8 @@ func NewDistributed(ctx context.Context, cfg *WorkerConfig, plugins *connectors.
 
 // Join brings the worker into its group, until ctx is done. It returns when the group is left.
 func (h *Herder) Join(ctx context.Context) error {
-	m, err := NewGroupMember(h)
-	if err != nil {
-		return err
-	}
-	h.UseMember(m)
 	h.Ready()
-	m.Run(ctx)
+	h.group.Run(ctx)
 	return nil
 }
 

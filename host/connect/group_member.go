@@ -83,6 +83,9 @@ func (m *GroupMember) Owner(id TaskID) string {
 	return m.mu.owners[id]
 }
 
+// Close ends the connections, after Run.
+func (m *GroupMember) Close() { m.client.Close() }
+
 // Rejoin implements Member.
 func (m *GroupMember) Rejoin() {
 	select {
@@ -93,7 +96,6 @@ func (m *GroupMember) Rejoin() {
 
 // Run keeps the worker in its group until ctx is done, and leaves.
 func (m *GroupMember) Run(ctx context.Context) {
-	defer m.client.Close()
 	for ctx.Err() == nil {
 		err := m.round(ctx)
 		if err == nil || ctx.Err() != nil {

@@ -26,6 +26,7 @@ type Herder struct {
 	statuses  Log
 	validator *Validator
 	member    Member
+	group     *GroupMember // what member is in a distributed worker, nil in a standalone one
 	loggers   *Loggers
 	admin     *lazyAdmin
 	writes    chan struct{} // a token for one change of the configuration at a time
@@ -89,7 +90,7 @@ func NewHerder(w *Worker) *Herder {
 // UseLogs gives the herder its logs, which call ApplyConfig and ApplyStatus.
 func (h *Herder) UseLogs(configs, statuses Log) { h.configs, h.statuses = configs, statuses }
 
-// UseMember puts the herder into a group.
+// UseMember gives the herder its place in a group, before it is used by anyone: a herder without one leads itself.
 func (h *Herder) UseMember(m Member) { h.member = m }
 
 // Ready says that the start is over: requests may come.
@@ -557,5 +558,8 @@ func (h *Herder) Close() error {
 	}
 	h.end()
 	h.admin.close()
+	if h.group != nil {
+		h.group.Close()
+	}
 	return errors.Join(h.configs.Close(), h.statuses.Close(), h.worker.Offsets.Close())
 }
