@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"github.com/wasmstream/wasmstream/abi"
 )
@@ -11,6 +12,7 @@ import (
 type generator struct {
 	r     *rand.Rand
 	funcs int
+	first int // index of the first generated function
 	cur   int // function being made, from 0
 	loops int // loops around
 	code  []byte
@@ -22,18 +24,24 @@ type generator struct {
 const (
 	genValues   = 6
 	genCounters = 4
-	firstGen    = 8 // index of the first generated function
 	genLeaves   = 2 // the last functions call nothing; they stand in the table
 )
+
+// genImports are all functions of the host but emit, which ends what a record has.
+func genImports() []abi.Function {
+	return slices.DeleteFunc(abi.Imports(), func(f abi.Function) bool { return f.Name == abi.FnEmit })
+}
 
 // generate returns a guest whose ws_process runs generated code and answers with its memory.
 func generate(seed uint64) []byte {
 	g := &generator{r: rand.New(rand.NewPCG(seed, 1))}
 	g.funcs = 3 + g.r.IntN(5)
 	w, f := guest()
-	w.memory, w.globals = [2]int{1, 3}, []int64{int64(seed), 7}
+	w.memory, w.globals, w.imports = [2]int{1, 3}, []int64{int64(seed), 7}, genImports()
+	firstGen := len(w.imports) + len(w.funcs)
+	g.first = firstGen
 	f[abi.ExportProcess].code = cat(
-		i32c(0), i64c(int64(seed)), i64c(3), ops(opCall, firstGen), ops(0x37, 3, 0), // i64.store
+		i32c(0), i64c(int64(seed)), i64c(3), ops(opCall, byte(firstGen)), ops(0x37, 3, 0), // i64.store
 		i32c(8), ops(opGlobalGet, 0, 0x37, 3, 0), i32c(16), ops(opGlobalGet, 1, 0x37, 3, 0), i64c(pageSize),
 	)
 	for g.cur = 0; g.cur < g.funcs; g.cur++ {
@@ -101,6 +109,7 @@ func (g *generator) value(depth int) {
 		func() { g.op(opMemorySize, 0, opI64ExtendU) },
 		func() { g.ifValue(depth) }, func() { g.blockValue(depth) },
 		func() { g.callValue(depth) }, func() { g.callValue(depth) }, func() { g.indirect(depth) },
+		func() { g.hostCall(depth) }, func() { g.narrow(depth) }, func() { g.float(depth) },
 	)
 }
 
@@ -148,7 +157,7 @@ func (g *generator) callValue(depth int) {
 	}
 	g.value(depth - 1)
 	g.value(depth - 1)
-	g.op(opCall, byte(firstGen+g.cur+1+g.r.IntN(g.funcs-g.cur-1)))
+	g.op(opCall, byte(g.first+g.cur+1+g.r.IntN(g.funcs-g.cur-1)))
 }
 
 func (g *generator) indirect(depth int) {
@@ -161,7 +170,56 @@ func (g *generator) indirect(depth int) {
 	g.address(depth)
 	g.code = append(g.code, i32c(genLeaves)...)
 	g.op(0x70) // i32.rem_u
-	g.op(opCallIndirect, firstGen, 0)
+	g.op(opCallIndirect, byte(g.first), 0)
+}
+
+// hostCall pushes what the host answers, mostly to operands that make sense.
+func (g *generator) hostCall(depth int) {
+	imports := genImports()
+	index := g.r.IntN(len(imports))
+	for _, param := range imports[index].Params {
+		switch kind := g.r.IntN(12); {
+		case param == 'l':
+			g.value(depth - 2)
+		case kind == 0:
+			g.value(depth - 2)
+			g.op(0xa7) // i32.wrap_i64
+		case kind < 4:
+			g.address(depth - 1)
+		default:
+			g.code = append(g.code, i32c(int64(g.r.IntN(40)*(kind%3)))...)
+		}
+	}
+	g.op(opCall, byte(index))
+	switch imports[index].Results {
+	case "i":
+		g.op(0xac) // i64.extend_i32_s
+	case "":
+		g.local()
+	}
+}
+
+// narrow calculates in 32 bits.
+func (g *generator) narrow(depth int) {
+	for range 2 {
+		g.value(depth - 1)
+		g.op(0xa7) // i32.wrap_i64
+	}
+	operations := []byte{0x6a, 0x6b, 0x6c, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x46, 0x48, 0x49, 0x4e}
+	g.op(operations[g.r.IntN(len(operations))])
+	g.op(byte(0xac + g.r.IntN(2))) // extended with its sign or without
+}
+
+// float compares two sums of floating-point numbers: all that is seen of them, since a NaN may have any bits.
+func (g *generator) float(depth int) {
+	for range 2 {
+		for range 2 {
+			g.value(depth - 2)
+			g.op(byte(0xb9 + g.r.IntN(2))) // f64.convert_i64_s, _u
+		}
+		g.op(byte(0xa0 + g.r.IntN(4))) // f64.add, sub, mul, div
+	}
+	g.op(byte(0x61+g.r.IntN(6)), opI64ExtendU) // f64.eq ... f64.ge
 }
 
 // statement leaves the stack as it is.
