@@ -15,6 +15,7 @@ type assignMember struct {
 	generation int32
 	owned      map[topology.TaskID]int  // how many of the task's partitions the member claims
 	local      map[topology.TaskID]bool // state on the disk of the member's process
+	server     string                   // application.server of the member's process
 }
 
 // assignCluster is the input of an assignment: tasks and members. No clock, no client.
@@ -22,6 +23,7 @@ type assignCluster struct {
 	members []assignMember
 	tasks   []topology.TaskID            // sorted
 	topics  map[topology.TaskID][]string // whose partition the task reads, sorted
+	err     assignmentError              // that a member reported, for all to hear
 }
 
 func newAssignCluster(subtopology func(string) (int, bool), counts map[string]int32) *assignCluster {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
@@ -255,13 +256,13 @@ func TestAssignorGivesTasksToWhereTheirStateLies(t *testing.T) {
 }
 
 func FuzzUserData(f *testing.F) {
-	f.Add(appendUserData(nil, [processIDLen]byte{1}, []topology.TaskID{{Subtopology: 1, Partition: 300}}))
+	f.Add(appendUserData(nil, &subscriptionInfo{process: [processIDLen]byte{1}, local: []topology.TaskID{{Subtopology: 1, Partition: 300}}, server: "a:1", err: assignmentShutdownRequested}))
 	f.Add([]byte{userDataVersion})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		process, local := parseUserData(b)
-		p2, l2 := parseUserData(appendUserData(nil, process, local))
-		if p2 != process || !slices.Equal(l2, local) {
-			t.Fatalf("read %v %v, wrote it, read %v %v", process, local, p2, l2)
+		read := parseUserData(b)
+		again := parseUserData(appendUserData(nil, &read))
+		if diff := cmp.Diff(read, again, cmp.AllowUnexported(subscriptionInfo{}), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(diff)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -32,12 +31,22 @@ type Assignor struct {
 	subtopology func(topic string) (int, bool)
 	process     [processIDLen]byte
 	local       func() []topology.TaskID
+
+	// server is the application.server of this process, told to all members; "" if it cannot be asked.
+	server func() string
+	// trouble is what this member has to tell the leader.
+	trouble func() assignmentError
+	// heard is called with what came with each assignment, on the goroutine of the group.
+	heard func(assignmentInfo)
 }
 
 // NewAssignor makes the balancer of a member. subtopology tells which sub-topology reads a topic, process is the
 // identity kept in the state directory, and local lists the tasks that have state on this machine's disk.
 func NewAssignor(subtopology func(topic string) (int, bool), process [processIDLen]byte, local func() []topology.TaskID) *Assignor {
-	return &Assignor{subtopology: subtopology, process: process, local: local}
+	return &Assignor{
+		subtopology: subtopology, process: process, local: local,
+		server: func() string { return "" }, trouble: func() assignmentError { return assignmentOK }, heard: func(assignmentInfo) {},
+	}
 }
 
 // ProtocolName implements kgo.GroupBalancer.
@@ -60,12 +69,16 @@ func (a *Assignor) JoinGroupMetadata(topics []string, owned map[string][]int32, 
 	slices.SortFunc(meta.OwnedPartitions, func(x, y kmsg.ConsumerMemberMetadataOwnedPartition) int {
 		return cmp.Compare(x.Topic, y.Topic)
 	})
-	meta.UserData = appendUserData(nil, a.process, a.local())
+	meta.UserData = appendUserData(nil, &subscriptionInfo{process: a.process, local: a.local(), err: a.trouble(), server: a.server()})
 	return meta.AppendTo(nil)
 }
 
 // ParseSyncAssignment implements kgo.GroupBalancer.
-func (*Assignor) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
+func (a *Assignor) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
+	var data kmsg.ConsumerMemberAssignment
+	if err := data.ReadFrom(assignment); err == nil {
+		a.heard(parseAssignmentInfo(data.UserData))
+	}
 	return kgo.ParseConsumerSyncAssignment(assignment)
 }
 
@@ -79,7 +92,14 @@ func (a *Assignor) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.G
 func (a *Assignor) Balance(b *kgo.ConsumerBalancer, partitions map[string]int32) kgo.IntoSyncAssignment {
 	cluster := a.cluster(b, partitions)
 	plan := b.NewPlan()
-	for m, tasks := range cluster.balance() {
+	info := assignmentInfo{err: cluster.err}
+	if info.err != assignmentOK {
+		return &informedPlan{plan: plan, info: func(string) []byte { return info.append(nil) }}
+	}
+	goal := cluster.goal()
+	info.hosts = cluster.hosts(goal)
+	userData := info.append(nil)
+	for m, tasks := range cluster.withhold(goal) {
 		member, _ := b.MemberAt(m)
 		for _, id := range tasks {
 			for _, topic := range cluster.topicsOf(id) {
@@ -87,7 +107,7 @@ func (a *Assignor) Balance(b *kgo.ConsumerBalancer, partitions map[string]int32)
 			}
 		}
 	}
-	return plan
+	return &informedPlan{plan: plan, info: func(string) []byte { return userData }}
 }
 
 // cluster turns what the members of a generation said into the input of the pure part.
@@ -98,9 +118,10 @@ func (a *Assignor) cluster(b *kgo.ConsumerBalancer, partitions map[string]int32)
 			topics: make(map[string]bool, len(meta.Topics)), generation: meta.Generation,
 			owned: make(map[topology.TaskID]int), local: make(map[topology.TaskID]bool),
 		}
-		var local []topology.TaskID
-		m.process, local = parseUserData(meta.UserData)
-		for _, id := range local {
+		said := parseUserData(meta.UserData)
+		m.process, m.server = said.process, said.server
+		c.err = max(c.err, said.err)
+		for _, id := range said.local {
 			m.local[id] = true
 		}
 		for _, t := range meta.Topics {
@@ -120,42 +141,44 @@ func (a *Assignor) cluster(b *kgo.ConsumerBalancer, partitions map[string]int32)
 	return c
 }
 
-// appendUserData encodes version, process id, and the tasks with local state.
-func appendUserData(dst []byte, process [processIDLen]byte, local []topology.TaskID) []byte {
+// subscriptionInfo is what a member tells the leader about itself (Kafka's SubscriptionInfo).
+type subscriptionInfo struct {
+	process [processIDLen]byte
+	local   []topology.TaskID // with state on the disk of the process
+	err     assignmentError
+	server  string
+}
+
+// appendUserData encodes version, process id, the tasks with local state, and fields.
+func appendUserData(dst []byte, s *subscriptionInfo) []byte {
 	dst = append(dst, userDataVersion)
-	dst = append(dst, process[:]...)
-	dst = binary.AppendUvarint(dst, uint64(len(local)))
-	for _, id := range local {
-		dst = binary.AppendUvarint(dst, uint64(id.Subtopology))
-		dst = binary.AppendUvarint(dst, uint64(id.Partition))
+	dst = append(dst, s.process[:]...)
+	dst = appendTasks(dst, s.local)
+	if s.err != assignmentOK {
+		dst = appendField(dst, fieldError, []byte{byte(s.err)})
+	}
+	if s.server != "" {
+		dst = appendField(dst, fieldServer, []byte(s.server))
 	}
 	return dst
 }
 
 // parseUserData reads what appendUserData wrote. Bytes that make no sense give a member without hints: it is still
 // assigned tasks, only without regard to where their state lies.
-func parseUserData(b []byte) (process [processIDLen]byte, local []topology.TaskID) {
+func parseUserData(b []byte) (s subscriptionInfo) {
 	if len(b) < 1+processIDLen || b[0] < userDataVersion {
-		return process, nil
+		return s
 	}
-	copy(process[:], b[1:])
-	b = b[1+processIDLen:]
-	n, w := binary.Uvarint(b)
-	if w <= 0 || n > uint64(len(b)) { // each task takes two bytes at least
-		return process, nil
-	}
-	b = b[w:]
-	for range n {
-		sub, w1 := binary.Uvarint(b)
-		if w1 <= 0 {
-			return process, local
+	copy(s.process[:], b[1:])
+	var rest []byte
+	s.local, rest = parseTasks(b[1+processIDLen:])
+	eachField(rest, func(tag uint64, field []byte) {
+		switch {
+		case tag == fieldError && len(field) == 1:
+			s.err = assignmentError(field[0])
+		case tag == fieldServer:
+			s.server = string(field)
 		}
-		part, w2 := binary.Uvarint(b[w1:])
-		if w2 <= 0 || sub > 1<<31-1 || part > 1<<31-1 {
-			return process, local
-		}
-		local = append(local, topology.TaskID{Subtopology: int(sub), Partition: int32(part)})
-		b = b[w1+w2:]
-	}
-	return process, local
+	})
+	return s
 }
