@@ -150,7 +150,7 @@ func producerOptions(p Properties, where string) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
 		kgo.ProducerBatchCompression(compression(p)),
 		kgo.ProducerBatchMaxBytes(p.int32("max.request.size")),
-		kgo.BrokerMaxWriteBytes(int32(min(max(2*p.integer("max.request.size"), 100<<20), 1<<30))),
+		kgo.BrokerMaxWriteBytes(int32(min(p.integer("max.request.size")+1<<16, 1<<30))),
 		kgo.MaxBufferedBytes(int(p.integer("buffer.memory"))),
 		kgo.MaxBufferedRecords(math.MaxInt32),
 		kgo.ProducerLinger(p.duration("linger.ms")),
