@@ -98,6 +98,9 @@ type Manifest struct {
 	SDK         string
 	Description string
 	Components  []Component
+	// Topology is the application that the module brings along, a JSON object as it was written; nil if there is none.
+	// Its form is that of an application's document (SPEC.md, 6).
+	Topology json.RawMessage `json:",omitempty"`
 }
 
 // Component is one function or processor of a module.
@@ -186,6 +189,7 @@ func (p *manifestParser) manifest(root map[string]json.RawMessage) Manifest {
 		Description: p.text(root, "description", "description"),
 	}
 	m.ABI = p.abi(root["abi"])
+	m.Topology = p.topology(root["topology"])
 	for _, r := range p.strings(root, "requires", "requires", maxStores) {
 		p.fault("requires", "%q is not known to this host", r)
 	}
@@ -210,6 +214,15 @@ func (p *manifestParser) abi(raw json.RawMessage) int {
 		p.fault("abi", "%s is not the version this host speaks, %d", bytes.TrimSpace(raw), Version)
 	}
 	return n
+}
+
+// topology checks no more than that it is an object: what it says is read by those who know topologies.
+func (p *manifestParser) topology(raw json.RawMessage) json.RawMessage {
+	if text := bytes.TrimSpace(raw); raw != nil && (len(text) == 0 || text[0] != '{') {
+		p.fault("topology", "not a JSON object")
+		return nil
+	}
+	return raw
 }
 
 func (p *manifestParser) components(list []json.RawMessage) []Component {

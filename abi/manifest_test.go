@@ -35,6 +35,21 @@ func TestManifest(t *testing.T) {
 	}
 }
 
+// TestManifestWithTopology reads the golden manifest of a module that is an application.
+func TestManifestWithTopology(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "manifest-topology.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := ParseManifest(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Components) != 2 || !strings.HasPrefix(string(m.Topology), "{") || !strings.HasSuffix(string(m.Topology), "}") {
+		t.Errorf("components %v, topology %.40q", m.Components, m.Topology)
+	}
+}
+
 // component wraps the JSON of one component into a manifest.
 func component(c string) string { return `{"abi":1,"name":"m","components":[` + c + `]}` }
 
@@ -55,6 +70,8 @@ func TestManifestFaults(t *testing.T) {
 		{`{"abi":1,"name":"a b","components":[{"name":"a","kind":"map"}]}`, `name: "a b" has other characters than ASCII letters, digits, '.', '_' and '-'`},
 		{`{"abi":1,"name":"m","requires":["joins"],"components":[{"name":"a","kind":"map"}]}`, `requires: "joins" is not known to this host`},
 		{component(`7`), "components[0]: not a JSON object"},
+		{`{"abi":1,"name":"m","components":[{"name":"a","kind":"map"}],"topology":[]}`, "topology: not a JSON object"},
+		{`{"abi":1,"name":"m","components":[{"name":"a","kind":"map"}],"topology":null}`, "topology: not a JSON object"},
 		{component(`{"kind":"map"}`), "components[0].name: missing"},
 		{component(`{"name":"a"}`), "components[0].kind: missing"},
 		{component(`{"name":"a","kind":"mapvalues"}`), `components[0].kind: "mapvalues" is not one of ` + joinKinds()},

@@ -21,7 +21,6 @@ import (
 	"github.com/wasmstream/wasmstream/internal/kafka"
 	"github.com/wasmstream/wasmstream/internal/streamsconfig"
 	"github.com/wasmstream/wasmstream/topology"
-	"github.com/wasmstream/wasmstream/topology/spec"
 )
 
 // Config is what a Host is made of. A program that embeds wasmstream sets Topology and Settings; Load makes a Config of
@@ -58,6 +57,8 @@ type Config struct {
 	layers []streamsconfig.Layer
 	// nodeWhere are the places of operators in the document by the names of their nodes.
 	nodeWhere map[string]string
+	// application is the module that brought the topology along, "" if a document or a program did.
+	application string
 }
 
 // Module is a wasm module: a file, or bytes.
@@ -74,49 +75,6 @@ type Module struct {
 	Components []Component
 
 	where string
-}
-
-// LoadOptions are what may override a document.
-type LoadOptions struct {
-	// Set are KEY=VALUE pairs that win over everything else.
-	Set []string
-	// BootstrapServers wins over the document, "" leaves it. BootstrapOrigin says where it comes from; --bootstrap-server
-	// if it does not.
-	BootstrapServers, BootstrapOrigin string
-	// Environ are variables as of os.Environ: those that name a setting win over the document.
-	Environ []string
-}
-
-// Load reads the document at path. The settings are those of the document, of the environment, of the options, the
-// later ones stronger. The error joins every fault of the document.
-func Load(path string, o LoadOptions) (Config, error) {
-	set, err := streamsconfig.Set(o.Set)
-	if err != nil {
-		return Config{}, err
-	}
-	if o.BootstrapServers != "" {
-		if _, both := set.Values["bootstrap.servers"]; !both {
-			set.Values["bootstrap.servers"] = o.BootstrapServers
-			set.Where = map[string]string{"bootstrap.servers": cmp.Or(o.BootstrapOrigin, "--bootstrap-server")}
-		}
-	}
-	env := streamsconfig.Env(o.Environ)
-	data, err := spec.ReadFile(path)
-	if err != nil {
-		return Config{}, errs.ConfigFile.New(path, "the file cannot be read", "").WithCause(plain(err))
-	}
-	stronger := maps.Clone(env.Values)
-	maps.Copy(stronger, set.Values)
-	app, fault := spec.Parse(path, data, spec.Options{Set: stronger})
-	cfg := Config{Topology: app.Topology, Modules: map[string]Module{}, where: path, nodeWhere: app.NodeWhere}
-	for name, m := range app.Modules {
-		cfg.Modules[name] = moduleOf(m)
-	}
-	cfg.layers = []streamsconfig.Layer{{Origin: path, Values: app.Config, Where: app.ConfigWhere}, env, set}
-	if fault != nil {
-		return Config{}, cfg.withSettings(fault)
-	}
-	return cfg, nil
 }
 
 // withSettings adds the faults of the settings and of the modules' files to those of the document, but what follows from

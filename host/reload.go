@@ -2,9 +2,11 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -136,10 +138,32 @@ func (h *Host) compatible(name string, old, now abi.Manifest, next moduleSet) er
 		after, ok := componentOf(now, use)
 		differences = append(differences, compare(use, before, after, ok)...)
 	}
+	if err := h.cfg.sameTopology(name, old, now); err != nil {
+		return err
+	}
 	if len(differences) == 0 {
 		return errors.Join(h.cfg.checkUses(next)...)
 	}
 	return errs.ReloadRefused.New(name, "the new module differs from the running one", "").WithDetail(strings.Join(differences, "\n"))
+}
+
+// sameTopology refuses a new version of the module that brought the topology along if it brings another one: nodes and
+// their state cannot be exchanged while records are on their way.
+func (c Config) sameTopology(name string, old, now abi.Manifest) error {
+	if name != c.application || name == "" || reflect.DeepEqual(topologyParts(old), topologyParts(now)) {
+		return nil
+	}
+	return errs.ReloadRefused.New(name, "the new module brings another topology", "stop the application and start it with the new module")
+}
+
+// topologyParts is what a module's topology says but for what it is called.
+func topologyParts(m abi.Manifest) map[string]any {
+	parts := map[string]any{}
+	if json.Unmarshal(m.Topology, &parts) != nil {
+		return nil
+	}
+	delete(parts, "metadata")
+	return parts
 }
 
 func compare(use string, before, after abi.Component, ok bool) []string {

@@ -47,7 +47,7 @@ func runApplication(c *cli.Context) error {
 	cfg.ReloadListener = func(r host.Reloaded, err error) { tellReload(c, r, err) }
 	start := time.Now()
 	running := false
-	name := c.String("file")
+	name := c.String("file") + c.String("module")
 	cfg.StateListener = func(now, _ string) {
 		if now == "RUNNING" && !running {
 			running = true

@@ -67,11 +67,17 @@ var (
 		Explanation: "The host speaks version 1.",
 		Remedy:      "Build it with an SDK of version 1.",
 	}
+	ModuleTopology = Code{
+		ID: "E-MODULE-TOPOLOGY", Exit: ExitInput, Title: "A module's own topology is missing, or says what a module may not say",
+		Explanation: "A module can be an application: its manifest then holds a topology that the SDK's StreamsBuilder wrote. Such a topology calls the module's own components only, reads neither environment nor files, and sets nothing that reaches the machine, the access to the cluster or the sandbox.",
+		Remedy:      "Build the topology in the module (StreamsBuilder of the SDK), or write an application that names the module; give other settings by --set.",
+	}
 )
 
 func moduleCodes() []Code {
 	return []Code{
 		ModuleMissing, ModuleNotWasm, ModuleMalformed, ModuleNoMarker, ModuleMissingExport, ModuleUnknownImport,
 		ModuleForbidden, ModuleTooLarge, ModuleCompile, ModuleNoComponent, ModuleDigest, ModuleManifest, ModuleABIVersion,
+		ModuleTopology,
 	}
 }

@@ -450,6 +450,11 @@ func (d *document) expression(op *operation, v, expression *value) (dsl.Fn, bool
 func (d *document) guest(v, guest *value) (dsl.Fn, bool) {
 	text := d.text(guest, "guest")
 	module, component, ok := strings.Cut(text, "/")
+	if d.own != "" {
+		if module, component, ok = d.ownGuest(guest, text); !ok {
+			return dsl.Fn{}, false
+		}
+	}
 	if !ok || module == "" || component == "" {
 		if text != "" {
 			d.faultAt(errs.YAMLInvalid, guest, fmt.Sprintf("a guest is MODULE/COMPONENT (got %q)", text), "")

@@ -24,6 +24,9 @@ type operation struct {
 	out             output
 	branches        map[string]output
 	consumed        bool
+	// end is the last line of the entry; node is the name of the first node it made.
+	end  int
+	node string
 }
 
 // ref is a `from`.
@@ -103,7 +106,7 @@ func (d *document) operators(root, v *value) {
 
 // operation reads the frame of an entry; what stands below the operator's key is read when it is lowered.
 func (d *document) operation(item *value) *operation {
-	op := &operation{at: item, failed: true}
+	op := &operation{at: item, failed: true, end: item.last()}
 	if !d.isMapping(item, "an operator") {
 		return op
 	}
@@ -306,6 +309,7 @@ func (d *document) lower(op *operation) {
 	d.checkBody(op)
 	in, ok := d.input(op)
 	if op.failed = op.failed || !ok || len(d.faults) > faults; op.failed {
+		d.uncertain = true
 		d.lowerAside(op)
 		return
 	}
@@ -317,7 +321,11 @@ func (d *document) lower(op *operation) {
 			d.app.NodeWhere[name] = d.where(op.at.line, op.at.col)
 		}
 	}
+	if made := d.builder.NodeNames()[names:]; len(made) > 0 && !d.uncertain {
+		op.node = made[0]
+	}
 	op.failed = len(d.faults) > faults
+	d.uncertain = d.uncertain || op.failed
 }
 
 // lowerAside lowers an operation that has faults, or reads from one that has, into a builder that is thrown away, so

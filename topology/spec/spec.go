@@ -96,12 +96,19 @@ func Parse(path string, data []byte, o Options) (*Application, error) {
 	if o.ReadFile == nil {
 		o.ReadFile = ReadFile
 	}
-	d := &document{source: source{name: path}, options: o, app: &Application{
+	d := newDocument(path, o)
+	if root := d.parse(data); root != nil {
+		d.expandAll(root, map[*value]bool{})
+		d.application(root)
+	}
+	return d.app, errors.Join(d.sorted()...)
+}
+
+func newDocument(path string, o Options) *document {
+	return &document{source: source{name: path}, options: o, app: &Application{
 		Path: path, Config: map[string]string{}, ConfigWhere: map[string]string{},
 		Modules: map[string]Module{}, NodeWhere: map[string]string{},
 	}}
-	d.read(data)
-	return d.app, errors.Join(d.sorted()...)
 }
 
 // document is an application while it is read.
@@ -112,21 +119,22 @@ type document struct {
 	builder *dsl.StreamsBuilder
 	ops     []*operation
 	stores  []*storeEntry
+	root    *value
+	// own is the name of the module that the document comes from, "" for a file.
+	own string
+	// uncertain: an operator failed, so that the names generated after it are not those that the whole would have.
+	uncertain bool
 }
 
 // topFields are the keys of a document.
 var topFields = []string{"apiVersion", "kind", "metadata", "config", "modules", "operators", "stores"}
 
-func (d *document) read(data []byte) {
-	root := d.parse(data)
-	if root == nil {
-		return
-	}
+func (d *document) application(root *value) {
 	if root.kind != mapping {
 		d.faultAt(errs.YAMLInvalid, root, "an application is a mapping (got "+root.kindName()+")", "begin with apiVersion: "+APIVersion)
 		return
 	}
-	d.expandAll(root, map[*value]bool{})
+	d.root = root
 	d.unknown(root, topFields, "an application")
 	d.head(root)
 	d.config(root.get("config"))
@@ -178,7 +186,7 @@ func (d *document) config(v *value) {
 				`write the key as Kafka spells it, with dots, and "" for an empty value`)
 			continue
 		}
-		if e.value.broken {
+		if e.value.broken || !d.maySet(e) {
 			continue
 		}
 		d.app.Config[e.key] = strings.ReplaceAll(e.value.text, "$", "$$")
@@ -234,6 +242,10 @@ func (d *document) modules(v *value) {
 		return
 	}
 	for _, e := range v.entries {
+		if d.own != "" && e.key != d.own {
+			d.fault(errs.ModuleTopology, e.line, e.col, fmt.Sprintf("a module's topology has no other modules (got %q)", e.key), "write "+d.own+", or write an application that names both")
+			continue
+		}
 		if strings.Contains(e.key, "/") || e.key == "" {
 			d.fault(errs.YAMLInvalid, e.line, e.col, fmt.Sprintf("%q cannot name a module", e.key), "use letters, digits and dashes")
 		}
@@ -246,10 +258,22 @@ func (d *document) modules(v *value) {
 			d.faultAt(errs.YAMLInvalid, e.value.get("digest"), "a digest is sha256: and 64 hexadecimal digits", "wasmstream module inspect F.wasm prints it")
 		}
 		m.Limits, m.Components = d.settings(e.value.get("limits"), "limits"), d.components(e.value.get("components"))
-		if path := d.required(e.value, "path", "a module", moduleFields); path != "" {
+		if d.own != "" {
+			d.onlyItself(e.value)
+			m.Path = d.source.name
+		} else if path := d.required(e.value, "path", "a module", moduleFields); path != "" {
 			m.Path = d.resolve(path)
 		}
 		d.app.Modules[e.key] = m
+	}
+}
+
+// onlyItself refuses what a module cannot say of itself: where it lies and what it is.
+func (d *document) onlyItself(v *value) {
+	for _, key := range []string{"path", "digest"} {
+		if field := v.get(key); field != nil {
+			d.faultAt(errs.ModuleTopology, field, "a module cannot say its own "+key, "remove it")
+		}
 	}
 }
 

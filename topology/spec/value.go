@@ -60,6 +60,18 @@ func (v *value) get(key string) *value {
 	return nil
 }
 
+// last is the last line of v. It holds for documents with a line for each value.
+func (v *value) last() int {
+	line := v.line
+	for _, e := range v.entries {
+		line = max(line, e.value.last())
+	}
+	for _, item := range v.items {
+		line = max(line, item.last())
+	}
+	return line
+}
+
 func (v *value) kindName() string {
 	switch v.kind {
 	case scalar:
@@ -78,6 +90,8 @@ type source struct {
 	lines  []string
 	faults []error
 	text   int // bytes that aliases and references brought
+	// unnumbered excerpts come from a text whose lines nobody knows.
+	unnumbered bool
 	// while the tree is made:
 	anchors map[string]ast.Node
 	aliases int // that are being followed
@@ -322,6 +336,9 @@ func (s *source) excerpt(line, col int) string {
 		}
 	}
 	number := fmt.Sprintf("%4d | ", line)
+	if s.unnumbered {
+		number = "     | "
+	}
 	return number + string(chars) + "\n" + strings.Repeat(" ", len(number)-2) + "| " + under.String() + "^"
 }
 
