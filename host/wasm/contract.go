@@ -96,14 +96,17 @@ func (m *module) exportedFunc(name string) *exportEntry { return m.export(name, 
 
 const markerPrefix = "ws_abi_v"
 
+// digits tells whether s is a number, however large.
+func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
 func checkMarker(m *module) error {
 	if m.exportedFunc(abi.ExportMarker) != nil {
 		return checkReactor(m)
 	}
 	names := make([]string, 0, len(m.exports))
 	for _, e := range m.exports {
-		if strings.HasPrefix(e.name, markerPrefix) {
-			return errs.ModuleABIVersion.New(m.name, fmt.Sprintf("the module speaks version %s of the ABI; this host speaks version %d", shown(e.name[len(markerPrefix):]), abi.Version), "")
+		if version, ok := strings.CutPrefix(e.name, markerPrefix); ok && digits(version) {
+			return errs.ModuleABIVersion.New(m.name, fmt.Sprintf("the module speaks version %s of the ABI; this host speaks version %d", shown(version), abi.Version), "")
 		}
 		names = append(names, shown(e.name))
 	}

@@ -24,7 +24,7 @@ func TestCorpus(t *testing.T) {
 	} else {
 		t.Logf("%s", out)
 	}
-	for _, name := range []string{"go", "cpp", "assemblyscript", "rust"} {
+	for _, name := range []string{"go", "cpp", "assemblyscript", "rust", "quickjs"} {
 		t.Run(name, func(t *testing.T) {
 			wasm, err := os.ReadFile(filepath.Join(dir, name+".wasm"))
 			if err != nil {

@@ -128,6 +128,7 @@ var badModules = []struct {
 	{"import of a memory", raw(section_(secImport, cat([]byte{1}, appendName(nil, "env"), appendName(nil, "memory"), []byte{kindMemory, 0, 1}))), errs.ModuleUnknownImport, "--import-memory"},
 	{"no marker", with(func(_ *wmodule, f map[string]*wfunc) { f[abi.ExportMarker].exports = []string{"_start"} }), errs.ModuleNoMarker, "main"},
 	{"version 2", with(func(_ *wmodule, f map[string]*wfunc) { f[abi.ExportMarker].exports = []string{"ws_abi_v2"} }), errs.ModuleABIVersion, "version 2"},
+	{"a name like a version", with(func(_ *wmodule, f map[string]*wfunc) { f[abi.ExportMarker].exports = []string{"ws_abi_version_1"} }), errs.ModuleNoMarker, "does not export"},
 	{"no ws_open", with(func(_ *wmodule, f map[string]*wfunc) { f[abi.ExportOpen].exports = nil }), errs.ModuleMissingExport, "ws_open"},
 	{"ws_flush with another signature", with(func(_ *wmodule, f map[string]*wfunc) {
 		*f[abi.ExportFlush] = wfunc{exports: []string{abi.ExportFlush}}

@@ -27,7 +27,17 @@ rust_module() {
     cp "$work/target/wasm32-unknown-unknown/release/corpus.wasm" "$out/rust.wasm")
 }
 
-for module in go cpp assemblyscript rust; do
+quickjs_module() {
+  local source
+  (cd "$here/quickjs" && cargo fetch -q --locked) &&
+    source=$(cd "$here/quickjs" && cargo metadata -q --locked --format-version 1 | grep -o '"manifest_path":"[^"]*rquickjs-sys[^"]*"' | cut -d'"' -f4) &&
+    source=$(dirname "$source")/quickjs &&
+    clang-19 --target=wasm32-wasi -O2 -w -D_GNU_SOURCE -D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_PROCESS_CLOCKS -I"$source" -mexec-model=reactor \
+      -Wl,--strip-all -Wl,-z,stack-size=1048576 -o "$out/quickjs.wasm" "$here/quickjs/guest.c" "$source"/{quickjs,libregexp,libunicode,dtoa}.c \
+      -lwasi-emulated-process-clocks -lwasi-emulated-signal -lm
+}
+
+for module in go cpp assemblyscript rust quickjs; do
   [[ -s $out/$module.wasm ]] && continue
   "${module}_module" || echo "corpus: $module was not built"
 done

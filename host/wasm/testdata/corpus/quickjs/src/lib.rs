@@ -1,0 +1,1 @@
+//! Nothing: the package only names whose source of QuickJS is fetched.
