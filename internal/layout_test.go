@@ -21,7 +21,7 @@ var levels = map[string]int{
 	"docs": 0, "examples": 0,
 	"host/wasm": 2, "host/tenant": 2, "internal/kafka": 2, "internal/streamsconfig": 2, "internal/metrics": 2, "internal/guestbuild": 2,
 	"host/stream": 3, "host/connect": 3, "host/registry": 3,
-	"host/rest": 4, "internal/bench": 6, "internal/demo": 6, "internal/conformance": 6,
+	"host/rest": 4, "internal/bench": 6, "internal/demo": 6, "internal/apptest": 6, "internal/conformance": 6,
 	"host": 5,
 	"cmd":  6, "examples/embed": 6,
 }
@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"topology/spec":          {"topology", "topology/dsl", "topology/expr", "state"},
 	"internal/streamsconfig": {"internal/kafka"},
 	"internal/kafka":         {"internal/metrics"},
-	"cmd":                    {"internal/bench", "internal/demo"},
+	"cmd":                    {"internal/bench", "internal/demo", "internal/apptest"},
 }
 
 // fences are libraries that only some rooms may know.

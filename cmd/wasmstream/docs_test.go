@@ -150,6 +150,12 @@ func TestDocumentedApplicationsParse(t *testing.T) {
 			switch {
 			case strings.HasPrefix(b, "operators:"), strings.HasPrefix(b, "stores:"):
 				b = head + b
+			case regexp.MustCompile(`(?m)^tests:`).MatchString(b):
+				seen++
+				if _, err := spec.ParseTests(path, []byte(b), spec.Options{}); err != nil {
+					t.Errorf("%s: %v\n%s", path, err, b)
+				}
+				continue
 			case !strings.Contains(b, "kind: Application"):
 				continue
 			}
@@ -322,16 +328,19 @@ func asciiLower(s string) string {
 	}, s)
 }
 
-// TestSchemaIsCurrent holds docs/application.schema.json; WASMSTREAM_WRITE_DOCS=1 writes it.
+// TestSchemaIsCurrent holds the schemas in docs; WASMSTREAM_WRITE_DOCS=1 writes them.
 func TestSchemaIsCurrent(t *testing.T) {
-	const path = "../../docs/application.schema.json"
-	if os.Getenv("WASMSTREAM_WRITE_DOCS") != "" {
-		if err := os.WriteFile(path, spec.Schema(), 0o644); err != nil {
-			t.Fatal(err)
+	for path, want := range map[string][]byte{
+		"../../docs/application.schema.json": spec.Schema(), "../../docs/tests.schema.json": spec.TestSchema(),
+	} {
+		if os.Getenv("WASMSTREAM_WRITE_DOCS") != "" {
+			if err := os.WriteFile(path, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, spec.Schema()) {
-		t.Errorf("%s is not what the reader of documents knows (%v); write it with WASMSTREAM_WRITE_DOCS=1 go test ./cmd/wasmstream", path, err)
+		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not what the reader of documents knows (%v); write it with WASMSTREAM_WRITE_DOCS=1 go test ./cmd/wasmstream", path, err)
+		}
 	}
 }
 

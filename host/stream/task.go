@@ -272,6 +272,14 @@ func (t *Task) PunctuateStreamTime(now int64) (n int, err error) {
 	return n, t.fail(err)
 }
 
+// AdvanceStreamTime moves stream time to at, as a record of that time would that reaches no operator, and calls the
+// punctuators that fall due. Operators with a time of their own (windows, joins, suppress) do not see it. now is the wall
+// clock in ms.
+func (t *Task) AdvanceStreamTime(at, now int64) (n int, err error) {
+	t.group.streamTime = max(t.group.streamTime, at)
+	return t.PunctuateStreamTime(now)
+}
+
 // PunctuateSystemTime calls the wall-clock punctuators that are due at now and returns how many.
 func (t *Task) PunctuateSystemTime(now int64) (n int, err error) {
 	t.now = now

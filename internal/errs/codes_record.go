@@ -40,7 +40,7 @@ var (
 	RecordExpression = Code{
 		ID: "E-RECORD-EXPRESSION", Exit: ExitRuntime, Title: "An expression failed on a record",
 		Explanation: "A field was missing, a type was not what the expression needs, or its cost went over the limit. The record is handled as a guest's error would be.",
-		Remedy:      "Guard the expression, e.g. has(value.field) && ..., or value == null ? ... : ....",
+		Remedy:      "Guard the expression with has(value.field) or value != null before the field is read.",
 	}
 	RecordFormat = Code{
 		ID: "E-RECORD-FORMAT", Exit: ExitInput, Title: "A line or a value does not fit the type asked for",

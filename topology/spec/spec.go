@@ -90,12 +90,6 @@ func Load(path string) (*Application, error) {
 // Parse reads a document. path names it in messages and is where relative paths start. The error joins all faults; what
 // could be read, the settings for one, is there beside it.
 func Parse(path string, data []byte, o Options) (*Application, error) {
-	if o.LookupEnv == nil {
-		o.LookupEnv = os.LookupEnv
-	}
-	if o.ReadFile == nil {
-		o.ReadFile = ReadFile
-	}
 	d := newDocument(path, o)
 	if root := d.parse(data); root != nil {
 		d.expandAll(root, map[*value]bool{})
@@ -104,7 +98,14 @@ func Parse(path string, data []byte, o Options) (*Application, error) {
 	return d.app, errors.Join(d.sorted()...)
 }
 
+// newDocument is a document at path before it is read.
 func newDocument(path string, o Options) *document {
+	if o.LookupEnv == nil {
+		o.LookupEnv = os.LookupEnv
+	}
+	if o.ReadFile == nil {
+		o.ReadFile = ReadFile
+	}
 	return &document{source: source{name: path}, options: o, app: &Application{
 		Path: path, Config: map[string]string{}, ConfigWhere: map[string]string{},
 		Modules: map[string]Module{}, NodeWhere: map[string]string{},

@@ -160,7 +160,24 @@ func (d *Driver) ProducedTopicNames() []string {
 // AdvanceWallClockTime moves the wall clock and calls the punctuators that fall due.
 func (d *Driver) AdvanceWallClockTime(by time.Duration) error {
 	d.now += by.Milliseconds()
-	if _, err := d.task.PunctuateSystemTime(d.now); err != nil {
+	_, err := d.task.PunctuateSystemTime(d.now)
+	return d.afterPunctuation(err)
+}
+
+// AdvanceStreamTime moves the task's stream time, from the wall clock if no record was piped yet, and calls the
+// punctuators that fall due. It stands for records that no operator sees; windows, joins and suppress go by the records
+// that they see themselves, so it closes no window: pipe a later record for that.
+func (d *Driver) AdvanceStreamTime(by time.Duration) error {
+	at := d.task.StreamTime()
+	if at < 0 {
+		at = d.config.Start.UnixMilli()
+	}
+	_, err := d.task.AdvanceStreamTime(at+by.Milliseconds(), d.now)
+	return d.afterPunctuation(err)
+}
+
+func (d *Driver) afterPunctuation(err error) error {
+	if err != nil {
 		if err := d.recover(err); err != nil {
 			return err
 		}
@@ -169,6 +186,15 @@ func (d *Driver) AdvanceWallClockTime(by time.Duration) error {
 		if err := d.recover(err); err != nil {
 			return err
 		}
+	}
+	return d.run()
+}
+
+// Restart ends the task without a commit, as a crash does, and starts it again from what is committed: guests begin
+// anew, stores have what was committed, and punctuators are scheduled afresh.
+func (d *Driver) Restart() error {
+	if err := d.restart(); err != nil {
+		return err
 	}
 	return d.run()
 }

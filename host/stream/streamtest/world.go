@@ -234,6 +234,11 @@ func (d *Driver) recover(err error) error {
 		d.world.release()
 		return err
 	}
+	return d.restart()
+}
+
+// restart starts the task again from what is committed.
+func (d *Driver) restart() error {
 	if err := d.task.Close(stream.CloseDirty); err != nil {
 		return err
 	}
