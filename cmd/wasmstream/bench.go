@@ -31,10 +31,10 @@ func benchPipelineCommand() *cli.Command {
 		Name: "pipeline", Usage: "records per second from broker to broker", ArgsUsage: " ",
 		Description: "Input, broker and application are processes of their own. CPU, memory and start are the application's alone,\nCPU counted from the first record fetched to the last commit. The output is read back and compared.",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "job", Value: cli.NewStringSlice("copy", "mapvalues", "wordcount"), Usage: "`JOB`: copy, mapvalues, wordcount; may be repeated"},
+			&cli.StringSliceFlag{Name: "job", Value: cli.NewStringSlice("copy", "mapvalues", "wordcount"), Usage: "`JOB`: " + strings.Join(bench.Jobs(), ", ") + "; may be repeated"},
 			&cli.StringSliceFlag{Name: "guest", Value: cli.NewStringSlice("c"), Usage: "`GUEST`: c, rust, go, go-stdlib, native, kafka-streams; may be repeated"},
 			&cli.StringFlag{Name: "guarantee", Value: "exactly_once_v2", Usage: "`GUARANTEE`: exactly_once_v2, at_least_once"},
-			&cli.IntFlag{Name: "records", Value: 1_000_000, Usage: "`NUMBER` of input records; a tenth of it for wordcount, whose lines hold 20 words"},
+			&cli.IntFlag{Name: "records", Value: 1_000_000, Usage: "`NUMBER` of input records; a tenth of it for wordcount, whose lines hold 20 words, half of it for stream-stream-join"},
 			&cli.IntFlag{Name: "partitions", Value: 8, Usage: "`NUMBER` of partitions of every topic"},
 			&cli.IntFlag{Name: "threads", Value: 1, Usage: "`NUMBER` of stream threads"},
 			&cli.IntFlag{Name: "runs", Value: 1, Usage: "`TIMES` that all is measured, one after another in turn"},
@@ -63,7 +63,7 @@ func benchPipeline(c *cli.Context) error {
 	defer s.Close()
 	asJSON := c.String("output") == "json"
 	if !asJSON {
-		fmt.Fprintf(c.App.Writer, "%-10s %-14s %12s %16s %9s %9s %13s\n", "job", "guest", "records/s", "records/CPU s", "peak MB", "start ms", "allocs/record")
+		fmt.Fprintf(c.App.Writer, "%-18s %-14s %12s %16s %9s %9s %13s\n", "job", "guest", "records/s", "records/CPU s", "peak MB", "start ms", "allocs/record")
 	}
 	for range c.Int("runs") {
 		for _, job := range c.StringSlice("job") {
@@ -78,7 +78,7 @@ func benchPipeline(c *cli.Context) error {
 					}
 					continue
 				}
-				fmt.Fprintf(c.App.Writer, "%-10s %-14s %12.0f %16.0f %9.0f %9d %13.2f\n", r.Job, r.Guest, r.RecordsPerSecond, r.RecordsPerCPUSecond, float64(r.PeakRSSBytes)/1e6, r.StartMS, r.AllocsPerRecord)
+				fmt.Fprintf(c.App.Writer, "%-18s %-14s %12.0f %16.0f %9.0f %9d %13.2f\n", r.Job, r.Guest, r.RecordsPerSecond, r.RecordsPerCPUSecond, float64(r.PeakRSSBytes)/1e6, r.StartMS, r.AllocsPerRecord)
 			}
 		}
 	}
@@ -101,7 +101,7 @@ func checkBench(c *cli.Context) error {
 		}
 	}
 	for _, job := range c.StringSlice("job") {
-		oneOf("job", job, []string{"copy", "mapvalues", "wordcount"})
+		oneOf("job", job, bench.Jobs())
 	}
 	for _, guest := range c.StringSlice("guest") {
 		oneOf("guest", guest, benchGuests)
@@ -116,9 +116,6 @@ func measure(c *cli.Context, s *bench.Session, job, guest string) (bench.Result,
 		Threads: c.Int("threads"), Baseline: c.String("baseline"), CPUProfile: c.String("cpuprofile"), MemProfile: c.String("memprofile"),
 		Set: c.StringSlice("set"),
 	}
-	if job == "wordcount" {
-		o.Records = max(o.Records/10, 1)
-	}
 	var err error
 	if o.Module, err = guestModule(c, job, guest); err != nil {
 		return bench.Result{}, err
@@ -132,10 +129,7 @@ func guestModule(c *cli.Context, job, guest string) (string, error) {
 	case "c", "native", "kafka-streams":
 		return "", nil
 	}
-	name := "mapvalues-" + guest
-	if job == "wordcount" {
-		name = "wordcount-" + guest
-	}
+	name := bench.Module(job) + "-" + guest
 	root, err := guestbuild.Root()
 	if err != nil {
 		return "", errs.CLIUsage.New("--guest", fmt.Sprintf("the guest %s is built from the project's examples: %v", guest, err), "run it in a checkout, or take --guest c or native")
@@ -195,7 +189,7 @@ func benchApplicationCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			tuneGC()
 			a := bench.Application{
-				Job: c.String("job"), Guest: c.String("guest"), Module: c.String("module"), In: c.String("in"), Out: c.String("out"),
+				Job: c.String("job"), Guest: c.String("guest"), Module: c.String("module"), In: strings.Split(c.String("in"), ","), Out: c.String("out"),
 				Bootstrap: c.String("bootstrap"), ID: c.String("id"), Guarantee: c.String("guarantee"), State: c.String("state"),
 				CPUProfile: c.String("cpuprofile"), MemProfile: c.String("memprofile"), Records: c.Int("records"), Threads: c.Int("threads"),
 				Set: c.StringSlice("set"), Started: processStart,

@@ -20,7 +20,8 @@ import (
 
 // Application is the process that is measured: one job over a finite input, ended when all of it is committed.
 type Application struct {
-	Job, Guest, In, Out      string
+	Job, Guest, Out          string
+	In                       []string // topics; the records of the first are counted
 	Bootstrap, ID, Guarantee string
 	State                    string
 	Records, Threads         int
@@ -47,7 +48,7 @@ func (a *Application) Run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	first := &firstFetch{topic: a.In}
+	first := &firstFetch{topic: a.In[0]}
 	var running atomic.Int64
 	h, err := host.New(host.Config{
 		Topology: topo, Modules: modules, Settings: a.settings(), ClientOptions: []kgo.Opt{kgo.WithHooks(first)},
@@ -103,7 +104,7 @@ func (a *Application) awaitCommitted(ctx context.Context, ended <-chan error) er
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		done, err := kafka.Drained(ctx, adm, a.ID, max(a.Threads, 1), a.In)
+		done, err := kafka.Drained(ctx, adm, a.ID, max(a.Threads, 1), a.In...)
 		if err != nil || done {
 			return err
 		}

@@ -11,6 +11,8 @@ import (
 // baseTimestamp is the timestamp of the first record of every data set, in milliseconds since the epoch.
 const baseTimestamp int64 = 1_700_000_000_000
 
+const dayMillis int64 = 86_400_000
+
 const (
 	users      = 100_000
 	vocabulary = 10_000
@@ -19,6 +21,7 @@ const (
 
 var (
 	eventTypes = [...]string{"view", "click", "cart", "buy"}
+	tiers      = [...]string{"free", "plus", "gold"}
 	countries  = [...]string{"DE", "FR", "US", "GB", "NL", "PL", "IT", "ES", "SE", "NO", "BR", "IN", "JP", "KR", "CA", "AU"}
 )
 
@@ -138,6 +141,9 @@ type Events struct {
 // NewEvents returns the data set from its beginning.
 func NewEvents() *Events { return &Events{rng: 1} }
 
+// NewOrders returns events of the same times and other users, for the other side of a join.
+func NewOrders() *Events { return &Events{rng: 2} }
+
 // Append appends the next event to dst.
 func (e *Events) Append(dst []byte) []byte {
 	e.User = e.rng.below(users)
@@ -167,6 +173,16 @@ func AppendUser(dst []byte, user int) []byte {
 		dst = append(dst, byte('0'+user/div%10))
 	}
 	return dst
+}
+
+// AppendProfile appends the profile of a user, a JSON object of about 100 bytes.
+func AppendProfile(dst []byte, user int) []byte {
+	r := rng(user)
+	dst = strconv.AppendInt(append(dst, `{"name":"name-`...), int64(user), 10)
+	dst = append(append(dst, `","tier":"`...), tiers[r.below(len(tiers))]...)
+	dst = strconv.AppendInt(append(dst, `","since":`...), int64(2005+r.below(20)), 10)
+	dst = appendHex(appendHex(append(dst, `,"note":"`...), r.next()), r.next())
+	return append(dst, `"}`...)
 }
 
 // appendHex appends sixteen digits, the lowest first.

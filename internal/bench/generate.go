@@ -12,7 +12,7 @@ import (
 
 // DataSet names an input and how many records of it there are in how many partitions.
 type DataSet struct {
-	Kind       string // events or lines
+	Kind       string // events, orders, profiles or lines
 	Records    int
 	Partitions int
 }
@@ -24,8 +24,11 @@ func (d DataSet) Topic() string { return fmt.Sprintf("%s-%d-%d", d.Kind, d.Recor
 // new each time.
 func (d DataSet) each(yield func(key, value []byte, timestamp int64)) error {
 	switch d.Kind {
-	case "events":
+	case "events", "orders":
 		events := NewEvents()
+		if d.Kind == "orders" {
+			events = NewOrders()
+		}
 		for range d.Records {
 			value := events.Append(make([]byte, 0, 224))
 			yield(AppendUser(nil, events.User), value, events.Timestamp)
@@ -35,13 +38,17 @@ func (d DataSet) each(yield func(key, value []byte, timestamp int64)) error {
 		for i := range d.Records {
 			yield(nil, lines.Append(make([]byte, 0, 112)), baseTimestamp+int64(i))
 		}
+	case "profiles":
+		for user := range d.Records {
+			yield(AppendUser(nil, user), AppendProfile(make([]byte, 0, 112), user), baseTimestamp-dayMillis)
+		}
 	default:
-		return fmt.Errorf("no data set %q: events and lines are there", d.Kind)
+		return fmt.Errorf("no data set %q: events, orders, profiles and lines are there", d.Kind)
 	}
 	return nil
 }
 
-// Generate writes the data set to a new topic, lines round robin and events by key.
+// Generate writes the data set to a new topic, lines round robin and all else by key.
 func (d DataSet) Generate(ctx context.Context, bootstrap string) error {
 	if err := recreate(ctx, bootstrap, d.Topic(), d.Partitions); err != nil {
 		return err

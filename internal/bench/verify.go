@@ -1,9 +1,7 @@
 package bench
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -36,55 +34,21 @@ func (d *digest) add(key, value []byte) {
 	d.sum += xxhash.Sum64(key)*31 + xxhash.Sum64(value)
 }
 
-// expected is the digest of what a job must write for a data set, or for wordcount of its final counts.
-func expected(job string, data DataSet) (d digest, err error) {
-	switch job {
-	case "copy":
-		err = data.each(func(key, value []byte, _ int64) { d.add(key, value) })
-	case "mapvalues":
-		var out []byte
-		err = data.each(func(key, value []byte, _ int64) {
-			out = Enrich(out[:0], value)
-			d.add(key, out)
-		})
-	case "wordcount":
-		counts := map[string]uint64{}
-		err = data.each(func(_, value []byte, _ int64) {
-			for word := range bytes.SplitSeq(value, []byte(" ")) {
-				counts[string(word)]++
-			}
-		})
-		d = digestOf(counts)
-	default:
-		err = fmt.Errorf("no job %q: copy, mapvalues and wordcount are there", job)
-	}
-	return d, err
-}
-
-func digestOf(counts map[string]uint64) (d digest) {
-	for word, n := range counts {
-		d.add([]byte(word), binary.BigEndian.AppendUint64(nil, n))
-	}
-	return d
-}
-
 // verify reads what was committed to topic and holds it against the expectation. A sum of 0 compares the number only.
-func verify(ctx context.Context, bootstrap, job, topic string, want digest) error {
+func verify(ctx context.Context, bootstrap string, j job, topic string, want digest) error {
 	var got digest
-	last := map[string]uint64{}
+	last := counts{}
 	err := readCommitted(ctx, bootstrap, topic, func(r *kgo.Record) {
-		if job != "wordcount" {
+		if !j.final {
 			got.add(r.Key, r.Value)
 			return
 		}
-		last[string(r.Key)] = binary.BigEndian.Uint64(r.Value)
+		last.set(r.Key, r.Value)
 	})
 	if err != nil {
 		return fmt.Errorf("reading the output %s: %w", topic, err)
 	}
-	if job == "wordcount" {
-		got = digestOf(last)
-	}
+	last.digest(&got)
 	if want.sum == 0 {
 		got.sum = 0
 	}

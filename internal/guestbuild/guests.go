@@ -44,6 +44,7 @@ func Guests() []Guest {
 		{Name: "mapvalues-go", Language: Go, Dir: "examples/mapvalues/go"},
 		{Name: "mapvalues-go-stdlib", Language: Go, Dir: "examples/mapvalues/go-stdlib"},
 		{Name: "mapvalues-rust", Language: Rust, Dir: "examples/mapvalues/rust"},
+		{Name: "events-c", Language: C, Dir: "internal/bench/guests/c", Committed: "internal/bench/guests/events.wasm"},
 		{Name: "hostile-c", Language: C, Dir: "host/stream/testdata/guests", Committed: "host/stream/testdata/guests/hostile.wasm"},
 	}
 }
