@@ -30,6 +30,10 @@ type Node struct {
 	OffsetReset string
 	// TimestampExtractor of a source: "" for the application's default, else Kafka's class name without the package.
 	TimestampExtractor string
+	// Timestamps of a source is a function in its place, nil for none; see SourceOptions.
+	Timestamps FunctionSupplier
+	// KeyForm and ValueForm are the deserializers of a source or the serializers of a sink, nil for none.
+	KeyForm, ValueForm FunctionSupplier
 
 	// Sink: who chooses the partitions, nil for the key; and the topic, nil for Topics[0]. See SinkOptions.
 	Partitioner, TopicExtractor FunctionSupplier

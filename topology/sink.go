@@ -15,6 +15,9 @@ type SinkOptions struct {
 	// partition, or -1 for the one that Kafka takes by default; the record goes to all that are answered, and is dropped
 	// if there is none.
 	Partitioner FunctionSupplier
+	// KeySerializer and ValueSerializer give keys and values the form of the topic, after everything else was decided but
+	// the partition that the key gives. They are asked as those of SourceOptions.
+	KeySerializer, ValueSerializer FunctionSupplier
 }
 
 // AddDynamicSink adds a sink whose topic extractor answers for each record, as the value. The topics must exist.
@@ -29,14 +32,17 @@ func (t *Topology) AddDynamicSink(name string, extractor FunctionSupplier, o Sin
 	if err != nil {
 		return err
 	}
-	n := &Node{Name: name, Kind: SinkNode, KeySerde: o.KeySerde, ValueSerde: o.ValueSerde, Partitioner: o.Partitioner, TopicExtractor: extractor}
+	n := &Node{
+		Name: name, Kind: SinkNode, KeySerde: o.KeySerde, ValueSerde: o.ValueSerde, Partitioner: o.Partitioner,
+		KeyForm: o.KeySerializer, ValueForm: o.ValueSerializer, TopicExtractor: extractor,
+	}
 	return t.add(n, up)
 }
 
 // guestUses are the components that a node calls.
 func (n *Node) guestUses() []GuestUse {
 	var uses []GuestUse
-	for _, user := range []any{n.Supplier, n.Partitioner, n.TopicExtractor} {
+	for _, user := range []any{n.Supplier, n.Partitioner, n.TopicExtractor, n.Timestamps, n.KeyForm, n.ValueForm} {
 		if g, ok := user.(GuestUser); ok {
 			uses = append(uses, g.GuestUses()...)
 		}

@@ -42,6 +42,13 @@ type SourceOptions struct {
 	OffsetReset string
 	// TimestampExtractor is Kafka's class name without the package, or "".
 	TimestampExtractor string
+	// Timestamps is asked for the time of each record in place of it. A record has the time of the message and in
+	// StreamTime the largest time of the partition before it, -1 if there is none; the answer has the time in Timestamp,
+	// below 0 to drop the record.
+	Timestamps FunctionSupplier
+	// KeyDeserializer and ValueDeserializer take keys and values out of the form of the topic, before the serdes see
+	// them. They are asked with it as the value of a record, and answer the other form as the value.
+	KeyDeserializer, ValueDeserializer FunctionSupplier
 }
 
 // AddSource adds a node that reads topics.
@@ -91,7 +98,8 @@ func CompileTopicPattern(pattern string) (*regexp.Regexp, error) {
 func sourceNode(name string, o SourceOptions) *Node {
 	return &Node{
 		Name: name, Kind: SourceNode, KeySerde: o.KeySerde, ValueSerde: o.ValueSerde,
-		OffsetReset: o.OffsetReset, TimestampExtractor: o.TimestampExtractor,
+		OffsetReset: o.OffsetReset, TimestampExtractor: o.TimestampExtractor, Timestamps: o.Timestamps,
+		KeyForm: o.KeyDeserializer, ValueForm: o.ValueDeserializer,
 	}
 }
 
@@ -122,7 +130,7 @@ func (t *Topology) AddSink(name, topic string, o SinkOptions, parents ...string)
 	if err != nil {
 		return err
 	}
-	n := &Node{Name: name, Kind: SinkNode, Topics: []string{topic}, KeySerde: o.KeySerde, ValueSerde: o.ValueSerde, Partitioner: o.Partitioner}
+	n := &Node{Name: name, Kind: SinkNode, Topics: []string{topic}, KeySerde: o.KeySerde, ValueSerde: o.ValueSerde, Partitioner: o.Partitioner, KeyForm: o.KeySerializer, ValueForm: o.ValueSerializer}
 	_, n.Internal = t.internal[topic]
 	return t.add(n, up)
 }

@@ -9,7 +9,7 @@ type InitializerFunc interface {
 }
 
 // Initializer registers the function that begins an aggregate.
-func Initializer[F InitializerFunc](name string, fn F, opts ...Option) {
+func Initializer[F InitializerFunc](name string, fn F, opts ...Option) Function {
 	var first func() ([]byte, error)
 	switch f := any(fn).(type) {
 	case func() []byte:
@@ -17,7 +17,7 @@ func Initializer[F InitializerFunc](name string, fn F, opts ...Option) {
 	case func() ([]byte, error):
 		first = f
 	}
-	registerValue(name, KindInitializer, 0, func(*Context) ([]byte, error) { return first() }, opts)
+	return registerValue(name, KindInitializer, 0, func(*Context) ([]byte, error) { return first() }, opts)
 }
 
 // AggregatorFunc is what Aggregator takes: it returns the aggregate with value added, and may fail. nil deletes the
@@ -28,18 +28,18 @@ type AggregatorFunc interface {
 
 // Aggregator registers a function that adds a value to an aggregate, or that takes one out of it: the adder and the
 // subtractor of a grouped table are Aggregators too.
-func Aggregator[F AggregatorFunc](name string, fn F, opts ...Option) {
+func Aggregator[F AggregatorFunc](name string, fn F, opts ...Option) Function {
 	add := failing3(fn)
-	registerValue(name, KindAggregator, Key|Value, func(c *Context) ([]byte, error) {
+	return registerValue(name, KindAggregator, Key|Value, func(c *Context) ([]byte, error) {
 		return add(c.in.Key, c.in.Value, c.in.second)
 	}, opts)
 }
 
 // Merger registers a function that makes the aggregates of two sessions one; one is the earlier. It has the form of an
 // Aggregator's: fn(key, one, two).
-func Merger[F AggregatorFunc](name string, fn F, opts ...Option) {
+func Merger[F AggregatorFunc](name string, fn F, opts ...Option) Function {
 	merge := failing3(fn)
-	registerValue(name, KindMerger, Key|Value, func(c *Context) ([]byte, error) {
+	return registerValue(name, KindMerger, Key|Value, func(c *Context) ([]byte, error) {
 		return merge(c.in.Key, c.in.Value, c.in.second)
 	}, opts)
 }
@@ -50,31 +50,31 @@ type ReducerFunc interface {
 }
 
 // Reducer registers a function that combines the aggregate so far with a new value: fn(aggregate, value).
-func Reducer[F ReducerFunc](name string, fn F, opts ...Option) {
+func Reducer[F ReducerFunc](name string, fn F, opts ...Option) Function {
 	reduce := failing2(fn)
-	registerValue(name, KindReducer, Value, func(c *Context) ([]byte, error) { return reduce(c.in.Value, c.in.second) }, opts)
+	return registerValue(name, KindReducer, Value, func(c *Context) ([]byte, error) { return reduce(c.in.Value, c.in.second) }, opts)
 }
 
 // Joiner registers a function that joins two values: fn(left, right). A side without a match is nil.
-func Joiner[F ReducerFunc](name string, fn F, opts ...Option) {
+func Joiner[F ReducerFunc](name string, fn F, opts ...Option) Function {
 	join := failing2(fn)
-	registerValue(name, KindJoiner, Value, func(c *Context) ([]byte, error) { return join(c.in.Value, c.in.second) }, opts)
+	return registerValue(name, KindJoiner, Value, func(c *Context) ([]byte, error) { return join(c.in.Value, c.in.second) }, opts)
 }
 
 // JoinerWithKey registers a Joiner that sees the key: fn(key, left, right). In a join with a global table the key is
 // that of the stream's record.
-func JoinerWithKey[F AggregatorFunc](name string, fn F, opts ...Option) {
+func JoinerWithKey[F AggregatorFunc](name string, fn F, opts ...Option) Function {
 	join := failing3(fn)
-	registerValue(name, KindJoiner, Key|Value, func(c *Context) ([]byte, error) {
+	return registerValue(name, KindJoiner, Key|Value, func(c *Context) ([]byte, error) {
 		return join(c.in.Key, c.in.Value, c.in.second)
 	}, opts)
 }
 
 // JoinerWithMappedKey registers a Joiner of a stream and a global table that sees the key that it looked up:
 // fn(mappedKey, left, right).
-func JoinerWithMappedKey[F AggregatorFunc](name string, fn F, opts ...Option) {
+func JoinerWithMappedKey[F AggregatorFunc](name string, fn F, opts ...Option) Function {
 	join := failing3(fn)
-	registerValue(name, KindJoiner, Value, func(c *Context) ([]byte, error) {
+	return registerValue(name, KindJoiner, Value, func(c *Context) ([]byte, error) {
 		return join(c.in.third, c.in.Value, c.in.second)
 	}, opts)
 }
@@ -102,7 +102,7 @@ func failing3[F AggregatorFunc](fn F) func(key, one, two []byte) ([]byte, error)
 }
 
 // registerValue adds a component that answers each record with one value.
-func registerValue(name string, kind Kind, wants Part, value func(*Context) ([]byte, error), opts []Option) {
+func registerValue(name string, kind Kind, wants Part, value func(*Context) ([]byte, error), opts []Option) Function {
 	apply := func(ctx *Context) error { return ctx.answerValue(value(ctx)) }
-	register(name, kind, wants, func(ctx *Context) error { ctx.apply = apply; return nil }, opts)
+	return register(name, kind, wants, func(ctx *Context) error { ctx.apply = apply; return nil }, opts)
 }

@@ -1,5 +1,7 @@
 package wasmstream
 
+import "strconv"
+
 // Kind says which operator a component is a function for, or that it is a processor.
 type Kind string
 
@@ -83,13 +85,28 @@ type component struct {
 var module = struct {
 	name, version, description string
 	components                 []*component
+	// topology is the application that the module brings along, nil for none.
+	topology func() []byte
 }{name: "guest", version: "0.0.0"}
 
 // Module sets the name and the version that the manifest gives to the module.
 func Module(name, version string) { module.name, module.version = name, version }
 
-// register adds a component. A name that is taken is a mistake of the guest's author and ends the module.
-func register(name string, kind Kind, wants Part, open func(*Context) error, opts []Option) *component {
+// SetTopology makes the module an application: document gives its topology, as JSON of the form of an application's
+// document (abi/SPEC.md, 6), when the manifest is asked for. Package streams of this module calls it; a module has one.
+func SetTopology(document func() []byte) {
+	if module.topology != nil {
+		panic("wasmstream: the module has a topology already")
+	}
+	module.topology = document
+}
+
+// register adds a component and names it to topologies. Without a name it gets one of its kind and of how many there are
+// before it. A name that is taken is a mistake of the guest's author and ends the module.
+func register(name string, kind Kind, wants Part, open func(*Context) error, opts []Option) Function {
+	if name == "" {
+		name = string(kind) + "-" + strconv.Itoa(len(module.components)+1)
+	}
 	if findComponent(name) != nil {
 		panic("wasmstream: component " + name + " is registered twice")
 	}
@@ -98,7 +115,7 @@ func register(name string, kind Kind, wants Part, open func(*Context) error, opt
 		o(c)
 	}
 	module.components = append(module.components, c)
-	return c
+	return Function{component: name, stores: c.stores}
 }
 
 func findComponent(name string) *component {
@@ -118,7 +135,7 @@ type FilterFunc interface {
 }
 
 // Filter registers a function that keeps the records for which fn is true.
-func Filter[F FilterFunc](name string, fn F, opts ...Option) {
+func Filter[F FilterFunc](name string, fn F, opts ...Option) Function {
 	var test func(*Record) (bool, error)
 	switch f := any(fn).(type) {
 	case func(*Record) bool:
@@ -126,7 +143,7 @@ func Filter[F FilterFunc](name string, fn F, opts ...Option) {
 	case func(*Record) (bool, error):
 		test = f
 	}
-	register(name, KindFilter, wantAll, func(ctx *Context) error {
+	return register(name, KindFilter, wantAll, func(ctx *Context) error {
 		ctx.apply = func(ctx *Context) error {
 			ok, err := test(ctx.record())
 			if ok && err == nil {
@@ -145,7 +162,7 @@ type MapValuesFunc interface {
 }
 
 // MapValues registers a function that replaces the value of each record.
-func MapValues[F MapValuesFunc](name string, fn F, opts ...Option) {
+func MapValues[F MapValuesFunc](name string, fn F, opts ...Option) Function {
 	var apply func(ctx *Context) error
 	wants := Value
 	switch f := any(fn).(type) {
@@ -157,7 +174,7 @@ func MapValues[F MapValuesFunc](name string, fn F, opts ...Option) {
 		apply = func(ctx *Context) error { return ctx.answerValue(f(ctx.in.Key, ctx.in.Value)) }
 		wants = Key | Value
 	}
-	register(name, KindMapValues, wants, func(ctx *Context) error { ctx.apply = apply; return nil }, opts)
+	return register(name, KindMapValues, wants, func(ctx *Context) error { ctx.apply = apply; return nil }, opts)
 }
 
 // answerValue answers the record with another value, by reference if it is the one that came.
@@ -182,7 +199,7 @@ type FlatMapValuesFunc interface {
 }
 
 // FlatMapValues registers a function that replaces each record by any number of records with the same key.
-func FlatMapValues[F FlatMapValuesFunc](name string, fn F, opts ...Option) {
+func FlatMapValues[F FlatMapValuesFunc](name string, fn F, opts ...Option) Function {
 	var apply func(ctx *Context, emit func([]byte)) error
 	wants := Value
 	switch f := any(fn).(type) {
@@ -194,7 +211,7 @@ func FlatMapValues[F FlatMapValuesFunc](name string, fn F, opts ...Option) {
 		apply = func(ctx *Context, emit func([]byte)) error { return f(ctx.in.Key, ctx.in.Value, emit) }
 		wants = Key | Value
 	}
-	register(name, KindFlatMapValues, wants, func(ctx *Context) error {
+	return register(name, KindFlatMapValues, wants, func(ctx *Context) error {
 		emit := func(value []byte) { out.value(ctx.in.index, value) }
 		ctx.apply = func(ctx *Context) error { return apply(ctx, emit) }
 		return nil
@@ -207,9 +224,9 @@ type MapFunc interface {
 }
 
 // Map registers a function that changes key and value of each record. Headers and timestamp stay what they are.
-func Map[F MapFunc](name string, fn F, opts ...Option) {
+func Map[F MapFunc](name string, fn F, opts ...Option) Function {
 	change := fallible(fn)
-	register(name, KindMap, wantAll, func(ctx *Context) error {
+	return register(name, KindMap, wantAll, func(ctx *Context) error {
 		ctx.apply = func(ctx *Context) error {
 			rec := ctx.record()
 			if err := change(rec); err != nil {
@@ -241,7 +258,7 @@ type FlatMapFunc interface {
 }
 
 // FlatMap registers a function that replaces each record by any number of others.
-func FlatMap[F FlatMapFunc](name string, fn F, opts ...Option) {
+func FlatMap[F FlatMapFunc](name string, fn F, opts ...Option) Function {
 	var apply func(rec *Record, emit func(key, value []byte)) error
 	switch f := any(fn).(type) {
 	case func(*Record, func(key, value []byte)):
@@ -249,7 +266,7 @@ func FlatMap[F FlatMapFunc](name string, fn F, opts ...Option) {
 	case func(*Record, func(key, value []byte)) error:
 		apply = f
 	}
-	register(name, KindFlatMap, wantAll, func(ctx *Context) error {
+	return register(name, KindFlatMap, wantAll, func(ctx *Context) error {
 		emit := func(key, value []byte) { out.pair(ctx.in.index, key, value) }
 		ctx.apply = func(ctx *Context) error { return apply(ctx.record(), emit) }
 		return nil
@@ -262,7 +279,7 @@ type SelectKeyFunc interface {
 }
 
 // SelectKey registers a function that gives each record another key.
-func SelectKey[F SelectKeyFunc](name string, fn F, opts ...Option) {
+func SelectKey[F SelectKeyFunc](name string, fn F, opts ...Option) Function {
 	var key func(*Record) ([]byte, error)
 	switch f := any(fn).(type) {
 	case func(*Record) []byte:
@@ -270,7 +287,7 @@ func SelectKey[F SelectKeyFunc](name string, fn F, opts ...Option) {
 	case func(*Record) ([]byte, error):
 		key = f
 	}
-	register(name, KindSelectKey, wantAll, func(ctx *Context) error {
+	return register(name, KindSelectKey, wantAll, func(ctx *Context) error {
 		ctx.apply = func(ctx *Context) error {
 			k, err := key(ctx.record())
 			switch {
@@ -288,9 +305,9 @@ func SelectKey[F SelectKeyFunc](name string, fn F, opts ...Option) {
 }
 
 // Foreach registers a function that is called with each record and answers nothing.
-func Foreach[F MapFunc](name string, fn F, opts ...Option) {
+func Foreach[F MapFunc](name string, fn F, opts ...Option) Function {
 	visit := fallible(fn)
-	register(name, KindForeach, wantAll, func(ctx *Context) error {
+	return register(name, KindForeach, wantAll, func(ctx *Context) error {
 		ctx.apply = func(ctx *Context) error { return visit(ctx.record()) }
 		return nil
 	}, opts)
@@ -332,22 +349,23 @@ func (Base) Close() error { return nil }
 
 // Process registers a processor. newProcessor is called for each instance, and once more to see whether its processors
 // are Flushers.
-func Process(name string, newProcessor func() Processor, opts ...Option) {
-	registerProcessor(name, KindProcess, newProcessor, opts)
+func Process(name string, newProcessor func() Processor, opts ...Option) Function {
+	return registerProcessor(name, KindProcess, newProcessor, opts)
 }
 
 // ProcessValues registers a processor that does not change keys, so that no repartitioning follows it: whatever it
 // forwards while it processes a record has that record's key.
-func ProcessValues(name string, newProcessor func() Processor, opts ...Option) {
-	registerProcessor(name, KindProcessValues, newProcessor, opts)
+func ProcessValues(name string, newProcessor func() Processor, opts ...Option) Function {
+	return registerProcessor(name, KindProcessValues, newProcessor, opts)
 }
 
-func registerProcessor(name string, kind Kind, newProcessor func() Processor, opts []Option) {
-	c := register(name, kind, wantAll, func(ctx *Context) error {
+func registerProcessor(name string, kind Kind, newProcessor func() Processor, opts []Option) Function {
+	f := register(name, kind, wantAll, func(ctx *Context) error {
 		p := newProcessor()
 		ctx.processor = p
 		ctx.apply = func(ctx *Context) error { return p.Process(ctx, ctx.record()) }
 		return p.Init(ctx)
 	}, opts)
-	_, c.buffers = newProcessor().(Flusher)
+	_, findComponent(f.component).buffers = newProcessor().(Flusher)
+	return f
 }

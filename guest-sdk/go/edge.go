@@ -9,17 +9,17 @@ type SerializerFunc interface {
 }
 
 // Serializer registers a function that gives keys or values the form of a topic.
-func Serializer[F SerializerFunc](name string, fn F, opts ...Option) {
-	registerForm(name, KindSerializer, fn, opts)
+func Serializer[F SerializerFunc](name string, fn F, opts ...Option) Function {
+	return registerForm(name, KindSerializer, fn, opts)
 }
 
 // Deserializer registers a function that takes keys or values out of the form of a topic. What it refuses goes the way
 // of records that cannot be deserialised.
-func Deserializer[F SerializerFunc](name string, fn F, opts ...Option) {
-	registerForm(name, KindDeserializer, fn, opts)
+func Deserializer[F SerializerFunc](name string, fn F, opts ...Option) Function {
+	return registerForm(name, KindDeserializer, fn, opts)
 }
 
-func registerForm[F SerializerFunc](name string, kind Kind, fn F, opts []Option) {
+func registerForm[F SerializerFunc](name string, kind Kind, fn F, opts []Option) Function {
 	var convert func([]byte) ([]byte, error)
 	switch f := any(fn).(type) {
 	case func([]byte) []byte:
@@ -27,7 +27,7 @@ func registerForm[F SerializerFunc](name string, kind Kind, fn F, opts []Option)
 	case func([]byte) ([]byte, error):
 		convert = f
 	}
-	registerValue(name, kind, Value, func(c *Context) ([]byte, error) {
+	return registerValue(name, kind, Value, func(c *Context) ([]byte, error) {
 		if c.in.Value == nil {
 			return nil, nil
 		}
@@ -41,7 +41,7 @@ type TopicNameFunc interface {
 }
 
 // TopicNameExtractor registers a function that says which topic a record is written to.
-func TopicNameExtractor[F TopicNameFunc](name string, fn F, opts ...Option) {
+func TopicNameExtractor[F TopicNameFunc](name string, fn F, opts ...Option) Function {
 	var topic func(*Record) ([]byte, error)
 	switch f := any(fn).(type) {
 	case func(*Record) []byte:
@@ -49,7 +49,7 @@ func TopicNameExtractor[F TopicNameFunc](name string, fn F, opts ...Option) {
 	case func(*Record) ([]byte, error):
 		topic = f
 	}
-	registerValue(name, KindTopicNameExtractor, wantAll, func(c *Context) ([]byte, error) { return topic(c.record()) }, opts)
+	return registerValue(name, KindTopicNameExtractor, wantAll, func(c *Context) ([]byte, error) { return topic(c.record()) }, opts)
 }
 
 // TimestampFunc is what TimestampExtractor takes: it returns the timestamp of rec in milliseconds, and may fail.
@@ -60,7 +60,7 @@ type TimestampFunc interface {
 }
 
 // TimestampExtractor registers a function that says when a record happened.
-func TimestampExtractor[F TimestampFunc](name string, fn F, opts ...Option) {
+func TimestampExtractor[F TimestampFunc](name string, fn F, opts ...Option) Function {
 	var extract func(*Record, int64) (int64, error)
 	switch f := any(fn).(type) {
 	case func(*Record, int64) int64:
@@ -68,7 +68,7 @@ func TimestampExtractor[F TimestampFunc](name string, fn F, opts ...Option) {
 	case func(*Record, int64) (int64, error):
 		extract = f
 	}
-	register(name, KindTimestampExtractor, wantAll, func(ctx *Context) error {
+	return register(name, KindTimestampExtractor, wantAll, func(ctx *Context) error {
 		ctx.apply = func(ctx *Context) error {
 			if ctx.in.index == 0 {
 				ctx.partitionTime = frameTime(ctx.frame)
@@ -92,7 +92,7 @@ type PartitionFunc interface {
 }
 
 // Partitioner registers a function that says which partition a record is written to.
-func Partitioner[F PartitionFunc](name string, fn F, opts ...Option) {
+func Partitioner[F PartitionFunc](name string, fn F, opts ...Option) Function {
 	var choose func([]byte, *Record, int) (int, error)
 	switch f := any(fn).(type) {
 	case func([]byte, *Record, int) int:
@@ -100,7 +100,7 @@ func Partitioner[F PartitionFunc](name string, fn F, opts ...Option) {
 	case func([]byte, *Record, int) (int, error):
 		choose = f
 	}
-	register(name, KindPartitioner, wantAll, func(ctx *Context) error {
+	return register(name, KindPartitioner, wantAll, func(ctx *Context) error {
 		ctx.apply = func(ctx *Context) error {
 			p, err := choose(ctx.Topic(), ctx.record(), int(ctx.in.dest))
 			if err == nil {
@@ -114,8 +114,8 @@ func Partitioner[F PartitionFunc](name string, fn F, opts ...Option) {
 
 // MulticastPartitioner registers a function that sends a record to any number of partitions: it calls send for each,
 // and never to drop the record.
-func MulticastPartitioner(name string, fn func(topic []byte, rec *Record, partitions int, send func(partition int)) error, opts ...Option) {
-	register(name, KindPartitioner, wantAll, func(ctx *Context) error {
+func MulticastPartitioner(name string, fn func(topic []byte, rec *Record, partitions int, send func(partition int)) error, opts ...Option) Function {
+	return register(name, KindPartitioner, wantAll, func(ctx *Context) error {
 		send := func(p int) { out.partition(ctx.in.index, int32(p)) }
 		ctx.apply = func(ctx *Context) error { return fn(ctx.Topic(), ctx.record(), int(ctx.in.dest), send) }
 		return nil

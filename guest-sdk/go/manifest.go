@@ -13,7 +13,12 @@ func manifest() []byte {
 		}
 		b = appendComponent(b, c)
 	}
-	return append(b, "]}"...)
+	b = append(b, ']')
+	if module.topology != nil {
+		b = append(b, `,"topology":`...)
+		b = append(b, module.topology()...)
+	}
+	return append(b, '}')
 }
 
 func appendComponent(b []byte, c *component) []byte {

@@ -60,11 +60,7 @@ func (t *Task) openGuest(n *node, ref topology.GuestRef) (*guestFunction, error)
 		return nil, err
 	}
 	f := &guestFunction{node: n, module: m, ref: ref}
-	for _, use := range n.spec.Guests {
-		if use.Ref == ref {
-			f.kind, f.config = abi.Kind(use.Kind), use.Config
-		}
-	}
+	f.kind, f.config = n.use(ref)
 	settings := t.config.Guests.Component(ref.Module, ref.Component)
 	f.limits, f.policy = settings.Limits.within(DefaultGuestLimits()), t.config.defaultPolicy()
 	if settings.OnError != nil {
@@ -79,6 +75,26 @@ func (t *Task) openGuest(n *node, ref topology.GuestRef) (*guestFunction, error)
 	m.functions = append(m.functions, f)
 	f.open.goLive(nil)
 	return f, nil
+}
+
+// use is what the node says of a component that it opens next: the first use of it that is not open yet, else the last.
+func (n *node) use(ref topology.GuestRef) (kind abi.Kind, config map[string]string) {
+	open := 0
+	for _, f := range n.guests {
+		if f.ref == ref {
+			open++
+		}
+	}
+	for _, use := range n.spec.Guests {
+		if use.Ref != ref {
+			continue
+		}
+		kind, config = abi.Kind(use.Kind), use.Config
+		if open--; open < 0 {
+			break
+		}
+	}
+	return kind, config
 }
 
 // guestModule returns the task's use of a module, instantiated when it is first asked for.

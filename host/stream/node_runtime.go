@@ -26,9 +26,14 @@ type node struct {
 
 	// of sinks: who chooses topics and partitions, nil for none
 	extractor, partitioner topology.Function
-	answers                []topology.Record
-	single                 [1]topology.Record
-	target                 topology.TopicPartition
+	// of sources: who says when records happened, nil for none
+	timestamps topology.Function
+	// of sources and sinks: the form of the topic, nil where it is that of the records
+	keyForm, valueForm topology.Function
+	shaped             topology.Record
+	answers            []topology.Record
+	single             [1]topology.Record
+	target             topology.TopicPartition
 }
 
 func newNode(t *Task, spec *topology.Node, f framing) (*node, error) {
@@ -62,8 +67,8 @@ func newNode(t *Task, spec *topology.Node, f framing) (*node, error) {
 }
 
 func (n *node) init() error {
-	if n.spec.Kind == topology.SinkNode {
-		return n.initSink()
+	if n.spec.Kind != topology.ProcessorNode {
+		return n.initEdge()
 	}
 	if n.processor == nil {
 		return nil

@@ -164,12 +164,23 @@ func (q *RecordQueue) read(raw *kgo.Record, now int64) (ok bool, err error) {
 	}
 	h := &q.head
 	h.Key, h.Value = raw.Key, raw.Value
+	if q.source.keyForm != nil || q.source.valueForm != nil {
+		if read, err := q.deform(h, raw); err != nil {
+			return false, q.unreadable(raw, err)
+		} else if !read {
+			return false, nil
+		}
+	}
 	if q.key != nil || q.value != nil {
 		if err := q.deserialize(h); err != nil {
 			return false, q.unreadable(raw, err)
 		}
 	}
-	h.Timestamp, err = q.timestamp(raw, now)
+	if q.source.timestamps != nil {
+		h.Timestamp, err = q.extracted(h, raw)
+	} else {
+		h.Timestamp, err = q.timestamp(raw, now)
+	}
 	if err != nil {
 		return false, err
 	}

@@ -12,21 +12,6 @@ type partitionCounter interface {
 	Partitions(topic string) (int32, error)
 }
 
-// initSink opens the functions of a sink.
-func (n *node) initSink() (err error) {
-	if s := n.spec.TopicExtractor; s != nil {
-		if n.extractor, err = s.Open(n); err != nil {
-			return fmt.Errorf("node %s: %w", n.spec.Name, err)
-		}
-	}
-	if s := n.spec.Partitioner; s != nil {
-		if n.partitioner, err = s.Open(n); err != nil {
-			return fmt.Errorf("node %s: %w", n.spec.Name, err)
-		}
-	}
-	return nil
-}
-
 // send gives the records of a frame to the collector.
 func (n *node) send(frame []topology.Record) error {
 	for i := range frame {
@@ -48,14 +33,18 @@ func (n *node) sendOne(rec *topology.Record) error {
 	if err != nil {
 		return err
 	}
+	formed, none, err := n.formed(rec)
+	if err != nil || none {
+		return err
+	}
 	if n.partitioner != nil {
-		return n.sendPartitioned(topic, rec)
+		return n.sendPartitioned(topic, rec, formed)
 	}
 	partition, err := n.partitionFor(topic, rec)
 	if err != nil {
 		return err
 	}
-	return n.task.config.Collector.Send(topic, partition, rec)
+	return n.task.config.Collector.Send(topic, partition, formed)
 }
 
 // topicFor is the topic of a record: the sink's, or what its extractor answers.
@@ -106,8 +95,8 @@ func (n *node) partitions(topic string) (int32, error) {
 	return 1, nil
 }
 
-// sendPartitioned sends a record to the partitions that the sink's partitioner answers.
-func (n *node) sendPartitioned(topic string, rec *topology.Record) error {
+// sendPartitioned sends a record, in the form of the topic, to the partitions that the sink's partitioner answers.
+func (n *node) sendPartitioned(topic string, rec, formed *topology.Record) error {
 	partitions, err := n.partitions(topic)
 	if err != nil {
 		return err
@@ -134,7 +123,7 @@ func (n *node) sendPartitioned(topic string, rec *topology.Record) error {
 				return err
 			}
 		}
-		if err := n.task.config.Collector.Send(topic, p, rec); err != nil {
+		if err := n.task.config.Collector.Send(topic, p, formed); err != nil {
 			return err
 		}
 	}

@@ -58,9 +58,7 @@ func (b *StreamsBuilder) StreamPattern(pattern string, o ...Consumed) *KStream {
 func (b *StreamsBuilder) stream(s *sourceGraph, c Consumed) *KStream {
 	name := b.nodeName(Named(c.Name), sourceName)
 	s.reset = c.OffsetReset
-	options := topology.SourceOptions{
-		KeySerde: c.Key, ValueSerde: c.Value, OffsetReset: c.OffsetReset, TimestampExtractor: c.TimestampExtractor,
-	}
+	options := b.sourceOptions(c, c.Key, c.Value)
 	n := &graphNode{name: name, source: s, lower: func(t *topology.Topology, _ []string) error {
 		if s.pattern != "" {
 			return t.AddSourcePattern(name, options, s.pattern)

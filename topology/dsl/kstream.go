@@ -200,8 +200,10 @@ func (s *KStream) ToExtracted(extractor Fn, o ...Produced) {
 }
 
 func (s *KStream) sinkOptions(p Produced) topology.SinkOptions {
+	key, value := or(p.Key, s.key), or(p.Value, s.value)
 	return topology.SinkOptions{
-		KeySerde: or(p.Key, s.key), ValueSerde: or(p.Value, s.value), Partitioner: s.partitioner(p.Partitioner),
+		KeySerde: key, ValueSerde: value, Partitioner: s.partitioner(p.Partitioner),
+		KeySerializer: s.b.form(expr.Serializer, p.KeySerializer, key, true), ValueSerializer: s.b.form(expr.Serializer, p.ValueSerializer, value, false),
 	}
 }
 

@@ -19,6 +19,12 @@ type Consumed struct {
 	OffsetReset string
 	// TimestampExtractor is Kafka's class name without the package, e.g. WallclockTimestampExtractor, or "".
 	TimestampExtractor string
+	// Timestamps is a function in its place, asked for the time of each record: a guest of the kind timestampExtractor,
+	// an expression that gives milliseconds, or Go code.
+	Timestamps Fn
+	// KeyDeserializer and ValueDeserializer take keys and values out of the form that they have in the topic: guests of
+	// the kind deserializer, or Go code. Key and Value are the serdes of what they give.
+	KeyDeserializer, ValueDeserializer Fn
 }
 
 // Produced says how a sink writes. nil serdes are those of the stream, then the application's defaults.
@@ -27,6 +33,9 @@ type Produced struct {
 	Key, Value topology.Serde
 	// Partitioner is asked for the partitions of each record; see topology.SinkOptions. Without it the key decides.
 	Partitioner Fn
+	// KeySerializer and ValueSerializer give keys and values the form that they have in the topic: guests of the kind
+	// serializer, or Go code. Key and Value are the serdes of what they are given.
+	KeySerializer, ValueSerializer Fn
 }
 
 // Grouped says how records are regrouped: Name gives the repartition topic (and the node that selects the key).

@@ -60,9 +60,7 @@ func (b *StreamsBuilder) tableSource(topic string, o tableOptions) *tableSourceP
 	}
 	return &tableSourceParts{
 		m: m, spec: m.spec(store, key, value),
-		options: topology.SourceOptions{
-			KeySerde: key, ValueSerde: value, OffsetReset: c.OffsetReset, TimestampExtractor: c.TimestampExtractor,
-		},
+		options:   b.sourceOptions(c, key, value),
 		source:    b.suffixedName(Named(c.Name), "-source", sourceName),
 		processor: b.nodeName(Named(c.Name), tableSourceName),
 	}
@@ -127,9 +125,7 @@ func (b *StreamsBuilder) AddGlobalStore(store topology.StoreSpec, topic string, 
 	}
 	source := b.suffixedName(Named(c.Name), "-source", sourceName)
 	name := b.nodeName(Named(c.Name), tableSourceName)
-	options := topology.SourceOptions{
-		KeySerde: c.Key, ValueSerde: c.Value, OffsetReset: c.OffsetReset, TimestampExtractor: c.TimestampExtractor,
-	}
+	options := b.sourceOptions(c, c.Key, c.Value)
 	store.LoggingDisabled = true
 	b.addGraphNode(&graphNode{name: name, lower: func(t *topology.Topology, _ []string) error {
 		return t.AddGlobalStore(&store, source, options, topic, name, p)

@@ -53,6 +53,11 @@ const (
 	// TopicNameExtractor answers the name of a topic; Partitioner a partition.
 	TopicNameExtractor Kind = "topicNameExtractor"
 	Partitioner        Kind = "partitioner"
+	// TimestampExtractor answers a time in milliseconds; Serializer and Deserializer another form of a key or a value,
+	// which expressions cannot.
+	TimestampExtractor Kind = "timestampExtractor"
+	Serializer         Kind = "serializer"
+	Deserializer       Kind = "deserializer"
 )
 
 // Types are the serdes of keys and values, and of the further arguments that some kinds have (topology.Extra). nil is
@@ -174,6 +179,8 @@ func (p *Program) compile(env *cel.Env, s Spec) (err error) {
 		}
 	case TopicNameExtractor:
 		p.value, err = p.part(env, s.Value, topology.String)
+	case TimestampExtractor:
+		p.value, err = p.part(env, s.Value, topology.Long)
 	case Partitioner:
 		p.value, err = p.part(env, s.Value, topology.Integer)
 	case Filter:

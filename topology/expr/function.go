@@ -66,7 +66,7 @@ func (f *function) answer(r *topology.Record, index int32, out []topology.Record
 		}
 	case FlatMapValues, FlatMap:
 		return f.list(&a, out)
-	case MapValues, Initializer, Aggregator, Reducer, Merger, Joiner, TopicNameExtractor, Partitioner:
+	case MapValues, Initializer, Aggregator, Reducer, Merger, Joiner, TopicNameExtractor, Partitioner, TimestampExtractor:
 		a.Value, err = f.bytes(f.p.value, r)
 	case SelectKey:
 		a.Key, err = f.bytes(f.p.key, r)

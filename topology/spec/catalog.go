@@ -39,23 +39,27 @@ type field struct {
 type form string
 
 const (
-	aText     form = "text"
-	texts     form = "texts"
-	aSerde    form = "serde"
-	aNumber   form = "number"
-	aBool     form = "bool"
-	aMap      form = "map"
-	anExpr    form = "expr"
-	aPair     form = "pair" // of expressions
-	aStore    form = "materialized"
-	aReset    form = "reset"
-	anExtract form = "extractor"
-	aBranch   form = "branch"
-	branches  form = "branches"
-	aFunction form = "function"
-	functions form = "functions"
-	aDuration form = "duration"
-	anEmit    form = "emit"
+	aText  form = "text"
+	texts  form = "texts"
+	aSerde form = "serde"
+	// aTopicSerde is a serde, or a guest that is one.
+	aTopicSerde form = "topicSerde"
+	aNumber     form = "number"
+	aBool       form = "bool"
+	aMap        form = "map"
+	anExpr      form = "expr"
+	aPair       form = "pair" // of expressions
+	// anExprOrPair is one of the two, by what the operator reads.
+	anExprOrPair form = "exprOrPair"
+	aStore       form = "materialized"
+	aReset       form = "reset"
+	anExtract    form = "extractor"
+	aBranch      form = "branch"
+	branches     form = "branches"
+	aFunction    form = "function"
+	functions    form = "functions"
+	aDuration    form = "duration"
+	anEmit       form = "emit"
 
 	aTimeWindows      form = "timeWindows"
 	aSlidingWindows   form = "slidingWindows"
@@ -132,6 +136,11 @@ func statelessOperators() []*operator {
 			func(s *dsl.KStream, fn dsl.Fn, n dsl.Named) *dsl.KStream { return s.Peek(fn, n) }),
 	}
 	ops[len(ops)-1].pure = false
+	ops = append(ops, &operator{name: "print", doc: "Writes each record as a line to standard output, for people; nothing comes after it.", takes: "a stream", terminal: true, fields: []field{
+		{name: "label", form: aText, doc: "What stands in front of each line; the name of the node before if not given."},
+	}, lower: func(d *document, op *operation, in output) {
+		in.stream.Print(dsl.Printed{Name: op.name, Label: d.text(op.body.get("label"), "label")})
+	}})
 	return append(ops,
 		&operator{name: "merge", doc: "The records of all streams in from, without an order between them.", takes: "a stream", many: true, pure: true, lower: lowerMerge},
 		&operator{name: "split", doc: "Sends each record to the first branch that wants it. Branches are read by their ids.", takes: "a stream", pure: true, fields: []field{
@@ -139,32 +148,59 @@ func statelessOperators() []*operator {
 			{name: "default", form: aBranch, doc: "The branch of the records that no other wants; without it they are dropped."},
 		}, lower: lowerSplit},
 		&operator{name: "repartition", doc: "Writes the stream to a topic of its own, by key, and reads it from there.", takes: "a stream", pure: true, fields: []field{
-			{name: "partitions", form: aNumber, doc: "Partitions of the topic; without it as many as the sources have."}, keySerde, valueSerde,
+			{name: "partitions", form: aNumber, doc: "Partitions of the topic; without it as many as the sources have."}, keySerde, valueSerde, partitioner,
 		}, lower: func(d *document, op *operation, in output) {
+			choose, ok := d.given(op, "partitioner")
+			if !ok {
+				return
+			}
 			op.out.stream = in.stream.Repartition(dsl.Repartitioned{
 				Name: op.name, Partitions: d.count(op.body, "partitions"), Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value")),
+				Partitioner: choose,
 			})
 		}},
 	)
 }
 
+// partitioner is the function that chooses partitions.
+var partitioner = field{name: "partitioner", form: aFunction, doc: "A function that chooses the partitions of each record; without it the key does. An expression gives one as an int."}
+
+// given is the user function below a key, or none if it is not there.
+func (d *document) given(op *operation, key string) (dsl.Fn, bool) {
+	v := op.body.get(key)
+	if v == nil {
+		return dsl.Fn{}, true
+	}
+	return d.aside(op, v, key)
+}
+
 func groupingOperators() []*operator {
 	return []*operator{
-		{name: "groupBy", doc: "Groups by the key that the function gives. The name is that of the repartition topic.", takes: "a stream", pure: true, fields: function(keySerde, valueSerde), lower: func(d *document, op *operation, in output) {
-			fn, ok := d.fn(op, op.body)
-			if !ok {
-				return
-			}
-			op.out.grouped = in.stream.GroupBy(fn, dsl.Grouped{Name: op.name, Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value"))})
-		}},
+		{name: "groupBy", doc: "Groups by the key that the function gives. The name is that of the repartition topic.", takes: "a stream", or: []string{"a table"}, pure: true, fields: []field{
+			guestField, confField, {name: "expr", form: anExprOrPair, doc: "The new key as a CEL expression; of a table two of them: {key: ..., value: ...}."}, keySerde, valueSerde,
+		}, lower: lowerGroupBy},
 		{name: "groupByKey", doc: "Groups by the key as it is. The name is that of the repartition topic, if there is one.", takes: "a stream", pure: true, fields: []field{keySerde, valueSerde}, lower: func(d *document, op *operation, in output) {
 			op.out.grouped = in.stream.GroupByKey(dsl.Grouped{Name: op.name, Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value"))})
 		}},
-		{name: "count", doc: "Counts the records of each key, in a table of longs.", takes: "a grouped stream", or: windowed, fields: []field{aggregateStore}, lower: lowerCount},
+		{name: "count", doc: "Counts the records of each key, in a table of longs.", takes: "a grouped stream", or: append([]string{"a grouped table"}, windowed...), fields: []field{aggregateStore}, lower: lowerCount},
 		{name: "toStream", doc: "The changes of a table as a stream.", takes: "a table", pure: true, lower: func(_ *document, op *operation, in output) {
 			op.out.stream = in.table.ToStream(dsl.Named(op.name))
 		}},
 	}
+}
+
+func lowerGroupBy(d *document, op *operation, in output) {
+	op.pair = in.table != nil
+	fn, ok := d.fn(op, op.body)
+	if !ok {
+		return
+	}
+	g := dsl.Grouped{Name: op.name, Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value"))}
+	if in.table != nil {
+		op.out.groupedTable = in.table.GroupBy(fn, g)
+		return
+	}
+	op.out.grouped = in.stream.GroupBy(fn, g)
 }
 
 func lowerCount(d *document, op *operation, in output) {
@@ -174,6 +210,8 @@ func lowerCount(d *document, op *operation, in output) {
 		op.out.table = in.timeWindowed.Count(m)
 	case in.sessionWindowed != nil:
 		op.out.table = in.sessionWindowed.Count(m)
+	case in.groupedTable != nil:
+		op.out.table = in.groupedTable.Count(m)
 	default:
 		op.out.table = in.grouped.Count(m)
 	}
@@ -190,15 +228,15 @@ func endOperators() []*operator {
 			{name: "topic", form: aText, doc: "The topic to read."},
 			{name: "topics", form: texts, doc: "The topics to read as one stream."},
 			{name: "pattern", form: aText, doc: "A regular expression; every topic whose whole name matches is read."},
-			keySerde, valueSerde,
+			topicKey, topicValue,
 			{name: "offsetReset", form: aReset, doc: "Where to begin without a committed offset."},
 			{name: "timestampExtractor", form: anExtract, doc: "Which time a record has."},
 		}, lower: lowerStream},
 		{name: "to", doc: "Writes the stream to a topic that exists.", takes: "a stream", terminal: true, fields: []field{
-			{name: "topic", form: aText, required: true, doc: "The topic to write."}, keySerde, valueSerde,
-		}, lower: func(d *document, op *operation, in output) {
-			in.stream.To(d.required(op.body, "topic", "to", op.op.fieldNames()), dsl.Produced{Name: op.name, Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value"))})
-		}},
+			{name: "topic", form: aText, doc: "The topic to write."},
+			{name: "topicExtractor", form: aFunction, doc: "A function that gives the topic of each record, in place of topic. The topics must exist."},
+			topicKey, topicValue, partitioner,
+		}, lower: lowerTo},
 		{name: "foreach", doc: "Shows each record to the function; nothing comes after it.", takes: "a stream", terminal: true, fields: []field{guestField, confField}, lower: func(d *document, op *operation, in output) {
 			if fn, ok := d.fn(op, op.body); ok {
 				in.stream.Foreach(fn, dsl.Named(op.name))
@@ -213,6 +251,27 @@ func endOperators() []*operator {
 	}
 }
 
+func lowerTo(d *document, op *operation, in output) {
+	p := dsl.Produced{Name: op.name}
+	p.Key, p.KeySerializer = d.topicSerde(op.body.get("key"))
+	p.Value, p.ValueSerializer = d.topicSerde(op.body.get("value"))
+	var ok bool
+	if p.Partitioner, ok = d.given(op, "partitioner"); !ok {
+		return
+	}
+	v := op.body.get("topicExtractor")
+	switch {
+	case v == nil:
+		in.stream.To(d.required(op.body, "topic", "to", op.op.fieldNames()), p)
+	case op.body.get("topic") != nil:
+		d.faultAt(errs.YAMLInvalid, v, "to has a topic or a topicExtractor, not both", "remove one")
+	default:
+		if fn, ok := d.aside(op, v, "topicExtractor"); ok {
+			in.stream.ToExtracted(fn, p)
+		}
+	}
+}
+
 // Values of offsetReset and timestampExtractor.
 var (
 	offsetResets = []string{"earliest", "latest", "none"}
@@ -222,11 +281,7 @@ var (
 )
 
 func lowerStream(d *document, op *operation, _ output) {
-	c := dsl.Consumed{
-		Name: op.name, Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value")),
-		OffsetReset:        d.oneOf(op.body.get("offsetReset"), "offset reset", offsetResets),
-		TimestampExtractor: d.oneOf(op.body.get("timestampExtractor"), "timestamp extractor", extractors),
-	}
+	c := d.consumed(op)
 	topics := d.texts(op.body.get("topics"), "topics")
 	if topic := op.body.get("topic"); topic != nil {
 		topics = append(topics, nonEmpty(d.text(topic, "topic"))...)
@@ -383,7 +438,7 @@ func (d *document) materializedNames() []string {
 	return names
 }
 
-var materializedFields = []string{"name", "key", "value", "inMemory", "caching", "logging", "changelog", "retention"}
+var materializedFields = []string{"name", "key", "value", "inMemory", "caching", "logging", "changelog", "retention", "historyRetention"}
 
 // materialized is a store's name, or a mapping.
 func (d *document) materialized(v *value) dsl.Materialized {
@@ -401,11 +456,12 @@ func (d *document) materialized(v *value) dsl.Materialized {
 		InMemory: d.boolean(v, "inMemory", false), CachingDisabled: !d.boolean(v, "caching", true),
 		LoggingDisabled:  !d.boolean(v, "logging", true),
 		ChangelogConfigs: d.stringMap(v.get("changelog"), "changelog"), Retention: d.duration(v, "retention"),
+		Versioned: v.get("historyRetention") != nil, HistoryRetention: d.duration(v, "historyRetention"),
 	}
 }
 
 // withExpr are the forms of fields that may hold an expression.
-var withExpr = []form{anExpr, aPair, branches, aFunction, functions}
+var withExpr = []form{anExpr, aPair, anExprOrPair, branches, aFunction, functions}
 
 // fn is the user function that v describes: a guest or an expression, one of the two.
 func (d *document) fn(op *operation, v *value) (dsl.Fn, bool) {
@@ -432,12 +488,16 @@ func (d *document) expression(op *operation, v, expression *value) (dsl.Fn, bool
 		d.faultAt(errs.YAMLInvalid, c, "config is for guests", "remove it")
 	}
 	var fn dsl.Fn
-	if op.op.name == "map" {
-		if !d.isMapping(expression, "the expr of a map") {
+	if v == op.body && (op.op.name == "map" || op.pair) {
+		what := "the expr of a map"
+		if op.pair {
+			what = "the expr of a table's " + op.op.name
+		}
+		if !d.isMapping(expression, what) {
 			return fn, false
 		}
-		d.unknown(expression, pairFields, "the expr of a map")
-		fn = dsl.MapExpr(d.required(expression, "key", "the expr of a map", pairFields), d.required(expression, "value", "the expr of a map", pairFields))
+		d.unknown(expression, pairFields, what)
+		fn = dsl.MapExpr(d.required(expression, "key", what, pairFields), d.required(expression, "value", what, pairFields))
 		if fn.KeyExpr == "" || fn.ValueExpr == "" {
 			return fn, false
 		}

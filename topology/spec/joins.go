@@ -19,6 +19,7 @@ func joinOperators() []*operator {
 		field{name: "keyMapper", form: aFunction, doc: "The key by which a row of a global table is found."},
 		field{name: "foreignKey", form: aFunction, doc: "The key of the row in the other table, for joins of tables by a foreign key."},
 		aggregateStore,
+		field{name: "gracePeriod", form: aDuration, doc: "How long the records of a stream wait for late rows of a versioned table."},
 		field{name: "storeName", form: aText, doc: "What the stores of the join are called after."},
 		field{name: "inMemory", form: aBool, doc: "Stores in memory."},
 		field{name: "logging", form: aBool, doc: "Changelog topics for the stores; true if not given."},

@@ -27,6 +27,10 @@ type operation struct {
 	// end is the last line of the entry; node is the name of the first node it made.
 	end  int
 	node string
+	// numbered: its id is a number that an SDK gave.
+	numbered bool
+	// pair: its expression is one of key and value.
+	pair bool
 }
 
 // ref is a `from`.
@@ -41,7 +45,9 @@ type output struct {
 	stream  *dsl.KStream
 	grouped *dsl.KGroupedStream
 	table   *dsl.KTable
-	global  *dsl.GlobalKTable
+	// groupedTable is a table whose rows are grouped anew.
+	groupedTable *dsl.KGroupedTable
+	global       *dsl.GlobalKTable
 
 	timeWindowed      *dsl.TimeWindowedKStream
 	sessionWindowed   *dsl.SessionWindowedKStream
@@ -60,6 +66,8 @@ func (o output) what() string {
 		return "a table"
 	case o.global != nil:
 		return "a global table"
+	case o.groupedTable != nil:
+		return "a grouped table"
 	case o.timeWindowed != nil:
 		return "a windowed stream"
 	case o.sessionWindowed != nil:
@@ -106,7 +114,7 @@ func (d *document) operators(root, v *value) {
 
 // operation reads the frame of an entry; what stands below the operator's key is read when it is lowered.
 func (d *document) operation(item *value) *operation {
-	op := &operation{at: item, failed: true, end: item.last()}
+	op := &operation{at: item, failed: true, end: item.last(), numbered: d.own != ""}
 	if !d.isMapping(item, "an operator") {
 		return op
 	}
@@ -280,7 +288,7 @@ func (d *document) cycle(r ref, path []*operation) {
 
 func (op *operation) title() string {
 	switch {
-	case op.id != "":
+	case op.id != "" && !op.numbered:
 		return op.id
 	case op.op != nil:
 		return op.op.name
@@ -400,7 +408,7 @@ func (d *document) input(op *operation) (output, bool) {
 		"a stream":         "put toStream before it",
 	}[want]
 	switch got {
-	case "a grouped stream", "a windowed stream", "a stream in sessions":
+	case "a grouped stream", "a grouped table", "a windowed stream", "a stream in sessions":
 		fix = "put count before it"
 	case "a cogrouped stream", "a windowed cogrouped stream", "a cogrouped stream in sessions":
 		fix = "put aggregate before it"
@@ -433,8 +441,8 @@ func (d *document) orphans() {
 		return
 	}
 	for _, op := range d.ops {
-		if op.failed || op.consumed || op.op == nil || !op.op.pure {
-			continue
+		if op.failed || op.consumed || op.op == nil || !op.op.pure || op.body.get("materialized") != nil {
+			continue // a table that is materialized can be asked from outside
 		}
 		d.faultAt(errs.TopologyNotConnected, op.at, "nothing reads what "+op.title()+" gives", "end it with to, foreach or process, or remove it")
 	}

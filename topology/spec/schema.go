@@ -129,6 +129,9 @@ func operatorBody(op *operator) object {
 // oneFunction demands a guest or an expression where both can be.
 func oneFunction(fields []field) []object {
 	one := []object{{"required": []string{"guest"}}}
+	if slices.ContainsFunc(fields, func(f field) bool { return f.name == "adder" }) {
+		one = append(one, object{"required": []string{"adder", "subtractor"}})
+	}
 	if slices.ContainsFunc(fields, func(f field) bool { return f.name == "expr" }) {
 		one = append(one, object{"required": []string{"expr"}})
 	}
@@ -160,6 +163,8 @@ func fieldSchema(f field) object {
 		return described(object{"oneOf": []object{{"type": "string", "minLength": 1}, {"type": "array", "items": object{"type": "string", "minLength": 1}}}}, f.doc)
 	case aSerde:
 		return serdeRef(f.doc)
+	case aTopicSerde:
+		return described(object{"oneOf": []object{{"$ref": "#/$defs/serde"}, fieldsSchema(topicSerdeFields)}}, f.doc)
 	case aNumber:
 		return described(object{"type": "integer", "minimum": 1}, f.doc)
 	case aBool:
@@ -174,10 +179,13 @@ func fieldSchema(f field) object {
 	case aReset:
 		return described(object{"enum": offsetResets}, f.doc)
 	case anExtract:
-		return described(object{"enum": extractors}, f.doc)
+		return described(object{"oneOf": []object{{"enum": extractors}, functionSchema()}}, f.doc)
+	case anExprOrPair:
+		return described(object{"oneOf": []object{fieldSchema(exprField), fieldSchema(field{form: aPair})}}, f.doc)
 	case aStore:
 		m := storeSchema()
 		delete(m["properties"].(object), "type")
+		m["properties"].(object)["historyRetention"] = fieldSchema(field{form: aDuration, doc: "Keeps the versions of each row for so long."})
 		m["properties"].(object)["retention"] = fieldSchema(field{form: aDuration, doc: "How long windows or sessions are kept."})
 		delete(m, "required")
 		return described(object{"oneOf": []object{{"type": "string", "minLength": 1}, m}}, f.doc)

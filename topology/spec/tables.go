@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/dsl"
 )
 
@@ -13,7 +14,7 @@ import (
 func tableOperators() []*operator {
 	source := []field{
 		{name: "topic", form: aText, required: true, doc: "The topic to read."},
-		keySerde, valueSerde,
+		topicKey, topicValue,
 		{name: "offsetReset", form: aReset, doc: "Where to begin without a committed offset."},
 		{name: "timestampExtractor", form: anExtract, doc: "Which time records have."},
 		aggregateStore,
@@ -23,6 +24,11 @@ func tableOperators() []*operator {
 		{
 			name: "globalTable", doc: "Reads a topic as a table that every instance has as a whole.", source: true, pure: true,
 			fields: source, lower: lowerGlobalTable,
+		},
+		{
+			name: "transformValues", doc: "Replaces each value of the table by the one that the function gives, which may use stores and is asked about deletions too.", takes: "a table", pure: true,
+			fields: append(function(valueSerde), field{name: "stores", form: texts, doc: "The stores that it may use; it is a component of the kind processValues then."}, aggregateStore),
+			lower:  lowerTransformValues,
 		},
 		{
 			name: "toTable", doc: "Makes a table of the stream: a null value deletes.", takes: "a stream", pure: true,
@@ -43,12 +49,43 @@ func tableOperators() []*operator {
 }
 
 func (d *document) consumed(op *operation) dsl.Consumed {
-	return dsl.Consumed{
-		Name: op.name, Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value")),
-		OffsetReset:        d.oneOf(op.body.get("offsetReset"), "offset reset", offsetResets),
-		TimestampExtractor: d.oneOf(op.body.get("timestampExtractor"), "timestamp extractor", extractors),
+	c := dsl.Consumed{Name: op.name, OffsetReset: d.oneOf(op.body.get("offsetReset"), "offset reset", offsetResets)}
+	c.Key, c.KeyDeserializer = d.topicSerde(op.body.get("key"))
+	c.Value, c.ValueDeserializer = d.topicSerde(op.body.get("value"))
+	if v := op.body.get("timestampExtractor"); v != nil && v.kind == mapping {
+		c.Timestamps, _ = d.aside(op, v, "timestampExtractor")
+	} else {
+		c.TimestampExtractor = d.oneOf(v, "timestamp extractor", extractors)
 	}
+	return c
 }
+
+// topicSerde is what the keys or values of a topic are written by: a serde, or a guest that gives or takes their form
+// with the serde of what is inside.
+func (d *document) topicSerde(v *value) (topology.Serde, dsl.Fn) {
+	if v == nil || v.kind != mapping {
+		return d.serde(v), dsl.Fn{}
+	}
+	d.unknown(v, names(topicSerdeFields), "a serde")
+	guest := v.get("guest")
+	if guest == nil {
+		d.faultAt(errs.YAMLInvalid, v, "a serde of a topic needs a guest", "write the name of a serde, or guest: MODULE/COMPONENT")
+		return nil, dsl.Fn{}
+	}
+	fn, _ := d.guest(v, guest)
+	return d.serde(v.get("as")), fn
+}
+
+// The keys and values of topics.
+var (
+	topicKey         = field{name: "key", form: aTopicSerde, doc: "Serde of the keys: a name, or a guest (a deserializer where the topic is read, a serializer where it is written)."}
+	topicValue       = field{name: "value", form: aTopicSerde, doc: "Serde of the values: a name, or a guest (a deserializer where the topic is read, a serializer where it is written)."}
+	topicSerdeFields = []field{
+		{name: "guest", form: aText, required: true, doc: "The serializer or deserializer, as MODULE/COMPONENT."},
+		confField,
+		{name: "as", form: aSerde, doc: "Serde of the other form, that of the records in the application."},
+	}
+)
 
 func lowerTable(d *document, op *operation, _ output) {
 	c, m := d.consumed(op), d.materialized(op.body.get("materialized"))
@@ -62,6 +99,20 @@ func lowerGlobalTable(d *document, op *operation, _ output) {
 	if topic := d.text(op.body.get("topic"), "topic"); topic != "" {
 		op.out.global = d.builder.GlobalTable(topic, c, m)
 	}
+}
+
+func lowerTransformValues(d *document, op *operation, in output) {
+	fn, ok := d.fn(op, op.body)
+	if !ok {
+		return
+	}
+	stores := d.texts(op.body.get("stores"), "stores")
+	for i, name := range stores {
+		d.useStore(op.body.get("stores"), i, name)
+	}
+	m := d.materialized(op.body.get("materialized"))
+	m.StoreNamed = dsl.Named(op.name)
+	op.out.table = in.table.TransformValues(fn, stores, m)
 }
 
 func lowerToTable(d *document, op *operation, in output) {
@@ -142,6 +193,10 @@ func (d *document) lowerTableJoin(op *operation, in, other output, fn dsl.Fn) bo
 			return wrong("a stream and a table does not exist")
 		}
 		o := dsl.Joined{Name: op.name, Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value"))}
+		if op.body.get("gracePeriod") != nil {
+			grace := d.duration(op.body, "gracePeriod")
+			o.Grace = &grace
+		}
 		call := in.stream.JoinTable
 		if left {
 			call = in.stream.LeftJoinTable

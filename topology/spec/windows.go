@@ -82,10 +82,16 @@ func windowOperators() []*operator {
 		{name: "cogroup", doc: "Puts several grouped streams together, to be aggregated into one table.", takes: "a grouped stream", many: true, pure: true, fields: []field{
 			{name: "aggregators", form: functions, required: true, doc: "A function of value and aggregate for each of the streams in from."},
 		}, lower: lowerCogroup},
-		{name: "reduce", doc: "Combines the values of each group by a function of aggregate and value.", takes: "a grouped stream", or: windowed, fields: function(aggregateStore), lower: lowerReduce},
-		{name: "aggregate", doc: "Aggregates the values of each group, beginning with what the initializer gives.", takes: "a grouped stream", or: append([]string{"a cogrouped stream", "a windowed cogrouped stream", "a cogrouped stream in sessions"}, windowed...), fields: []field{
+		{name: "reduce", doc: "Combines the values of each group by a function of aggregate and value.", takes: "a grouped stream", or: append([]string{"a grouped table"}, windowed...), fields: append(
+			function(aggregateStore),
+			field{name: "adder", form: aFunction, doc: "Of a grouped table, with subtractor in place of guest or expr: adds a value to the aggregate."},
+			field{name: "subtractor", form: aFunction, doc: "Of a grouped table: takes a value out of the aggregate."},
+		), lower: lowerReduce},
+		{name: "aggregate", doc: "Aggregates the values of each group, beginning with what the initializer gives.", takes: "a grouped stream", or: append([]string{"a grouped table", "a cogrouped stream", "a windowed cogrouped stream", "a cogrouped stream in sessions"}, windowed...), fields: []field{
 			{name: "initializer", form: aFunction, required: true, doc: "A function that gives the first aggregate."},
 			{name: "aggregator", form: aFunction, doc: "A function of value and aggregate. Cogrouped streams have theirs."},
+			{name: "adder", form: aFunction, doc: "Of a grouped table, with subtractor in place of aggregator: adds a value to the aggregate."},
+			{name: "subtractor", form: aFunction, doc: "Of a grouped table: takes a value out of the aggregate."},
 			{name: "merger", form: aFunction, doc: "A function of two aggregates, left and right, for sessions that become one."},
 			valueSerde, aggregateStore,
 		}, lower: lowerAggregate},
@@ -266,6 +272,15 @@ func (d *document) aggregateStore(op *operation) dsl.Materialized {
 }
 
 func lowerReduce(d *document, op *operation, in output) {
+	if in.groupedTable != nil {
+		d.lowerTableReduce(op, in)
+		return
+	}
+	for _, name := range []string{"adder", "subtractor"} {
+		if v := op.body.get(name); v != nil {
+			d.faultAt(errs.YAMLInvalid, v, "reduce takes no "+name+" here", "only the rows of a table leave their groups: remove it")
+		}
+	}
 	fn, ok := d.fn(op, op.body)
 	if !ok {
 		return
@@ -281,25 +296,37 @@ func lowerReduce(d *document, op *operation, in output) {
 	}
 }
 
-// aggregateFunctions are the functions of an aggregate; those that its input does not take must not be there.
-func lowerAggregate(d *document, op *operation, in output) {
-	sessions := in.sessionWindowed != nil || in.cogroupedSessions != nil
-	cogrouped := in.cogrouped != nil || in.cogroupedWindows != nil || in.cogroupedSessions != nil
-	wanted := map[string]bool{"initializer": true, "aggregator": !cogrouped, "merger": sessions}
-	fns := map[string]dsl.Fn{}
-	whole := true
-	for _, name := range []string{"initializer", "aggregator", "merger"} {
+// lowerTableReduce reduces a grouped table.
+func (d *document) lowerTableReduce(op *operation, in output) {
+	if one := op.body.get("guest"); one != nil || op.body.get("expr") != nil {
+		d.faultAt(errs.YAMLInvalid, op.body, "reduce of a grouped table needs adder and subtractor", "write adder: {...} and subtractor: {...} in place of the function")
+		return
+	}
+	fns, ok := d.functions(op, "reduce", map[string]bool{"adder": true, "subtractor": true})
+	if ok {
+		op.out.table = in.groupedTable.Reduce(fns["adder"], fns["subtractor"], d.aggregateStore(op))
+	}
+}
+
+// why says why an aggregation does not take a function.
+var why = map[string]string{
+	"aggregator": "a grouped table has adder and subtractor, and each stream of a cogroup its own", "merger": "only sessions become one: remove it",
+	"adder": "only the rows of a table leave their groups: remove it", "subtractor": "only the rows of a table leave their groups: remove it",
+}
+
+// functions reads the functions of an aggregation: those that are wanted must be there, others must not.
+func (d *document) functions(op *operation, what string, wanted map[string]bool) (map[string]dsl.Fn, bool) {
+	fns, whole := map[string]dsl.Fn{}, true
+	for _, name := range []string{"initializer", "aggregator", "adder", "subtractor", "merger"} {
 		v := op.body.get(name)
 		switch {
 		case v == nil && wanted[name]:
 			if name != "initializer" { // that is told already
-				d.faultAt(errs.YAMLInvalid, op.body, "aggregate needs "+name+" here", "add "+name+": {expr: ...}")
+				d.faultAt(errs.YAMLInvalid, op.body, what+" needs "+name+" here", "add "+name+": {expr: ...}")
 			}
 			whole = false
 		case v != nil && !wanted[name]:
-			d.faultAt(errs.YAMLInvalid, v, "aggregate takes no "+name+" here", map[string]string{
-				"aggregator": "each stream of the cogroup has its own", "merger": "only sessions become one: remove it",
-			}[name])
+			d.faultAt(errs.YAMLInvalid, v, what+" takes no "+name+" here", why[name])
 			whole = false
 		case v != nil:
 			fn, ok := d.aside(op, v, name)
@@ -307,12 +334,25 @@ func lowerAggregate(d *document, op *operation, in output) {
 			whole = whole && ok
 		}
 	}
+	return fns, whole
+}
+
+// lowerAggregate aggregates what is in groups, whatever they are.
+func lowerAggregate(d *document, op *operation, in output) {
+	sessions := in.sessionWindowed != nil || in.cogroupedSessions != nil
+	cogrouped := in.cogrouped != nil || in.cogroupedWindows != nil || in.cogroupedSessions != nil
+	ofTable := in.groupedTable != nil
+	fns, whole := d.functions(op, "aggregate", map[string]bool{
+		"initializer": true, "aggregator": !cogrouped && !ofTable, "merger": sessions, "adder": ofTable, "subtractor": ofTable,
+	})
 	if !whole {
 		return
 	}
 	m := d.aggregateStore(op)
 	initializer, aggregator, merger := fns["initializer"], fns["aggregator"], fns["merger"]
 	switch {
+	case ofTable:
+		op.out.table = in.groupedTable.Aggregate(initializer, fns["adder"], fns["subtractor"], m)
 	case in.timeWindowed != nil:
 		op.out.table = in.timeWindowed.Aggregate(initializer, aggregator, m)
 	case in.sessionWindowed != nil:

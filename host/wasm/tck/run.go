@@ -140,6 +140,7 @@ func (k *kit) dynamic() {
 		return
 	}
 	manifest := k.module.Manifest()
+	k.topology(&manifest)
 	for i := range manifest.Components {
 		c := &component{kit: k, Component: &manifest.Components[i], input: corpus()}
 		c.check()

@@ -1,0 +1,181 @@
+package streams
+
+import (
+	"strconv"
+	"time"
+
+	wasmstream "github.com/wasmstream/wasmstream/guest-sdk/go"
+)
+
+// StreamsBuilder describes the module's topology. A module has one; it is made in init.
+type StreamsBuilder struct {
+	name    string
+	config  object
+	stores  [][]byte
+	entries []*entry
+}
+
+// NewStreamsBuilder is the builder of the module's topology. applicationID is the application.id unless whoever runs
+// the module says another; "" takes the module's name.
+func NewStreamsBuilder(applicationID string) *StreamsBuilder {
+	b := newBuilder(applicationID)
+	wasmstream.SetTopology(b.JSON)
+	return b
+}
+
+func newBuilder(applicationID string) *StreamsBuilder { return &StreamsBuilder{name: applicationID} }
+
+// Config gives a setting of the application, by Kafka's name, such as processing.guarantee or default.key.serde. Whoever
+// runs the module may give another. Settings of the machine, the cluster's access and the sandbox are refused.
+func (b *StreamsBuilder) Config(key, value string) *StreamsBuilder {
+	b.config.text(key, value)
+	return b
+}
+
+// Store is a store for processors.
+type Store struct {
+	Name string
+	// Type is keyValue (what "" means) or timestampedKeyValue.
+	Type             string
+	Key, Value       Serde
+	InMemory         bool
+	Caching          bool
+	LoggingDisabled  bool
+	ChangelogConfigs []Setting
+}
+
+// Setting is a key with its value.
+type Setting struct{ Key, Value string }
+
+// AddStateStore makes a store for processors (KStream.Process) to use.
+func (b *StreamsBuilder) AddStateStore(s Store) *StreamsBuilder {
+	var o object
+	o.text("name", s.Name)
+	o.given("type", s.Type)
+	o.serde("key", s.Key)
+	o.serde("value", s.Value)
+	o.flag("inMemory", s.InMemory)
+	o.flag("caching", s.Caching)
+	o.unless("logging", s.LoggingDisabled)
+	o.settings("changelog", s.ChangelogConfigs)
+	b.stores = append(b.stores, o.bytes())
+	return b
+}
+
+// Stream reads a topic.
+func (b *StreamsBuilder) Stream(topic string, o ...Consumed) *KStream {
+	return b.source("stream", first(o), func(body *object) { body.text("topic", topic) })
+}
+
+// StreamTopics reads several topics as one stream.
+func (b *StreamsBuilder) StreamTopics(topics []string, o ...Consumed) *KStream {
+	return b.source("stream", first(o), func(body *object) { body.texts("topics", topics) })
+}
+
+// StreamPattern reads every topic whose whole name matches the regular expression (RE2 syntax).
+func (b *StreamsBuilder) StreamPattern(pattern string, o ...Consumed) *KStream {
+	return b.source("stream", first(o), func(body *object) { body.text("pattern", pattern) })
+}
+
+func (b *StreamsBuilder) source(op string, c Consumed, topics func(*object)) *KStream {
+	e := b.add(op, c.Name)
+	topics(&e.body)
+	c.write(&e.body)
+	return &KStream{b, e.id}
+}
+
+// Table reads a topic as a table: a null value deletes.
+func (b *StreamsBuilder) Table(topic string, c Consumed, o ...Materialized) *KTable {
+	e := b.add("table", c.Name)
+	e.body.text("topic", topic)
+	c.write(&e.body)
+	e.body.materialized(o)
+	return &KTable{b, e.id}
+}
+
+// GlobalTable reads a topic as a table that every instance has as a whole.
+func (b *StreamsBuilder) GlobalTable(topic string, c Consumed, o ...Materialized) *GlobalKTable {
+	e := b.add("globalTable", c.Name)
+	e.body.text("topic", topic)
+	c.write(&e.body)
+	e.body.materialized(o)
+	return &GlobalKTable{e.id}
+}
+
+// GlobalKTable is a table that every instance has as a whole, for joins.
+type GlobalKTable struct{ id string }
+
+// JSON is the topology as the manifest has it.
+func (b *StreamsBuilder) JSON() []byte {
+	var doc object
+	doc.text("apiVersion", "wasmstream/v1")
+	doc.text("kind", "Application")
+	if b.name != "" {
+		var metadata object
+		metadata.text("name", b.name)
+		doc.raw("metadata", metadata.bytes())
+	}
+	if len(b.config) > 0 {
+		doc.raw("config", b.config.bytes())
+	}
+	if len(b.stores) > 0 {
+		doc.raw("stores", list(b.stores))
+	}
+	operators := make([][]byte, len(b.entries))
+	for i, e := range b.entries {
+		operators[i] = e.json()
+	}
+	doc.raw("operators", list(operators))
+	return doc.bytes()
+}
+
+// entry is an operator of the document. from are the ids of what it reads.
+type entry struct {
+	id, op, name string
+	from         []string
+	body         object
+	// of split
+	branches [][]byte
+	rest     []byte
+}
+
+// add appends an operator. The ids are numbers, in the order of the calls, which is the order of Kafka's numbering.
+func (b *StreamsBuilder) add(op, name string, from ...string) *entry {
+	e := &entry{id: strconv.Itoa(len(b.entries) + 1), op: op, name: name, from: from}
+	b.entries = append(b.entries, e)
+	return e
+}
+
+func (e *entry) json() []byte {
+	var o object
+	o.text("id", e.id)
+	switch len(e.from) {
+	case 0:
+	case 1:
+		o.text("from", e.from[0])
+	default:
+		o.texts("from", e.from)
+	}
+	o.given("name", e.name)
+	body := e.body
+	if len(e.branches) > 0 {
+		body.raw("branches", list(e.branches))
+	}
+	if e.rest != nil {
+		body.raw("default", e.rest)
+	}
+	o.raw(e.op, body.bytes())
+	return o.bytes()
+}
+
+// first is the optional parameter object of a method.
+func first[T any](options []T) T {
+	var zero T
+	if len(options) == 0 {
+		return zero
+	}
+	return options[0]
+}
+
+// milliseconds of d, as documents have durations.
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

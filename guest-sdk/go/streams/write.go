@@ -1,0 +1,117 @@
+package streams
+
+import wasmstream "github.com/wasmstream/wasmstream/guest-sdk/go"
+
+// object is a JSON object on its way: its fields, separated by commas. What is not given is not written.
+type object []byte
+
+// field begins a field.
+func (o *object) field(key string) {
+	if len(*o) > 0 {
+		*o = append(*o, ',')
+	}
+	*o = append(wasmstream.AppendJSONString(*o, key), ':')
+}
+
+func (o *object) raw(key string, value []byte) {
+	o.field(key)
+	*o = append(*o, value...)
+}
+
+func (o *object) text(key, value string) {
+	o.field(key)
+	*o = wasmstream.AppendJSONString(*o, value)
+}
+
+// given is text that may be left out.
+func (o *object) given(key, value string) {
+	if value != "" {
+		o.text(key, value)
+	}
+}
+
+func (o *object) texts(key string, values []string) {
+	items := make([][]byte, len(values))
+	for i, v := range values {
+		items[i] = wasmstream.AppendJSONString(nil, v)
+	}
+	o.raw(key, list(items))
+}
+
+func (o *object) serde(key string, s Serde) { o.given(key, string(s)) }
+
+// topicSerde is how keys or values are written in a topic.
+func (o *object) topicSerde(key string, s Serde, form Function) {
+	if !isSet(form) {
+		o.serde(key, s)
+		return
+	}
+	var fields object
+	fields.call(form)
+	fields.serde("as", s)
+	o.raw(key, fields.bytes())
+}
+
+func (o *object) flag(key string, on bool) {
+	if on {
+		o.raw(key, []byte("true"))
+	}
+}
+
+// unless is a field that is true if it is not given.
+func (o *object) unless(key string, off bool) {
+	if off {
+		o.raw(key, []byte("false"))
+	}
+}
+
+func (o *object) settings(key string, settings []Setting) {
+	if len(settings) == 0 {
+		return
+	}
+	var all object
+	for _, s := range settings {
+		all.text(s.Key, s.Value)
+	}
+	o.raw(key, all.bytes())
+}
+
+// function is one that an operator has as a field of its own.
+func (o *object) function(key string, f Function) {
+	if !isSet(f) {
+		return
+	}
+	var fields object
+	fields.call(f)
+	o.raw(key, fields.bytes())
+}
+
+// call adds the fields of the operator's function.
+func (o *object) call(f Function) {
+	if len(*o) > 0 {
+		*o = append(*o, ',')
+	}
+	*o = f.AppendJSON(*o)
+}
+
+// outs adds the serdes of what the function makes.
+func (o *object) outs(f Function) {
+	o.serde("key", f.OutKey())
+	o.serde("value", f.OutValue())
+}
+
+func (o object) bytes() []byte { return append(append([]byte{'{'}, o...), '}') }
+
+func list(items [][]byte) []byte {
+	b := []byte{'['}
+	for i, item := range items {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, item...)
+	}
+	return append(b, ']')
+}
+
+// isSet tells whether a function was given at all.
+func isSet(f Function) bool { return string(f.AppendJSON(nil)) != `"expr":""` }

@@ -1,0 +1,65 @@
+package tck
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/wasmstream/wasmstream/abi"
+)
+
+// topology holds the topology that a module brings along, if it does: TOP-1 and TOP-2. What the operators mean is judged
+// by who reads topologies.
+func (k *kit) topology(m *abi.Manifest) {
+	if m.Topology == nil {
+		return
+	}
+	var document struct {
+		Operators []json.RawMessage `json:"operators"`
+	}
+	problem := ""
+	if err := json.Unmarshal(m.Topology, &document); err != nil || document.Operators == nil {
+		problem = "the topology has no array of operators"
+	}
+	if !k.report.hold("TOP-1", "", problem) {
+		return
+	}
+	var operators any
+	if err := json.Unmarshal(m.Topology, &operators); err != nil {
+		problem = err.Error()
+	} else if name := strangeGuest(operators, m); name != "" {
+		problem = fmt.Sprintf("the topology calls %q, which is no component of the module", name)
+	}
+	k.report.hold("TOP-2", "", problem)
+}
+
+// strangeGuest is a guest below v that the module does not have, or "".
+func strangeGuest(v any, m *abi.Manifest) string {
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			if name := strangeGuest(item, m); name != "" {
+				return name
+			}
+		}
+	case map[string]any:
+		if name, ok := v["guest"].(string); ok && m.Component(name) == nil && m.Component(ownName(name, m)) == nil {
+			return name
+		}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if name := strangeGuest(v[key], m); name != "" && key != "config" {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// ownName is the component of a name with the module's own in front.
+func ownName(name string, m *abi.Manifest) string {
+	if prefix := m.Name + "/"; len(name) > len(prefix) && name[:len(prefix)] == prefix {
+		return name[len(prefix):]
+	}
+	return ""
+}

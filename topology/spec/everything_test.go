@@ -1,0 +1,127 @@
+package spec
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wasmstream/wasmstream/topology"
+	"github.com/wasmstream/wasmstream/topology/dsl"
+)
+
+// everything makes the calls of the golden topology (abi/testdata/topology.json, which the builders of all SDKs write) on
+// the Go builder.
+func everything() *dsl.StreamsBuilder {
+	b := dsl.NewStreamsBuilder(dsl.Defaults{Key: topology.String, Value: topology.Bytes})
+	c := func(name string) dsl.Fn { return dsl.Guest("everything", name) }
+	e := dsl.Expr
+	text, doc, long := topology.String, topology.JSON, topology.Long
+	toJSON := func(name string) dsl.Fn { return c(name).Out(nil, doc) }
+	b.AddStateStore(topology.StoreSpec{Name: "seen", Kind: topology.TimestampedKeyValue, KeySerde: text, ValueSerde: long, CachingEnabled: true, ChangelogConfigs: map[string]string{"retention.ms": "1000"}})
+
+	orders := b.Stream("orders", dsl.Consumed{Name: "orders", Key: text, Value: doc, OffsetReset: "earliest", TimestampExtractor: "WallclockTimestampExtractor"})
+	raw := b.StreamTopics([]string{"raw-1", "raw-2"}, dsl.Consumed{Timestamps: c("when"), Key: text, Value: doc, ValueDeserializer: c("unpack")})
+	b.StreamPattern("log-.*", dsl.Consumed{Key: text, Value: text}).Foreach(c("show"))
+	paid := orders.Filter(c("paid").WithConfig(map[string]string{"least": "10"}), "paid").FilterNot(e("value.test == true"))
+	paid.MapValues(c("total").Out(nil, long)).To("totals", dsl.Produced{Name: "totals", Key: text, Value: long, Partitioner: c("spread")})
+	lines := paid.FlatMapValues(toJSON("lines")).Peek(c("show"))
+	lines.Map(dsl.MapExpr("value.product", "value.amount").Out(text, long)).
+		Repartition(dsl.Repartitioned{Name: "by-product", Partitions: 3, Key: text, Value: long}).
+		ToExtracted(c("route"), dsl.Produced{ValueSerializer: c("pack"), Value: long})
+	lines.FlatMap(c("explode").Out(text, text)).Merge(raw.MapValues(e("string(value.id)"))).
+		SelectKey(e("value")).Print(dsl.Printed{Label: "ids"})
+
+	branches := map[string]*dsl.KStream{}
+	branched := func(id, name string) dsl.Branched {
+		return dsl.Branched{Name: name, Chain: func(s *dsl.KStream) *dsl.KStream { branches[id] = s; return s }}
+	}
+	paid.Split("size-").
+		Branch(e("value.amount > 1000.0"), branched("large", "large")).
+		Branch(c("small"), branched("small", "")).
+		DefaultBranch(branched("rest", "rest"))
+	branches["large"].To("large")
+	branches["small"].To("small")
+	branches["rest"].Process(dsl.GuestProcessor("everything", "remember"), "remember", "seen").
+		ProcessValues(dsl.GuestValuesProcessor("everything", "watch"), "").To("rest")
+
+	byKey := paid.GroupByKey(dsl.Grouped{Name: "by-key", Key: text, Value: doc})
+	byKey.Count(dsl.Materialized{Name: "counts", InMemory: true, CachingDisabled: true, ChangelogConfigs: map[string]string{"segment.ms": "60000"}})
+	byKey.Reduce(c("newer"))
+	byKey.Aggregate(e("0"), e("aggregate + 1"), dsl.Materialized{Name: "sums", Value: long, LoggingDisabled: true, StoreNamed: "summing"})
+	byRegion := paid.GroupBy(e("value.region").Out(text, nil), dsl.Grouped{Name: "by-region"})
+	byRegion.WindowedBy(dsl.TimeWindowsOfSizeAndGrace(time.Hour, time.Minute).AdvanceBy(30 * time.Minute)).
+		EmitStrategy(dsl.OnWindowClose).Count(dsl.Materialized{Name: "hourly", Retention: 24 * time.Hour})
+	byRegion.WindowedBy(dsl.SlidingWindowsOfTimeDifferenceWithNoGrace(time.Minute)).Reduce(c("newer"))
+	zero := dsl.Materialized{Value: doc}
+	byRegion.WindowedBy(dsl.UnlimitedWindows{StartMs: 5}).Aggregate(c("zero"), c("add"), zero)
+	byRegion.WindowedBySessions(dsl.SessionWindowsOfInactivityGapAndGrace(time.Minute, time.Second)).
+		Aggregate(c("zero"), c("add"), c("merge"), zero).
+		Suppress(dsl.UntilWindowCloses(dsl.MaxRecords(100).ShutDownWhenFull().WithLoggingDisabled()).WithName("final")).
+		ToStream().To("sessions")
+	cities := paid.GroupBy(e("value.city").Out(text, nil))
+	cities.Cogroup(c("add")).Cogroup(byKey, e("aggregate")).Aggregate(c("zero"), zero)
+	cities.Cogroup(c("add")).WindowedBy(dsl.TimeWindowsOfSizeWithNoGrace(time.Second)).Aggregate(c("zero"), zero)
+	cities.Cogroup(c("add")).WindowedBySessions(dsl.SessionWindowsOfInactivityGapWithNoGrace(time.Second)).Aggregate(c("zero"), c("merge"), zero)
+	joins(b, orders, paid)
+	return b
+}
+
+// joins are the tables of everything.
+func joins(b *dsl.StreamsBuilder, orders, paid *dsl.KStream) {
+	c := func(name string) dsl.Fn { return dsl.Guest("everything", name) }
+	e := dsl.Expr
+	text, doc, long := topology.String, topology.JSON, topology.Long
+	pair := c("pair").Out(nil, doc)
+	customers := b.Table("customers", dsl.Consumed{Key: text, Value: doc}, dsl.Materialized{Name: "customers", HistoryRetention: time.Hour, Versioned: true})
+	products := b.Table("products", dsl.Consumed{Name: "products", Key: text, Value: doc})
+	countries := b.GlobalTable("countries", dsl.Consumed{Key: text, Value: text}, dsl.Materialized{Name: "countries"})
+	grace := time.Minute
+	paid.JoinTable(customers, pair, dsl.Joined{Name: "with-customer", Key: text, Value: doc, Grace: &grace}).
+		LeftJoinTable(products, pair).
+		JoinGlobalTable(countries, e("value.country"), pair, "with-country").
+		LeftJoinGlobalTable(countries, c("country"), e("left"), "").To("joined")
+	payments := b.Stream("payments", dsl.Consumed{Key: text, Value: doc})
+	within := dsl.JoinWindowsOfTimeDifferenceAndGrace(time.Minute, time.Second)
+	paid.Join(payments, pair, within.Before(0), dsl.StreamJoined{Name: "settled", StoreName: "settled", Key: text, Value: doc, OtherValue: doc}).To("settled")
+	paid.LeftJoin(payments, c("pair"), within.After(5*time.Second)).To("open")
+	paid.OuterJoin(payments, c("pair"), dsl.JoinWindowsOfTimeDifferenceWithNoGrace(time.Minute), dsl.StreamJoined{InMemory: true, LoggingDisabled: true}).To("all")
+
+	active := customers.Filter(e("value.active == true"), dsl.Materialized{StoreNamed: "active"}).FilterNot(c("blocked"))
+	names := active.MapValues(e("value.name"), dsl.Materialized{Name: "names", Value: text}).TransformValues(c("watch"), []string{"seen"})
+	names.Join(products, pair).LeftJoin(products, pair, dsl.Materialized{Name: "left", Value: doc}).
+		OuterJoin(products, pair).
+		Suppress(dsl.UntilTimeLimit(10*time.Second, dsl.MaxBytes(1000).EmitEarlyWhenFull())).
+		ToStreamBy(e("key"), "pairs").To("pairs")
+	byCity := active.GroupBy(dsl.MapExpr("value.city", "value.age"), dsl.Grouped{Name: "by-city", Key: text, Value: long})
+	byCity.Count()
+	byCity.Reduce(e("aggregate + value"), e("aggregate - value"), dsl.Materialized{Name: "ages"})
+	byCity.Aggregate(e("0"), e("aggregate + value"), e("aggregate - value"), dsl.Materialized{Value: long})
+	orders.ToTable(dsl.Materialized{Name: "orders-table", StoreNamed: "order-rows"}).
+		JoinForeignKey(products, e("value.product"), pair, dsl.TableJoined{Name: "priced"}).
+		LeftJoinForeignKey(products, c("product"), pair, dsl.TableJoined{}, dsl.Materialized{Name: "enriched", Value: doc})
+}
+
+// TestEveryOperatorFromAModule: the topology that a module hands over is the one that the Go builder makes by the same
+// calls, to the last suffix, store and guest.
+func TestEveryOperatorFromAModule(t *testing.T) {
+	text, err := os.ReadFile("../../abi/testdata/topology.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := ParseModule(ModuleDocument{Path: "everything.wasm", Name: "everything", Text: text}, testOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	built, err := everything().Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(built.Description("app"), app.Topology.Description("app")); diff != "" {
+		t.Errorf("(-built +module):\n%s", diff)
+	}
+	if app.Name != "everything" || app.Config["processing.guarantee"] != "exactly_once_v2" {
+		t.Errorf("name %q, config %v", app.Name, app.Config)
+	}
+}
