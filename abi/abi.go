@@ -22,12 +22,18 @@ const (
 	ExportPunctuate  = "ws_punctuate"
 	ExportFlush      = "ws_flush"
 	ExportClose      = "ws_close"
+
+	ExportPoll = "ws_poll" // of sources
+	ExportAck  = "ws_ack"  // of sources
 )
 
 // Modules of imports: one for each capability.
 const (
 	ImportCore  = "ws1.core"
 	ImportState = "ws1.state"
+	// ImportConnect is what sources ask of the runtime, ImportEgress the way to the network.
+	ImportConnect = "ws1.connect"
+	ImportEgress  = "ws1.egress"
 )
 
 // ManifestSection is the name of the custom section that holds the manifest.
@@ -65,6 +71,13 @@ const (
 	FnIterClose        = "iter_close"
 )
 
+// Functions of ws1.connect and ws1.egress.
+const (
+	FnOffsetGet    = "offset_get"
+	FnHTTP         = "http"
+	FnHTTPResponse = "http_response"
+)
+
 // Function is the signature of one export or import. Params and Results hold one letter for each value: 'i' for i32,
 // 'l' for i64.
 type Function struct {
@@ -84,6 +97,8 @@ var exports = [...]Function{
 	{Name: ExportPunctuate, Params: "iil", Results: "l"},
 	{Name: ExportFlush, Params: "il", Results: "l"},
 	{Name: ExportClose, Params: "ii", Results: "i"},
+	{Name: ExportPoll, Params: "ii", Results: "l"},
+	{Name: ExportAck, Params: "iii", Results: "i"},
 }
 
 var imports = [...]Function{
@@ -111,6 +126,9 @@ var imports = [...]Function{
 	{Module: ImportState, Name: FnIterOpen, Params: "iiiiiii", Results: "i"},
 	{Module: ImportState, Name: FnIterNextMany, Params: "iii", Results: "i"},
 	{Module: ImportState, Name: FnIterClose, Params: "i", Results: "i"},
+	{Module: ImportConnect, Name: FnOffsetGet, Params: "iiii", Results: "i"},
+	{Module: ImportEgress, Name: FnHTTP, Params: "ii", Results: "i"},
+	{Module: ImportEgress, Name: FnHTTPResponse, Params: "ii", Results: "i"},
 }
 
 // Exports returns the functions that a guest may export to the host; the caller owns the slice.
@@ -217,6 +235,8 @@ const (
 const (
 	// FeatureState: the imports of ws1.state are granted.
 	FeatureState int64 = 1 << 0
+	// FeatureEgress: http may reach the hosts that the configuration allows.
+	FeatureEgress int64 = 1 << 1
 )
 
 // Bounds that hold for every frame, in both directions.

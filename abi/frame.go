@@ -59,8 +59,14 @@ const (
 	FrameHasArguments uint32 = 1 << 3
 )
 
-// AuxTopic is the key in a frame's aux block for the topic that its records were read from.
-const AuxTopic = "topic"
+// Keys of a frame's aux block.
+const (
+	// AuxTopic is the topic that the records were read from. In frames of Connect's kinds there may be several: dest of a
+	// record names one, counted from 1.
+	AuxTopic = "topic"
+	// AuxSchema is a schema that crosses (AppendSchema), in frames of Connect's kinds.
+	AuxSchema = "schema"
+)
 
 // Flags of a record: parts that the host takes from the input record that index names.
 const (
@@ -69,6 +75,8 @@ const (
 	KeepHeaders   uint8 = 1 << 2
 	KeepTimestamp uint8 = 1 << 3
 	KeepAll             = KeepKey | KeepValue | KeepHeaders | KeepTimestamp
+	// KeepPlace keeps topic and partition, in answers of Connect's kinds.
+	KeepPlace uint8 = 1 << 4
 )
 
 // Kinds of records.
@@ -149,11 +157,20 @@ func AppendFrameHeader(dst []byte, h *FrameHeader) []byte {
 func AppendAux(dst []byte, start int, topic string) []byte {
 	at := len(dst)
 	dst = AppendPair(dst, AuxTopic, topic)
+	FinishAux(dst, start, at)
+	return dst
+}
+
+// FinishAux makes what was appended from dst[at] on, by AppendPair, the aux block of the frame that begins at dst[start].
+// Nothing appended is no aux block.
+func FinishAux(dst []byte, start, at int) {
+	if at == len(dst) {
+		return
+	}
 	le, h := binary.LittleEndian, dst[start:]
 	le.PutUint32(h[FrameFlagsAt:], le.Uint32(h[FrameFlagsAt:])|FrameHasAux)
 	le.PutUint32(h[FrameAuxOffAt:], uint32(at-start))
 	le.PutUint32(h[FrameAuxLenAt:], uint32(len(dst)-at))
-	return dst
 }
 
 // AuxSize is the number of bytes that AppendAux appends.

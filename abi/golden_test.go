@@ -19,7 +19,8 @@ var update = flag.Bool("update", false, "rewrite the golden frames")
 type golden struct {
 	name, about string
 	header      FrameHeader
-	topic       string // aux
+	topic       string   // aux
+	schemas     [][]byte // aux
 	records     []goldenRecord
 	expect      Expect
 }
@@ -86,6 +87,7 @@ func goldens() []golden {
 		}},
 		{name: "output-process", about: "a new record for the second child, with a timestamp of its own", header: out, expect: Expect{Output: true, Inputs: 3, Children: 2}, records: []goldenRecord{routed}},
 		{name: "output-punctuate", about: "a record that comes from no input", header: out, expect: Expect{Output: true}, records: []goldenRecord{free}},
+		connectInput(in), connectOutput(), pollOutput(),
 	}
 }
 
@@ -110,9 +112,14 @@ func (g *golden) encode() []byte {
 			FinishHeaders(frame, start, len(rec.pairs))
 		}
 	}
+	at := len(frame)
 	if g.topic != "" {
-		frame = AppendAux(frame, 0, g.topic)
+		frame = AppendPair(frame, AuxTopic, g.topic)
 	}
+	for _, schema := range g.schemas {
+		frame = AppendPair(frame, AuxSchema, schema)
+	}
+	FinishAux(frame, 0, at)
 	FinishFrame(frame, 0, len(g.records))
 	return frame
 }
@@ -135,7 +142,7 @@ func (g *golden) decode(t *testing.T, frame []byte) {
 	h := *r.Header()
 	want := g.header
 	want.Count, want.AuxLen = len(g.records), h.AuxLen
-	if g.topic != "" {
+	if h.AuxLen > 0 {
 		want.Flags |= FrameHasAux
 	}
 	if h != want {
@@ -158,9 +165,19 @@ func (g *golden) decode(t *testing.T, frame []byte) {
 	if r.Next(&rec) || r.Err() != nil {
 		t.Errorf("after the last record: %v", r.Err())
 	}
+	var topic string
+	var schemas [][]byte
 	aux := ReadPairs(r.Aux())
-	if _, topic, _ := aux.Next(); string(topic) != g.topic {
-		t.Errorf("topic %q, want %q", topic, g.topic)
+	for key, value, ok := aux.Next(); ok; key, value, ok = aux.Next() {
+		switch string(key) {
+		case AuxTopic:
+			topic = string(value)
+		case AuxSchema:
+			schemas = append(schemas, value)
+		}
+	}
+	if diff := cmp.Diff(g.schemas, schemas); diff != "" || topic != g.topic {
+		t.Errorf("topic %q, want %q; schemas (-want +got):\n%s", topic, g.topic, diff)
 	}
 }
 

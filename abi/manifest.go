@@ -38,12 +38,21 @@ const (
 	Partitioner        Kind = "partitioner"
 	Serializer         Kind = "serializer"
 	Deserializer       Kind = "deserializer"
+
+	// Plugins of Connect. Their records hold data with schemas.
+	Transformation  Kind = "transformation"
+	Predicate       Kind = "predicate"
+	Converter       Kind = "converter"
+	HeaderConverter Kind = "headerConverter"
+	Source          Kind = "source"
+	Sink            Kind = "sink"
 )
 
 var kinds = []Kind{
 	Filter, Map, MapValues, FlatMap, FlatMapValues, SelectKey, Foreach, Process, ProcessValues,
 	Initializer, Aggregator, Reducer, Merger, Joiner,
 	TimestampExtractor, TopicNameExtractor, Partitioner, Serializer, Deserializer,
+	Transformation, Predicate, Converter, HeaderConverter, Source, Sink,
 }
 
 // Kinds returns all kinds; the caller owns the slice.
@@ -57,6 +66,15 @@ func (k Kind) Stateful() bool { return k == Process || k == ProcessValues }
 func (k Kind) HasArguments() bool {
 	switch k {
 	case Aggregator, Reducer, Merger, Joiner:
+		return true
+	}
+	return false
+}
+
+// Connect tells whether components of this kind are plugins of Connect.
+func (k Kind) Connect() bool {
+	switch k {
+	case Transformation, Predicate, Converter, HeaderConverter, Source, Sink:
 		return true
 	}
 	return false
@@ -113,6 +131,23 @@ type Component struct {
 	// Buffers: the component holds records back and gives them at ws_flush.
 	Buffers     bool
 	Description string
+	// Config are the settings of a plugin of Connect.
+	Config []Setting
+}
+
+// Setting is one setting of a plugin.
+type Setting struct {
+	Name string
+	// Type is one of Kafka's ConfigDef.Type, in upper case.
+	Type string
+	// Default counts if HasDefault; without one the setting is required, unless Optional says that it may be absent.
+	Default              string
+	HasDefault, Optional bool
+	// Importance is HIGH, MEDIUM or LOW.
+	Importance string
+	Doc        string
+	// Values are those allowed; none is all.
+	Values []string
 }
 
 // Component returns the component called name, or nil.
@@ -129,6 +164,7 @@ func (m *Manifest) Component(name string) *Component {
 const (
 	maxComponents = 1000
 	maxStores     = 256
+	maxSettings   = 256
 	maxNameLen    = 249
 	maxTextLen    = 4096
 )
@@ -252,6 +288,7 @@ func (p *manifestParser) component(where string, obj map[string]json.RawMessage)
 		Stores:      p.strings(obj, where+".stores", "stores", maxStores),
 		Description: p.text(obj, where+".description", "description"),
 	}
+	c.Config = p.settings(where+".config", obj)
 	for i, s := range c.Stores {
 		if problem := nameProblem(s); problem != "" {
 			p.fault(fmt.Sprintf("%s.stores[%d]", where, i), "%q %s", s, problem)
@@ -267,6 +304,66 @@ func (p *manifestParser) component(where string, obj map[string]json.RawMessage)
 		p.fault(where+".buffers", "a component of kind %s cannot hold records back", c.Kind)
 	}
 	return c
+}
+
+func (p *manifestParser) settings(where string, obj map[string]json.RawMessage) []Setting {
+	raw, ok := obj["config"]
+	if !ok {
+		return nil
+	}
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) != nil || list == nil {
+		p.fault(where, "not an array")
+		return nil
+	}
+	if len(list) > maxSettings {
+		p.fault(where, "%d settings are more than %d", len(list), maxSettings)
+		return nil
+	}
+	out := make([]Setting, 0, len(list))
+	for i, raw := range list {
+		at := fmt.Sprintf("%s[%d]", where, i)
+		entry, ok := p.object(at, raw)
+		if !ok {
+			continue
+		}
+		s := p.setting(at, entry)
+		if slices.ContainsFunc(out, func(o Setting) bool { return o.Name == s.Name }) {
+			p.fault(at+".name", "%q occurs twice", s.Name)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// settingTypes are Kafka's ConfigDef.Type.
+var settingTypes = []string{"BOOLEAN", "STRING", "INT", "SHORT", "LONG", "DOUBLE", "LIST", "CLASS", "PASSWORD"}
+
+func (p *manifestParser) setting(where string, obj map[string]json.RawMessage) Setting {
+	s := Setting{
+		Name: p.name(obj, where+".name", "name"), Type: "STRING", Importance: "MEDIUM",
+		Doc: p.text(obj, where+".doc", "doc"), Values: p.strings(obj, where+".values", "values", maxSettings),
+	}
+	if _, ok := obj["type"]; ok {
+		s.Type = p.oneOf(where+".type", p.text(obj, where+".type", "type"), settingTypes)
+	}
+	if _, ok := obj["importance"]; ok {
+		s.Importance = p.oneOf(where+".importance", p.text(obj, where+".importance", "importance"), []string{"HIGH", "MEDIUM", "LOW"})
+	}
+	if _, ok := obj["default"]; ok {
+		s.Default, s.HasDefault = p.text(obj, where+".default", "default"), true
+	}
+	if raw, ok := obj["optional"]; ok && json.Unmarshal(raw, &s.Optional) != nil {
+		p.fault(where+".optional", "not true or false")
+	}
+	return s
+}
+
+func (p *manifestParser) oneOf(where, s string, allowed []string) string {
+	if !slices.Contains(allowed, s) {
+		p.fault(where, "%q is not one of %s", s, strings.Join(allowed, ", "))
+	}
+	return s
 }
 
 func (p *manifestParser) kind(where string, raw json.RawMessage) Kind {

@@ -14,6 +14,11 @@ const (
 	OpenChild         = "child"
 	OpenStore         = "store"
 	OpenConfigPrefix  = "config."
+
+	// Of plugins of Connect.
+	OpenConnector = "connector"
+	OpenTask      = "task"
+	OpenDirection = "direction"
 )
 
 // Modes in which a component is opened.

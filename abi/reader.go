@@ -31,6 +31,11 @@ type Expect struct {
 	// MinIndex is the smallest index that may come: that of the last record of the frame that was emitted before in
 	// the same call (Reader.LastIndex), else 0.
 	MinIndex uint32
+	// Connect is true for the kinds of Connect: dest of an output names a topic of the frame's own aux block, and
+	// KeepPlace is a flag.
+	Connect bool
+	// Arguments is true for output frames that may have arguments: those of ws_poll.
+	Arguments bool
 }
 
 // Reader decodes a frame record by record. It trusts nothing, never panics and allocates only for an error. The zero
@@ -106,7 +111,7 @@ func (r *Reader) readHeader() error {
 	if r.args && recHdr < CallHeaderSize {
 		return fault("ARG-1", -1, "a frame with arguments needs a rec_hdr_len from 56 on")
 	}
-	if r.args && r.expect.Output {
+	if r.args && r.expect.Output && !r.expect.Arguments {
 		return fault("ARG-2", -1, "an output frame has no arguments")
 	}
 	r.header = FrameHeader{
@@ -139,7 +144,21 @@ func (r *Reader) readAux() error {
 		return fault("FRAME-5", -1, "the aux block does not parse")
 	}
 	r.end, r.header.AuxLen = int(off), int(n)
+	if r.expect.Connect && r.expect.Output {
+		r.expect.Children = countTopics(r.data[off:])
+	}
 	return nil
+}
+
+// countTopics is the number of topics in an aux block.
+func countTopics(aux []byte) (n int) {
+	pairs := ReadPairs(aux)
+	for key, _, ok := pairs.Next(); ok; key, _, ok = pairs.Next() {
+		if string(key) == AuxTopic {
+			n++
+		}
+	}
+	return n
 }
 
 // Next decodes the next record into rec, as views into the frame. It returns false at the end and at the first fault
@@ -239,7 +258,11 @@ func (r *Reader) checkRecord(rec *Record) bool {
 	if uint64(rec.Dest) > uint64(r.expect.Children) {
 		return r.fail("REC-7", "dest is beyond the number of children")
 	}
-	if rec.Flags&^KeepAll != 0 {
+	flags := KeepAll
+	if r.expect.Connect {
+		flags |= KeepPlace
+	}
+	if rec.Flags&^flags != 0 {
 		return r.fail("KEEP-1", "unknown flags")
 	}
 	if rec.Flags&(KeepKey|KeepValue|KeepHeaders) != 0 && !r.keptPartsEmpty(rec) {

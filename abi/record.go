@@ -113,6 +113,15 @@ func FinishHeaders(dst []byte, start, count int) {
 	le.PutUint16(b[RecHeaderCountAt:], uint16(count))
 }
 
+// FinishParts counts the bytes behind the record that begins at dst[start], which AppendRecord began without key, value and
+// headers: keyLen bytes of key, valueLen of value, -1 for null. Both are multiples of 8. Headers may follow.
+func FinishParts(dst []byte, start, keyLen, valueLen int) {
+	le, b := binary.LittleEndian, dst[start:]
+	le.PutUint32(b[RecLenAt:], uint32(len(b)))
+	le.PutUint32(b[RecKeyLenAt:], uint32(keyLen))
+	le.PutUint32(b[RecValueLenAt:], uint32(valueLen))
+}
+
 // AppendError appends an error record: input record index could not be processed because of message.
 func AppendError(dst []byte, index uint32, class Class, message string) []byte {
 	start := len(dst)

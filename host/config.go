@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"net"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -213,20 +211,4 @@ func checkAdmin(addr string) error {
 		return errs.CLIUsage.New(addr, "want an address as HOST:PORT", "for example 127.0.0.1:9090")
 	}
 	return kafka.CheckLoopback(addr)
-}
-
-// cacheDir is where compiled modules are kept between processes: in the user's cache folder unless the setting names
-// another, nowhere if it is "off" or there is no such folder.
-func cacheDir(setting string) string {
-	switch setting {
-	case "off":
-		return ""
-	case "":
-		base, err := os.UserCacheDir()
-		if err != nil {
-			return ""
-		}
-		return filepath.Join(base, "wasmstream", "modules")
-	}
-	return setting
 }

@@ -103,7 +103,7 @@ func (h *Host) engineConfig() wasm.Config {
 // guestConfig is the configuration of the engine that settings ask for.
 func guestConfig(settings *streamsconfig.Config) wasm.Config {
 	cfg := wasm.DefaultConfig()
-	cfg.CacheDir = cacheDir(settings.WasmCacheDir)
+	cfg.CacheDir = wasm.CacheDir(settings.WasmCacheDir)
 	cfg.Limits = instanceLimits(streamsconfig.GuestLimits{WasmLimits: settings.Wasm})
 	return cfg
 }

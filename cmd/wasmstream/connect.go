@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/wasmstream/wasmstream/connectors/builtin"
 	"github.com/wasmstream/wasmstream/connectors/config"
 	"github.com/wasmstream/wasmstream/host/connect"
+	"github.com/wasmstream/wasmstream/host/connect/guest"
 	"github.com/wasmstream/wasmstream/host/rest"
 	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/internal/kafka"
@@ -90,14 +92,41 @@ func connectStandalone(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	h, err := connect.NewStandalone(cfg, builtin.Plugins(), log)
+	plugins, modules, err := workerPlugins(cfg.Props, files[0], log)
+	if err != nil {
+		return err
+	}
+	defer closeModules(modules, log)
+	h, err := connect.NewStandalone(cfg, plugins, log)
 	if err != nil {
 		return startError(files[0], err)
 	}
-	return serveWorker(c, h, log, func() error { return createAll(c.Context, h, requests) }, func(ctx context.Context) error {
+	return serveWorker(c, h, modules, log, func() error { return createAll(c.Context, h, requests) }, func(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	})
+}
+
+// workerPlugins are the plugins of a worker: those built in, and those in modules under plugin.path.
+func workerPlugins(worker config.Props, where string, log *slog.Logger) (*connectors.Plugins, *guest.Loader, error) {
+	settings, err := guest.ReadConfig(worker)
+	if err != nil {
+		return nil, nil, errs.ConnectConfig.New(where, err.Error(), "")
+	}
+	settings.Log, settings.Wasm.Logger, settings.Wasm.Compiler.Command = log, log, compiler()
+	modules, err := guest.NewLoader(settings)
+	if err != nil {
+		return nil, nil, errs.ConnectConfig.New(where, err.Error(), "")
+	}
+	plugins := builtin.Plugins()
+	plugins.AddLoader(modules)
+	return plugins, modules, nil
+}
+
+func closeModules(modules *guest.Loader, log *slog.Logger) {
+	if err := modules.Close(); err != nil {
+		log.Warn("closing the modules", "error", err)
+	}
 }
 
 func startError(where string, err error) error {
@@ -130,22 +159,27 @@ func connectDistributed(c *cli.Context) error {
 		return err
 	}
 	cl.Close()
-	h, err := connect.NewDistributed(c.Context, cfg, builtin.Plugins(), log)
+	plugins, modules, err := workerPlugins(cfg.Props, path, log)
+	if err != nil {
+		return err
+	}
+	defer closeModules(modules, log)
+	h, err := connect.NewDistributed(c.Context, cfg, plugins, log)
 	if err != nil {
 		return startError(path, err)
 	}
-	return serveWorker(c, h, log, func() error { return nil }, h.Join)
+	return serveWorker(c, h, modules, log, func() error { return nil }, h.Join)
 }
 
 // serveWorker serves the REST API around a worker's life.
-func serveWorker(c *cli.Context, h *connect.Herder, log *slog.Logger, begin func() error, live func(context.Context) error) (err error) {
+func serveWorker(c *cli.Context, h *connect.Herder, modules *guest.Loader, log *slog.Logger, begin func() error, live func(context.Context) error) (err error) {
 	defer func() { err = errors.Join(err, h.Close()) }()
 	start := time.Now()
 	auth, err := rest.NewAuth(h.Config().Props)
 	if err != nil {
 		return errs.ConnectConfig.New("rest.authentication", err.Error(), "")
 	}
-	server, open, err := rest.Listen(rest.Config{Herder: h, Log: log, Auth: auth, Version: connectors.Version, Commit: buildVersion().Version})
+	server, open, err := rest.Listen(rest.Config{Herder: h, Modules: modules, Log: log, Auth: auth, Version: connectors.Version, Commit: buildVersion().Version})
 	if err != nil {
 		return errs.ConnectStart.New("listeners", "the REST API has no listener", "give listeners in the worker's settings another port").WithCause(err)
 	}
@@ -181,7 +215,7 @@ func createAll(ctx context.Context, h *connect.Herder, requests []connectorReque
 func connectRunCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "run the connectors of one file, on a broker in this process", ArgsUsage: " ",
-		Description: "The file has connectors by name and, if need be, settings of the worker:\n\n  worker:\n    value.converter: StringConverter\n  connectors:\n    lines-in:\n      connector.class: FileStreamSource\n      file: in.txt\n      topic: lines\n    lines-out:\n      connector.class: FileStreamSink\n      file: out.txt\n      topics: lines\n\nWithout --bootstrap-server the broker is in memory and gone when the process ends.",
+		Description: "The file has connectors by name and, if need be, settings of the worker. Modules (wasm:FILE#COMPONENT) are looked for beside it:\n\n  worker:\n    value.converter: StringConverter\n  connectors:\n    lines-in:\n      connector.class: FileStreamSource\n      file: in.txt\n      topic: lines\n    lines-out:\n      connector.class: FileStreamSink\n      file: out.txt\n      topics: lines\n\nWithout --bootstrap-server the broker is in memory and gone when the process ends.",
 		Flags: append(
 			workerFlags(),
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Required: true, Usage: "`FILE` with the pipeline"},
@@ -206,6 +240,9 @@ func connectRun(c *cli.Context) error {
 		props[k] = v
 	}
 	props.Set("offset.storage.file.filename", c.String("offsets"))
+	if _, given := props.Get("plugin.path"); !given {
+		props.Set("plugin.path", filepath.Dir(c.String("file")))
+	}
 	if server := c.String("bootstrap-server"); server != "" {
 		props.Set("bootstrap.servers", server)
 	} else if _, given := props.Get("bootstrap.servers"); !given {
@@ -232,14 +269,19 @@ func connectRun(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	h, err := connect.NewStandalone(cfg, builtin.Plugins(), log)
+	plugins, modules, err := workerPlugins(cfg.Props, c.String("file"), log)
+	if err != nil {
+		return err
+	}
+	defer closeModules(modules, log)
+	h, err := connect.NewStandalone(cfg, plugins, log)
 	if err != nil {
 		return startError(c.String("file"), err)
 	}
 	begin := func() error { return createAll(c.Context, h, p.connectors) }
 	live := func(ctx context.Context) error { return untilIdle(ctx, c, h) }
 	if c.String("listen") != "" {
-		return serveWorker(c, h, log, begin, live)
+		return serveWorker(c, h, modules, log, begin, live)
 	}
 	if err = begin(); err == nil {
 		fmt.Fprintf(c.App.ErrWriter, "%s running; Ctrl-C commits and ends\n", plural(len(p.connectors), "connector"))

@@ -21,15 +21,15 @@ import (
 
 func reloadCommand() *cli.Command {
 	return &cli.Command{
-		Name: "reload", Usage: "replace a module of a running application", ArgsUsage: " ",
-		Description: "Sends the module to a process that was started with run --admin ADDR, waits until every task runs it, and prints\nthe old and the new digest. A module that is refused leaves the old one running.",
-		Flags: []cli.Flag{
+		Name: "reload", Usage: "replace a module of a running application or Connect worker", ArgsUsage: " ",
+		Description: "With --server, a Connect worker reads the files of its modules again, or the one of --name: those that have\nchanged take over between two batches, and what is refused leaves the old one running.\n\nWith --admin, sends the module to a process that was started with run --admin ADDR, waits until every task runs it, and prints\nthe old and the new digest. A module that is refused leaves the old one running.",
+		Flags: restFlags(
 			&cli.StringFlag{Name: "admin", Usage: "`ADDRESS` that run --admin printed", EnvVars: []string{"WASMSTREAM_ADMIN"}},
 			&cli.StringFlag{Name: "module", Aliases: []string{"m"}, Usage: "`FILE` of the new module"},
-			&cli.StringFlag{Name: "name", Usage: "`NAME` of the module in the application, where it has several"},
+			&cli.StringFlag{Name: "name", Usage: "`NAME` of the module in the application or worker, where it has several"},
 			&cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "how long to wait, a `DURATION` such as 30s"},
 			outputFlag("text", "json"),
-		},
+		),
 		Action: reload,
 	}
 }
@@ -38,9 +38,12 @@ func reload(c *cli.Context) error {
 	if err := wantArgs(c, 0, 0); err != nil {
 		return err
 	}
+	if c.IsSet("server") && !c.IsSet("admin") {
+		return reloadWorker(c)
+	}
 	for _, flag := range []string{"admin", "module"} {
 		if c.String(flag) == "" {
-			return errs.CLIUsage.New(c.Command.HelpName, "--"+flag+" is missing", "write wasmstream reload --admin ADDRESS --module FILE")
+			return errs.CLIUsage.New(c.Command.HelpName, "--"+flag+" is missing", "write wasmstream reload --admin ADDRESS --module FILE, or wasmstream reload --server URL")
 		}
 	}
 	file := c.String("module")

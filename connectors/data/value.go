@@ -40,6 +40,15 @@ func Float32Value(v float32) Value { return Value{t: TypeFloat32, n: uint64(math
 // Float64Value holds v as a java.lang.Double.
 func Float64Value(v float64) Value { return Value{t: TypeFloat64, n: math.Float64bits(v)} }
 
+// Float32Bits holds the number of these IEEE 754 bits, Float64Bits the same; Bits gives them back, also those of a NaN.
+func Float32Bits(bits uint32) Value { return Value{t: TypeFloat32, n: uint64(bits)} }
+
+// Float64Bits is Float32Bits for a java.lang.Double.
+func Float64Bits(bits uint64) Value { return Value{t: TypeFloat64, n: bits} }
+
+// Bits are the 64 bits of a number, a boolean or a Date.
+func (v Value) Bits() uint64 { return v.n }
+
 // BooleanValue holds v.
 func BooleanValue(v bool) Value {
 	if v {

@@ -31,6 +31,8 @@
  * give, until the next call on a store; what ws_scratch gives, until the function returns. Everything given to a
  * function of this header is copied or used before it returns.
  *
+ * Transformations and predicates of Connect: include wasmstream_connect.h instead.
+ *
  * WS_MODULE stands in one source file of a module. Functions of other files are declared by the user as in any C.
  */
 #ifndef WASMSTREAM_H
@@ -146,6 +148,13 @@ WS__STATE(state_write_many) int32_t ws1_state_write_many(int32_t store, const vo
 WS__STATE(iter_open) int32_t ws1_iter_open(int32_t store, const void *fptr, uint32_t flen, const void *tptr, uint32_t tlen, int32_t flags, int32_t limit);
 WS__STATE(iter_next_many) int32_t ws1_iter_next_many(int32_t iter, void *buf, uint32_t cap);
 WS__STATE(iter_close) int32_t ws1_iter_close(int32_t iter);
+
+#define WS__CONNECT(name) __attribute__((import_module("ws1.connect"), import_name(#name))) extern
+#define WS__EGRESS(name) __attribute__((import_module("ws1.egress"), import_name(#name))) extern
+
+WS__CONNECT(offset_get) int32_t ws1_offset_get(const void *ptr, uint32_t len, void *buf, uint32_t cap);
+WS__EGRESS(http) int32_t ws1_http(const void *ptr, uint32_t len);
+WS__EGRESS(http_response) int32_t ws1_http_response(void *buf, uint32_t cap);
 
 /* ---- Bytes -------------------------------------------------------------------------------------------------------- */
 
@@ -437,6 +446,10 @@ WS__MAYBE void ws__out_start(void) {
     ws__rt.out_count = 0;
 }
 
+#ifdef WS_CONNECT
+WS__MAYBE void ws__aux_finish(void); /* wasmstream_connect.h */
+#endif
+
 /* Writes the header of the output frame and returns its length, 0 if it has no records. */
 WS__MAYBE uint32_t ws__out_finish(void) {
     uint8_t *p = ws__rt.out.ptr;
@@ -451,6 +464,9 @@ WS__MAYBE uint32_t ws__out_finish(void) {
     ws__store64(p + 40, 0);
     ws__store64(p + 48, 0);
     ws__store64(p + 56, 0);
+#ifdef WS_CONNECT
+    ws__aux_finish();
+#endif
     return ws__rt.out_len;
 }
 

@@ -28,7 +28,23 @@ const (
 	KindPartitioner        Kind = "partitioner"
 	KindSerializer         Kind = "serializer"
 	KindDeserializer       Kind = "deserializer"
+
+	KindTransformation  Kind = "transformation"
+	KindPredicate       Kind = "predicate"
+	KindConverter       Kind = "converter"
+	KindHeaderConverter Kind = "headerConverter"
+	KindSource          Kind = "source"
+	KindSink            Kind = "sink"
 )
+
+// connect tells whether components of this kind are plugins of Connect.
+func (k Kind) connect() bool {
+	switch k {
+	case KindTransformation, KindPredicate, KindConverter, KindHeaderConverter, KindSource, KindSink:
+		return true
+	}
+	return false
+}
 
 // hasArguments tells whether components of this kind are functions of more than a record.
 func (k Kind) hasArguments() bool {
@@ -76,6 +92,7 @@ type component struct {
 	wants       Part
 	stores      []string
 	buffers     bool
+	settings    []Setting
 	description string
 	// open sets apply, and for processors the rest, of a new context.
 	open func(ctx *Context) error

@@ -64,6 +64,13 @@ type Context struct {
 	children                      []string
 	config                        map[string]string
 	stores                        map[string]*KeyValueStore
+
+	// Of plugins of Connect.
+	direction string
+	topics    []string // of the current frame
+	batchEnd  func(ctx *Context) error
+	flushSink func(ctx *Context) error
+	poll      func(ctx *Context, budget int) error
 }
 
 // record is the current record in the form that the component may change.
@@ -230,6 +237,8 @@ func (c *Context) readOpen(frame []byte) (name string, ok bool) {
 			c.mode = value
 		case "epoch":
 			c.epoch = parseInt(value)
+		case "direction":
+			c.direction = value
 		case "child":
 			c.children = append(c.children, value)
 		default:

@@ -58,6 +58,16 @@ func wsPunctuate(handle, timer int32, time int64) int64 {
 //go:wasmexport ws_flush
 func wsFlush(handle int32, epoch int64) int64 { return packed(flush(handle, epoch)) }
 
+//go:wasmexport ws_poll
+func wsPoll(handle, budget int32) int64 {
+	answer := packed(poll(handle, budget))
+	runtime.Gosched()
+	return answer
+}
+
+//go:wasmexport ws_ack
+func wsAck(handle int32, p unsafe.Pointer, n uint32) int32 { return ack(handle, view(p, n)) }
+
 //go:wasmexport ws_close
 func wsClose(handle, _ int32) int32 { return closeComponent(handle) }
 

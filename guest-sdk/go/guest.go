@@ -62,6 +62,9 @@ func processFrame(handle int32, frame []byte) ([]byte, int32) {
 	}
 	out.reset()
 	ctx.frame, ctx.busy = frame, true
+	if ctx.component.kind.connect() {
+		ctx.readAux(frame)
+	}
 	for r.left > 0 {
 		if !r.read(&ctx.in) {
 			continue
@@ -71,7 +74,74 @@ func processFrame(handle int32, frame []byte) ([]byte, int32) {
 		}
 	}
 	ctx.frame, ctx.busy = nil, false
+	if ctx.batchEnd != nil {
+		if err := ctx.batchEnd(ctx); err != nil {
+			return nil, refuseWith(err)
+		}
+	}
 	return out.result()
+}
+
+// readAux takes topics and schemas of a frame.
+func (c *Context) readAux(frame []byte) {
+	c.topics = c.topics[:0]
+	p := ptr(frame)
+	if load32(p, frameFlagsAt)&frameHasAux == 0 {
+		return
+	}
+	off, n := load32(p, frameAuxOffAt), load32(p, frameAuxLenAt)
+	aux := frame[off : off+n]
+	for rest := aux; len(rest) > 0; {
+		var k, v []byte
+		k, v, rest = nextPair(rest)
+		if string(k) == "topic" {
+			c.topics = append(c.topics, c.topicName(v))
+		}
+	}
+	learn(aux)
+}
+
+// topicName is the name of a topic; it is mostly the same as in the frame before.
+func (c *Context) topicName(b []byte) string {
+	if n := len(c.topics); n < cap(c.topics) {
+		if last := c.topics[: n+1 : n+1][n]; last == string(b) {
+			return last
+		}
+	}
+	return string(b)
+}
+
+// refuseWith tells the host why a call as a whole fails, with the class of err, and returns a code.
+func refuseWith(err error) int32 {
+	class, code := classOf(err), ErrUnknown
+	if class == ClassRetry {
+		code = ErrRetry
+	}
+	hostSetError(-1, uint32(class), err.Error())
+	return int32(code)
+}
+
+// poll answers the wish for records of a source.
+func poll(handle, budget int32) ([]byte, int32) {
+	ctx := contextOf(handle)
+	if ctx == nil || ctx.poll == nil {
+		return nil, refuse(ErrInvalidArg, "no such source")
+	}
+	out.reset()
+	out.args = true
+	if err := ctx.poll(ctx, int(budget)); err != nil {
+		return nil, refuseWith(err)
+	}
+	return out.result()
+}
+
+// ack takes a frame of how far the records of a source are safe.
+func ack(handle int32, frame []byte) int32 {
+	if ctx := contextOf(handle); ctx == nil || ctx.poll == nil {
+		return refuse(ErrInvalidArg, "no such source")
+	}
+	_, code := processFrame(handle, frame)
+	return code
 }
 
 // punctuate answers a timer.
@@ -91,6 +161,9 @@ func flush(handle int32, epoch int64) ([]byte, int32) {
 		if f, ok := ctx.processor.(Flusher); ok {
 			return f.Flush(ctx)
 		}
+		if ctx.flushSink != nil {
+			return ctx.flushSink(ctx)
+		}
 		return nil
 	})
 }
@@ -103,7 +176,7 @@ func answer(handle int32, call func(*Context) error) ([]byte, int32) {
 	}
 	out.reset()
 	if err := call(ctx); err != nil {
-		return nil, refuse(ErrUnknown, err.Error())
+		return nil, refuseWith(err)
 	}
 	return out.result()
 }

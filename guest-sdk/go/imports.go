@@ -83,6 +83,18 @@ func wsIterNextMany(it int32, buf unsafe.Pointer, capacity uint32) int32
 //go:wasmimport ws1.state iter_close
 func wsIterClose(it int32) int32
 
+//go:wasmimport ws1.connect offset_get
+//go:noescape
+func wsOffsetGet(p unsafe.Pointer, n uint32, buf unsafe.Pointer, capacity uint32) int32
+
+//go:wasmimport ws1.egress http
+//go:noescape
+func wsHTTP(p unsafe.Pointer, n uint32) int32
+
+//go:wasmimport ws1.egress http_response
+//go:noescape
+func wsHTTPResponse(buf unsafe.Pointer, capacity uint32) int32
+
 func sptr(s string) unsafe.Pointer { return unsafe.Pointer(unsafe.StringData(s)) }
 
 func hostEmit(frame []byte) int32 { return wsEmit(ptr(frame), uint32(len(frame))) }
@@ -146,5 +158,13 @@ func hostIterOpen(store int32, from, to []byte, flags, limit int32) int32 {
 func hostIterNextMany(it int32, buf []byte) int32 {
 	return wsIterNextMany(it, ptr(buf), uint32(len(buf)))
 }
+
+func hostOffsetGet(partition, buf []byte) int32 {
+	return wsOffsetGet(ptr(partition), uint32(len(partition)), ptr(buf), uint32(len(buf)))
+}
+
+func hostHTTP(request []byte) int32 { return wsHTTP(ptr(request), uint32(len(request))) }
+
+func hostHTTPResponse(buf []byte) int32 { return wsHTTPResponse(ptr(buf), uint32(len(buf))) }
 
 func hostIterClose(it int32) int32 { return wsIterClose(it) }

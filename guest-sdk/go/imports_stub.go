@@ -2,6 +2,8 @@
 
 package wasmstream
 
+import "strconv"
+
 // Outside of wasm the host is a TestHost.
 
 // testHost is the host that the functions below reach: the one made last.
@@ -86,3 +88,54 @@ func hostIterOpen(store int32, from, to []byte, flags, limit int32) int32 {
 func hostIterNextMany(it int32, buf []byte) int32 { return host().iterNext(it, buf) }
 
 func hostIterClose(it int32) int32 { return host().iterClose(it) }
+
+func hostOffsetGet(partition, buf []byte) int32 {
+	offset, ok := host().Offsets[string(partition)]
+	if !ok {
+		return int32(ErrNotFound)
+	}
+	if len(offset) <= len(buf) {
+		copy(buf, offset)
+	}
+	return int32(len(offset))
+}
+
+func hostHTTP(request []byte) int32 {
+	h := host()
+	if h.Respond == nil {
+		return int32(ErrDenied)
+	}
+	r := new(Request)
+	for len(request) > 0 {
+		var k, v []byte
+		k, v, request = nextPair(request)
+		switch name := string(k); name {
+		case "method":
+			r.Method = string(v)
+		case "url":
+			r.URL = string(v)
+		case "body":
+			r.Body = append([]byte(nil), v...)
+		default:
+			r.Headers = append(r.Headers, name[len("header."):], string(v))
+		}
+	}
+	resp, err := h.Respond(r)
+	if err != nil {
+		return int32(ErrRetry)
+	}
+	h.response = appendPair(nil, []byte("status"), []byte(strconv.Itoa(resp.Status)))
+	for k, v := range resp.Headers.All {
+		h.response = appendPair(h.response, append([]byte("header."), k...), v)
+	}
+	h.response = appendPair(h.response, []byte("body"), resp.Body)
+	return int32(len(h.response))
+}
+
+func hostHTTPResponse(buf []byte) int32 {
+	response := host().response
+	if len(response) <= len(buf) {
+		copy(buf, response)
+	}
+	return int32(len(response))
+}

@@ -18,6 +18,7 @@ const (
 	keepValue     = 2
 	keepHeaders   = 4
 	keepTimestamp = 8
+	keepPlace     = 16 // in answers of plugins of Connect
 	keepAll       = keepKey | keepValue | keepHeaders | keepTimestamp
 
 	kindRecord = 0
@@ -94,6 +95,9 @@ func aligned(n int) []byte {
 	words := make([]uint64, (n+7)/8+1)
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), n)
 }
+
+// addTo is the place n bytes behind p.
+func addTo(p unsafe.Pointer, n int) unsafe.Pointer { return unsafe.Add(p, n) }
 
 // putPadded copies b to p and fills up with zeros to a multiple of 8; it returns the place behind. b is not empty.
 func putPadded(p unsafe.Pointer, b []byte) unsafe.Pointer {

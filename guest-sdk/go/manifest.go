@@ -39,6 +39,39 @@ func appendComponent(b []byte, c *component) []byte {
 		b = append(b, `,"description":`...)
 		b = appendString(b, c.description)
 	}
+	if len(c.settings) > 0 {
+		b = append(b, `,"config":[`...)
+		for i := range c.settings {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendSetting(b, &c.settings[i])
+		}
+		b = append(b, ']')
+	}
+	return append(b, '}')
+}
+
+func appendSetting(b []byte, s *Setting) []byte {
+	b = append(b, `{"name":`...)
+	b = appendString(b, s.Name)
+	for _, p := range [...]struct{ key, value string }{{"type", s.Type}, {"importance", s.Importance}, {"doc", s.Doc}} {
+		if p.value != "" {
+			b = append(b, `,"`+p.key+`":`...)
+			b = appendString(b, p.value)
+		}
+	}
+	if s.Default != "" || s.HasDefault {
+		b = append(b, `,"default":`...)
+		b = appendString(b, s.Default)
+	}
+	if s.Optional {
+		b = append(b, `,"optional":true`...)
+	}
+	if len(s.Values) > 0 {
+		b = append(b, `,"values":`...)
+		b = appendStrings(b, s.Values)
+	}
 	return append(b, '}')
 }
 

@@ -15,6 +15,12 @@ type output struct {
 	n     int    // bytes used, the frame's header included
 	count uint32
 	code  int32 // the first refusal of the host, 0 if there was none
+
+	// Of plugins of Connect.
+	args   bool     // records have arguments
+	aux    []byte   // pairs of schemas that the frame carries
+	topics []string // that the frame names
+	block  []byte   // its aux block
 }
 
 // reset begins the answer of a call.
@@ -22,8 +28,39 @@ func (o *output) reset() {
 	if o.buf == nil {
 		o.buf = aligned(64 << 10)
 	}
-	o.n, o.count, o.code = frameHdrSize, 0, 0
+	o.n, o.count, o.code, o.args, o.topics = frameHdrSize, 0, 0, false, o.topics[:0]
 }
+
+// topic is the number of a topic in the frame that is written.
+func (o *output) topic(name string) uint32 {
+	for i, t := range o.topics {
+		if t == name {
+			return uint32(i + 1)
+		}
+	}
+	o.topics = append(o.topics, name)
+	return uint32(len(o.topics))
+}
+
+// appendAux appends topics and schemas behind the records, and returns how many bytes they have.
+func (o *output) appendAux() int {
+	block := o.block[:0]
+	for _, topic := range o.topics {
+		block = appendPair(block, topicKey, unsafe.Slice(unsafe.StringData(topic), len(topic)))
+	}
+	block = append(block, o.aux...)
+	o.block, o.aux = block, o.aux[:0]
+	if need := o.n + len(block); need > len(o.buf) {
+		larger := aligned(need)
+		copy(larger, o.buf[:o.n])
+		o.buf = larger
+	}
+	copy(o.buf[o.n:], block)
+	o.n += len(block)
+	return len(block)
+}
+
+var topicKey = []byte("topic")
 
 // room makes place for a record of size bytes and returns where it goes.
 func (o *output) room(size int) unsafe.Pointer {
@@ -41,7 +78,7 @@ func (o *output) makeRoom(size int) {
 		if code := hostEmit(o.finish()); code < 0 && o.code == 0 {
 			o.code = code
 		}
-		o.n, o.count = frameHdrSize, 0
+		o.n, o.count, o.topics = frameHdrSize, 0, o.topics[:0]
 	}
 	if need := o.n + size; need > len(o.buf) {
 		grown := aligned(max(2*len(o.buf), need))
@@ -52,6 +89,10 @@ func (o *output) makeRoom(size int) {
 
 // finish writes the header of the frame and returns it.
 func (o *output) finish() []byte {
+	auxAt, auxLen := o.n, 0
+	if len(o.topics)+len(o.aux) > 0 {
+		auxLen = o.appendAux()
+	}
 	p := unsafe.Pointer(unsafe.SliceData(o.buf))
 	store32(p, 0, frameMagic)
 	store32(p, 4, frameHdrSize|recHdrSize<<16)
@@ -61,6 +102,15 @@ func (o *output) finish() []byte {
 		store64(p, off, 0)
 	}
 	store32(p, framePartAt, null) // no partition
+	if o.args {
+		store32(p, 4, frameHdrSize|callHdrSize<<16)
+		store32(p, frameFlagsAt, frameHasArgs)
+	}
+	if auxLen > 0 {
+		store32(p, frameFlagsAt, load32(p, frameFlagsAt)|frameHasAux)
+		store32(p, frameAuxOffAt, uint32(auxAt))
+		store32(p, frameAuxLenAt, uint32(auxLen))
+	}
 	return o.buf[:o.n]
 }
 

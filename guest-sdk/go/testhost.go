@@ -21,6 +21,12 @@ type TestHost struct {
 	Commits int
 	// Topic is what Context.Topic gives.
 	Topic string
+	// Respond answers HTTP; without it every place is denied.
+	Respond func(r *Request) (*Response, error)
+	// Offsets are what Context.Offset finds, by the bytes of the partition's datum.
+	Offsets map[string][]byte
+
+	response []byte
 
 	stores      []*TestStore
 	timers      []*testTimer

@@ -22,6 +22,8 @@ type Config struct {
 	Admin bool
 	// AdminOnly serves nothing but /admin.
 	AdminOnly bool
+	// Modules are those that plugins come from; without them POST /admin/modules/reload is 404.
+	Modules Modules
 	// Auth decides who may come in; nil lets everyone in.
 	Auth *Auth
 	// Timeout bounds requests, HealthTimeout that of /health. Zero is Kafka's: 90 s and 10 s.
@@ -79,6 +81,9 @@ func (h *handler) routes() map[string]map[string]endpoint {
 	if h.Admin || h.AdminOnly {
 		all["/admin/loggers"] = map[string]endpoint{"GET": getLoggers}
 		all["/admin/loggers/{logger}"] = map[string]endpoint{"GET": getLogger, "PUT": putLogger}
+		if h.Modules != nil {
+			all["/admin/modules/reload"] = map[string]endpoint{"POST": reloadModules}
+		}
 	}
 	if h.AdminOnly {
 		return all

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/fault"
 	"github.com/wasmstream/wasmstream/host/connect"
+	"github.com/wasmstream/wasmstream/host/connect/guest"
 )
 
 func getPlugins(r *request) error {
@@ -24,6 +26,22 @@ func getPlugins(r *request) error {
 		return strings.Compare(a.Type+" "+a.Class, b.Type+" "+b.Class)
 	})
 	writeJSON(r.w, http.StatusOK, out)
+	return nil
+}
+
+// Modules are wasm modules that plugins come from.
+type Modules interface {
+	// Reload reads the files of modules again: the one of a name, all without one.
+	Reload(ctx context.Context, name string) ([]guest.Reloaded, error)
+}
+
+// reloadModules answers what became of each module; one that may not replace the running one is no error of the request.
+func reloadModules(r *request) error {
+	done, err := r.h.Modules.Reload(r.Context(), r.URL.Query().Get("module"))
+	if err != nil {
+		return status(http.StatusNotFound, "%s", err.Error())
+	}
+	writeJSON(r.w, http.StatusOK, done)
 	return nil
 }
 

@@ -108,6 +108,13 @@ func (b *budget) pace() {
 	b.refueled = now
 }
 
+// waited takes time that the guest spent waiting for the host out of its account.
+func (b *budget) waited(d time.Duration) {
+	if b.timed {
+		b.begun, b.refueled = b.begun.Add(d), b.refueled.Add(d)
+	}
+}
+
 // charge counts fuel that a host call used. It may end the guest's call.
 func (b *budget) charge(n uint64) {
 	b.hostFuel += n

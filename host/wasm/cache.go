@@ -317,3 +317,19 @@ var wazeroVersion = sync.OnceValue(func() string {
 	}
 	return "unknown"
 })
+
+// CacheDir is where compiled modules are kept between processes: in the user's cache folder unless the setting names
+// another, nowhere if it is "off" or there is no such folder.
+func CacheDir(setting string) string {
+	switch setting {
+	case "off":
+		return ""
+	case "":
+		base, err := os.UserCacheDir()
+		if err != nil {
+			return ""
+		}
+		return filepath.Join(base, "wasmstream", "modules")
+	}
+	return setting
+}

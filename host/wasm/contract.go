@@ -11,7 +11,7 @@ import (
 
 // exportSet tells which of the optional exports a module has.
 type exportSet struct {
-	initialize, describe, punctuate, flush, closes bool
+	initialize, describe, punctuate, flush, poll, ack, closes bool
 }
 
 // checkContract checks the module against abi: imports by name and signature, marker, required exports, memory. The
@@ -32,13 +32,17 @@ func checkContract(m *module) (exportSet, error) {
 	return exportSet{
 		initialize: m.exportedFunc(abi.ExportInitialize) != nil, describe: m.exportedFunc(abi.ExportDescribe) != nil,
 		punctuate: m.exportedFunc(abi.ExportPunctuate) != nil, flush: m.exportedFunc(abi.ExportFlush) != nil,
+		poll: m.exportedFunc(abi.ExportPoll) != nil, ack: m.exportedFunc(abi.ExportAck) != nil,
 		closes: m.exportedFunc(abi.ExportClose) != nil,
 	}, nil
 }
 
 // offered are the signatures of every import that a guest may name, by module and name.
 func offered() map[string]map[string]abi.Function {
-	all := map[string]map[string]abi.Function{abi.ImportCore: {}, abi.ImportState: {}, wasiModule: {}}
+	all := map[string]map[string]abi.Function{wasiModule: {}}
+	for _, name := range importModules {
+		all[name] = map[string]abi.Function{}
+	}
 	for _, f := range abi.Imports() {
 		all[f.Module][f.Name] = f
 	}
@@ -69,7 +73,7 @@ func checkImports(m *module) error {
 func unknownImport(imp importEntry, known map[string]map[string]abi.Function) string {
 	functions, ok := known[imp.module]
 	if !ok {
-		return fmt.Sprintf("the host gives no module of that name; it gives %s, %s and %s", abi.ImportCore, abi.ImportState, wasiModule)
+		return fmt.Sprintf("the host gives no module of that name; it gives %s and %s", strings.Join(importModules, ", "), wasiModule)
 	}
 	names := make([]string, 0, len(functions))
 	for name := range functions {

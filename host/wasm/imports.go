@@ -21,7 +21,25 @@ const (
 // hostFunc is an import: it gets the instance and its operands, and leaves its result in stack[0].
 type hostFunc func(in *Instance, stack []uint64)
 
-// coreFunctions and stateFunctions implement what package abi lists, by name.
+// importModules are the modules of the contract, in the order of messages.
+var importModules = []string{abi.ImportCore, abi.ImportState, abi.ImportConnect, abi.ImportEgress}
+
+// functionOf is what implements an import of the contract, nil if nothing does.
+func functionOf(f abi.Function) hostFunc {
+	switch f.Module {
+	case abi.ImportCore:
+		return coreFunctions[f.Name]
+	case abi.ImportState:
+		return stateFunctions[f.Name]
+	case abi.ImportConnect:
+		return connectFunctions[f.Name]
+	case abi.ImportEgress:
+		return egressFunctions[f.Name]
+	}
+	return nil
+}
+
+// coreFunctions and its like implement what package abi lists, by name.
 var coreFunctions = map[string]hostFunc{
 	abi.FnFeatures:      func(in *Instance, s []uint64) { s[0] = uint64(in.host.Features()) },
 	abi.FnEmit:          (*Instance).hostEmit,
@@ -47,14 +65,11 @@ func errno(e abi.Errno) uint64 { return i32(int32(e)) }
 // instantiateImports offers everything that a guest may import. It is done once for an engine; the functions find
 // their instance by the context of the call.
 func (e *Engine) instantiateImports(ctx context.Context) error {
-	for _, module := range []struct {
-		name      string
-		functions map[string]hostFunc
-	}{{abi.ImportCore, coreFunctions}, {abi.ImportState, stateFunctions}} {
-		b := e.runtime.NewHostModuleBuilder(module.name)
+	for _, name := range importModules {
+		b := e.runtime.NewHostModuleBuilder(name)
 		for _, f := range abi.Imports() {
-			if f.Module == module.name {
-				b.NewFunctionBuilder().WithGoModuleFunction(goFunc(module.functions[f.Name]), kinds(f.Params), kinds(f.Results)).Export(f.Name)
+			if f.Module == name {
+				b.NewFunctionBuilder().WithGoModuleFunction(goFunc(functionOf(f)), kinds(f.Params), kinds(f.Results)).Export(f.Name)
 			}
 		}
 		if _, err := b.Instantiate(ctx); err != nil {

@@ -33,7 +33,7 @@ type Instance struct {
 	linear linearMemory
 	budget budget
 
-	reserve, open, process, punctuate, flush, closes function
+	reserve, open, process, punctuate, flush, poll, ack, closes function
 
 	region     uint32 // the region that the guest reserved for us
 	regionSize uint32
@@ -50,13 +50,14 @@ type Instance struct {
 	dead   error
 	closed bool
 
-	iters   [maxIterators]iterator
-	logs    logLines
-	clock   clock
-	chance  *rand.ChaCha8
-	abuses  int
-	scratch []byte
-	stats   Stats
+	iters    [maxIterators]iterator
+	logs     logLines
+	clock    clock
+	chance   *rand.ChaCha8
+	abuses   int
+	scratch  []byte
+	response []byte // of the last http of the running call, nil if there was none
+	stats    Stats
 }
 
 // handle is an open component.
@@ -202,7 +203,7 @@ func (in *Instance) end() {
 			in.iters[i].open = false
 		}
 	}
-	in.busy, in.phase = false, phaseOther
+	in.busy, in.phase, in.response = false, phaseOther, nil
 }
 
 // call runs an export with the operands in in.stack, which then holds its result.
@@ -453,6 +454,34 @@ func (in *Instance) Flush(handle int32, epoch int64) ([]byte, error) {
 		return nil, err
 	}
 	return in.output(abi.ExportFlush, handle)
+}
+
+// Poll asks a source for records, at most about budget of them.
+func (in *Instance) Poll(handle, budget int32) ([]byte, error) {
+	if in.dead == nil && !in.optional(&in.poll, abi.ExportPoll, in.module.compiled.exported.poll) {
+		return nil, &CallError{abi.ExportPoll, abi.Unsupported}
+	}
+	in.stack[0], in.stack[1] = uint64(uint32(handle)), uint64(uint32(budget))
+	if err := in.call(&in.poll, in.limitsOf(handle).FuelMax, phaseOutput, handle); err != nil {
+		return nil, err
+	}
+	return in.output(abi.ExportPoll, handle)
+}
+
+// Ack tells a source how far its records are safe, by the first n bytes of what Reserve returned. A module without ws_ack
+// does not want to know.
+func (in *Instance) Ack(handle int32, n int) error {
+	if in.dead == nil && !in.optional(&in.ack, abi.ExportAck, in.module.compiled.exported.ack) {
+		return nil
+	}
+	in.stack[0], in.stack[1], in.stack[2] = uint64(uint32(handle)), uint64(in.region), uint64(n)
+	if err := in.call(&in.ack, in.processFuel(handle, n), phaseOther, handle); err != nil {
+		return err
+	}
+	if code := int32(in.stack[0]); code < 0 {
+		return &CallError{abi.ExportAck, abi.Errno(code)}
+	}
+	return nil
 }
 
 // CloseHandle tells the guest that a handle is done with (abi.CloseStop...). What the guest answers does not matter; a

@@ -81,11 +81,7 @@ var hostile = []uint64{0, 1, 7, 2*pageSize - 1, 2 * pageSize, 1 << 31, 1<<31 - 1
 func TestHostileArguments(t *testing.T) {
 	in := idle(t, newHost())
 	for _, f := range abi.Imports() {
-		call := coreFunctions[f.Name]
-		if f.Module == abi.ImportState {
-			call = stateFunctions[f.Name]
-		}
-		hostileCalls(t, in, f.Name, f.Params, call)
+		hostileCalls(t, in, f.Name, f.Params, functionOf(f))
 	}
 	for _, f := range wasiFunctions {
 		hostileCalls(t, in, f.name, f.params, f.call)
@@ -280,11 +276,7 @@ func TestPollWithoutWaiting(t *testing.T) {
 func FuzzImports(f *testing.F) {
 	calls := make([]hostFunc, 0, 80)
 	for _, fn := range abi.Imports() {
-		if fn.Module == abi.ImportState {
-			calls = append(calls, stateFunctions[fn.Name])
-		} else {
-			calls = append(calls, coreFunctions[fn.Name])
-		}
+		calls = append(calls, functionOf(fn))
 	}
 	for _, fn := range wasiFunctions {
 		calls = append(calls, fn.call)

@@ -17,6 +17,11 @@ var (
 		Explanation: "The REST API of the worker answered with an error, whose status and text are shown.",
 		Remedy:      "Do what the text says; the worker's log tells more of answers with status 500.",
 	}
+	ConnectPlugin = Code{
+		ID: "E-CONNECT-PLUGIN", Exit: ExitInput, Title: "A plugin in a module cannot be used",
+		Explanation: "Settings name plugins in WebAssembly modules as wasm:FILE#COMPONENT or wasm:sha256:DIGEST#COMPONENT. Files are looked for under plugin.path of the worker; a component must be of the kind that the setting needs.",
+		Remedy:      "Put the module into a folder of plugin.path; wasmstream module inspect FILE lists its components.",
+	}
 	ConnectUnreachable = Code{
 		ID: "E-CONNECT-UNREACHABLE", Exit: ExitEnvironment, Title: "No worker answers",
 		Explanation: "The connector commands speak to the REST API of a worker.",
@@ -25,5 +30,5 @@ var (
 )
 
 func connectCodes() []Code {
-	return []Code{ConnectConfig, ConnectStart, ConnectRefused, ConnectUnreachable}
+	return []Code{ConnectConfig, ConnectStart, ConnectRefused, ConnectPlugin, ConnectUnreachable}
 }

@@ -16,7 +16,8 @@ import (
 type component struct {
 	*kit
 	*abi.Component
-	input []record
+	input  []record
+	topics []string // that a plugin of Connect has named
 }
 
 // output is one output record with the number of its input record, whatever the frame; parts that are kept are named by
@@ -141,6 +142,10 @@ func outputOf(r *abi.Record, first int) output {
 
 // check holds one component to everything that can be seen of its answers.
 func (c *component) check() {
+	if c.Kind.Connect() {
+		c.checkConnect()
+		return
+	}
 	whole, err := c.run(len(c.input), shape{})
 	if err != nil && isCallError(err) {
 		c.report.add("REC-8", c.Name, NotApplicable, "it refuses the kit's records: %v", err)

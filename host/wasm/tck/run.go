@@ -73,7 +73,7 @@ func (k *kit) static(module []byte) bool {
 
 func importProblem(info *wasm.Info) string {
 	for _, imp := range info.Imports {
-		if imp.Module != abi.ImportCore && imp.Module != abi.ImportState {
+		if !strings.HasPrefix(imp.Module, "ws1.") {
 			continue // WASI's are known to the engine
 		}
 		want := signatureOf(abi.Imports(), imp.Module, imp.Name)
@@ -311,6 +311,16 @@ func openFrame(c *abi.Component, more bool) []byte {
 	}
 	for _, store := range c.Stores {
 		add(abi.OpenStore, store)
+	}
+	if c.Kind.Connect() {
+		add(abi.OpenConnector, "tck")
+		add(abi.OpenTask, "0")
+		add(abi.OpenDirection, directionTo)
+	}
+	for i := range c.Config {
+		if s := &c.Config[i]; !s.Optional {
+			add(abi.OpenConfigPrefix+s.Name, settingValue(s))
+		}
 	}
 	abi.FinishOpen(frame, 0, n)
 	return frame

@@ -203,7 +203,7 @@ func number(s string) (int64, bool) {
 // only show in a guest that uses it.
 func TestHeaderImports(t *testing.T) {
 	text := string(readModule(t, sdks, "c", "wasmstream.h"))
-	declared := regexp.MustCompile(`(?m)^WS__(CORE|STATE)\((\w+)\) (\w+) ws1_\w+\(([^)]*)\);`).FindAllStringSubmatch(text, -1)
+	declared := regexp.MustCompile(`(?m)^WS__(CORE|STATE|CONNECT|EGRESS)\((\w+)\) (\w+) ws1_\w+\(([^)]*)\);`).FindAllStringSubmatch(text, -1)
 	want := map[string]string{}
 	for _, f := range abiImports() {
 		want[f[0]] = f[1]

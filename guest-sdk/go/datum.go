@@ -1,0 +1,182 @@
+package wasmstream
+
+import "unsafe"
+
+// DatumType is the type of a value of Connect.
+type DatumType uint8
+
+// The types: those of schemas, then three that values have beside them: Decimal, Date (of the logical types Date, Time and
+// Timestamp) and BigInteger.
+const (
+	TypeNull DatumType = iota
+	TypeInt8
+	TypeInt16
+	TypeInt32
+	TypeInt64
+	TypeFloat32
+	TypeFloat64
+	TypeBoolean
+	TypeString
+	TypeBytes
+	TypeArray
+	TypeMap
+	TypeStruct
+	TypeDecimal
+	TypeDate
+	TypeBigInteger
+
+	keepCell = 16
+)
+
+const (
+	datumHdrSize = 8
+	cellSize     = 16
+)
+
+// Datum is a view of one value of Connect: a key, a value, a field, an element. It is borrowed: what it gives lies in the
+// frame and is read-only, valid until the next frame. The zero Datum is null.
+//
+// Methods that ask for something that the value is not answer zero values: 0, "", false, a null Datum.
+type Datum struct {
+	part []byte // the whole datum
+	cell int    // where the cell stands
+	root uint32 // schema of the whole, for its root
+}
+
+// datumOf is the root of a part; nil is null.
+func datumOf(part []byte) Datum {
+	if part == nil {
+		return Datum{}
+	}
+	return Datum{part: part, cell: datumHdrSize, root: load32(ptr(part), 0)}
+}
+
+func (d Datum) head() uint64 { return load64(ptr(d.part), uintptr(d.cell)) }
+func (d Datum) bits() uint64 { return load64(ptr(d.part), uintptr(d.cell)+8) }
+
+// Type is the value's type.
+func (d Datum) Type() DatumType {
+	if d.part == nil {
+		return TypeNull
+	}
+	return DatumType(d.head())
+}
+
+// IsNull tells whether the value is null.
+func (d Datum) IsNull() bool { return d.Type() == TypeNull }
+
+// Schema is the schema of the value as a whole, or of a struct; nil where there is none. That of a field stands in the
+// schema of its struct.
+func (d Datum) Schema() *Schema {
+	switch {
+	case d.Type() == TypeStruct:
+		return schemaOf(uint32(d.bits() >> 32))
+	case d.part == nil || d.cell != datumHdrSize:
+		return nil
+	}
+	return schemaOf(d.root)
+}
+
+// Int is a number of Int8 to Int64, or the milliseconds of a Date.
+func (d Datum) Int() int64 {
+	switch t := d.Type(); {
+	case t >= TypeInt8 && t <= TypeInt64, t == TypeDate:
+		return int64(d.bits())
+	}
+	return 0
+}
+
+// Float is the number of a Float32 or Float64, or of Int8 to Int64.
+func (d Datum) Float() float64 {
+	switch t := d.Type(); {
+	case t == TypeFloat64:
+		return float64From(d.bits())
+	case t == TypeFloat32:
+		return float64(float32From(uint32(d.bits())))
+	case t >= TypeInt8 && t <= TypeInt64:
+		return float64(int64(d.bits()))
+	}
+	return 0
+}
+
+// Bool is a Boolean.
+func (d Datum) Bool() bool { return d.Type() == TypeBoolean && d.bits() != 0 }
+
+// Bytes are those of Bytes or String, or the unscaled number of a Decimal or BigInteger, big-endian.
+func (d Datum) Bytes() []byte {
+	switch d.Type() {
+	case TypeString, TypeBytes, TypeDecimal, TypeBigInteger:
+		at, n := uint32(d.bits()), d.head()>>32
+		return d.part[at : uint64(at)+n : uint64(at)+n]
+	}
+	return nil
+}
+
+// Str is a String, borrowed as Bytes are.
+func (d Datum) Str() string {
+	if d.Type() != TypeString {
+		return ""
+	}
+	b := d.Bytes()
+	return unsafe.String(unsafe.SliceData(b), len(b))
+}
+
+// Scale is that of a Decimal.
+func (d Datum) Scale() int {
+	if d.Type() != TypeDecimal {
+		return 0
+	}
+	return int(int32(d.bits() >> 32))
+}
+
+// Len is the number of elements of an Array, entries of a Map, fields of a Struct.
+func (d Datum) Len() int {
+	switch d.Type() {
+	case TypeArray, TypeMap, TypeStruct:
+		return int(d.head() >> 32)
+	}
+	return 0
+}
+
+// At is element i of an Array, the value of entry i of a Map, field i of a Struct.
+func (d Datum) At(i int) Datum {
+	if i < 0 || i >= d.Len() {
+		return Datum{}
+	}
+	if d.Type() == TypeMap {
+		i = 2*i + 1
+	}
+	return d.child(i)
+}
+
+// Key is the key of entry i of a Map.
+func (d Datum) Key(i int) Datum {
+	if d.Type() != TypeMap || i < 0 || i >= d.Len() {
+		return Datum{}
+	}
+	return d.child(2 * i)
+}
+
+func (d Datum) child(i int) Datum {
+	return Datum{part: d.part, cell: int(uint32(d.bits())) + i*cellSize}
+}
+
+// Index is the position of the field of a Struct, or of the entry of a Map, that is called name; -1 if there is none.
+func (d Datum) Index(name string) int {
+	switch d.Type() {
+	case TypeStruct:
+		if s := d.Schema(); s != nil {
+			return s.Index(name)
+		}
+	case TypeMap:
+		for i := range d.Len() {
+			if k := d.child(2 * i); k.Type() == TypeString && k.Str() == name {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// Field is the field of a Struct, or the value of a Map, that is called name; null if there is none.
+func (d Datum) Field(name string) Datum { return d.At(d.Index(name)) }

@@ -1,0 +1,250 @@
+package guest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/wasmstream/wasmstream/abi"
+	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/fault"
+	"github.com/wasmstream/wasmstream/host/wasm"
+	"github.com/wasmstream/wasmstream/internal/errs"
+)
+
+// component is a plugin of one task: a component of a module, with settings. It belongs to one goroutine at a time, but
+// for prepare and handOver.
+type component struct {
+	module *module
+	spec   abi.Component // as it was when the plugin was made
+	limits wasm.Limits
+	log    *slog.Logger
+	// open is the open frame, settings what config_get answers.
+	open     []byte
+	settings map[string]string
+	offsets  func(partition []byte) ([]byte, int32)
+	egress   func(ctx context.Context, request []byte) ([]byte, int32)
+
+	live *instance
+	next atomic.Pointer[instance] // of a newer version, to be taken over before the next call
+	// closed keeps an instance that is handed over too late from being forgotten.
+	closed atomic.Bool
+	frame  []byte
+}
+
+// instance is a running guest with the component opened, and what was told to it.
+type instance struct {
+	version *version
+	wasm    *wasm.Instance
+	handle  int32
+	host    *surroundings
+	enc     encoder
+	dec     decoder
+	spec    *abi.Component
+	reader  abi.Reader
+	topics  []string
+}
+
+// extra are the keys of an open frame that are those of one plugin.
+type extra struct{ connector, task, node, direction string }
+
+// start makes the open frame and the first instance.
+func (c *component) start(props config.Props, x extra) error {
+	c.settings = guestSettings(&c.spec, props)
+	c.open = openFrame(c.spec.Name, c.settings, x)
+	c.module.add(c)
+	in, err := c.prepare(context.Background(), c.module.use())
+	if err != nil {
+		c.module.remove(c)
+		return fault.Config.New(err.Error()).Because(err)
+	}
+	c.live = in
+	return nil
+}
+
+// guestSettings are the settings that a guest sees: those of its ConfigDef with defaults, and whatever else is given. A
+// secret is only seen by its name.
+func guestSettings(spec *abi.Component, props config.Props) map[string]string {
+	out := props.Map()
+	for _, s := range spec.Config {
+		if _, given := out[s.Name]; !given && s.HasDefault {
+			out[s.Name] = s.Default
+		}
+		if _, given := out[s.Name]; given && s.Type == string(config.Password) {
+			out[s.Name] = secretWord(s.Name)
+		}
+	}
+	return out
+}
+
+func openFrame(name string, settings map[string]string, x extra) []byte {
+	frame, n := abi.AppendOpenHeader(nil), 0
+	add := func(key, value string) {
+		frame = abi.AppendPair(frame, key, value)
+		n++
+	}
+	add(abi.OpenComponent, name)
+	add(abi.OpenApplicationID, x.connector)
+	add(abi.OpenTaskID, "0_"+x.task)
+	add(abi.OpenNode, x.node)
+	add(abi.OpenMode, abi.ModeNormal)
+	add(abi.OpenEpoch, "0")
+	add(abi.OpenConnector, x.connector)
+	add(abi.OpenTask, x.task)
+	if x.direction != "" {
+		add(abi.OpenDirection, x.direction)
+	}
+	for _, key := range config.PropsOf(settings).Names() {
+		add(abi.OpenConfigPrefix+key, settings[key])
+	}
+	abi.FinishOpen(frame, 0, n)
+	return frame
+}
+
+// prepare makes an instance of a version, of which it takes a reference over or gives it back.
+func (c *component) prepare(ctx context.Context, v *version) (in *instance, err error) {
+	host := &surroundings{log: c.log.With("module", c.module.name, "component", c.spec.Name), config: c.settings, offsets: c.offsets, egress: c.egress}
+	in = &instance{version: v, host: host, enc: newEncoder()}
+	in.dec = newDecoder(&in.enc)
+	manifest := v.Manifest()
+	if in.spec = manifest.Component(c.spec.Name); in.spec == nil {
+		return nil, errors.Join(errs.GuestOpen.New(c.module.name, "the module has no component "+c.spec.Name, ""), v.release())
+	}
+	if in.wasm, err = v.Instantiate(ctx, host, c.limits); err != nil {
+		return nil, errors.Join(wasm.Coded(c.module.name, err), v.release())
+	}
+	if in.handle, err = in.wasm.Open(c.open); err != nil {
+		text := host.blame.message
+		in.wasm.Close()
+		if text != "" {
+			err = errs.GuestOpen.New(c.module.name, "component "+c.spec.Name+" refuses its settings: "+text, "")
+		}
+		return nil, errors.Join(wasm.Coded(c.module.name, err), v.release())
+	}
+	return in, nil
+}
+
+// handOver gives the component an instance of a newer version. Any goroutine may call it.
+func (c *component) handOver(in *instance) {
+	if unused := c.next.Swap(in); unused != nil {
+		_ = unused.close(abi.CloseUpgrade)
+	}
+	if c.closed.Load() {
+		if late := c.next.Swap(nil); late != nil {
+			_ = late.close(abi.CloseStop)
+		}
+	}
+}
+
+// ready is the instance for the next call: that of a newer version if there is one, and a fresh one in place of one that died.
+func (c *component) ready() (*instance, error) {
+	if next := c.next.Swap(nil); next != nil {
+		if c.live != nil {
+			if err := c.live.close(abi.CloseUpgrade); err != nil {
+				c.log.Warn("closing a replaced guest", "module", c.module.name, "error", err)
+			}
+		}
+		c.live = next
+	}
+	if c.live != nil && (c.live.enc.full() || c.live.version != c.module.running()) {
+		_ = c.live.close(abi.CloseUpgrade)
+		c.live = nil
+	}
+	if c.live == nil {
+		in, err := c.prepare(context.Background(), c.module.use())
+		if err != nil {
+			return nil, err
+		}
+		c.live = in
+	}
+	return c.live, nil
+}
+
+// close ends the component. It can be called twice.
+func (c *component) close() error {
+	if c == nil || c.closed.Swap(true) {
+		return nil
+	}
+	c.module.remove(c)
+	var err error
+	if c.live != nil {
+		err = c.live.close(abi.CloseStop)
+		c.live = nil
+	}
+	if next := c.next.Swap(nil); next != nil {
+		err = errors.Join(err, next.close(abi.CloseStop))
+	}
+	return err
+}
+
+// close closes the handle, the instance, and gives the version back.
+func (in *instance) close(reason int32) error {
+	if in.wasm.Err() == nil {
+		_ = in.wasm.CloseHandle(in.handle, reason) // its answer does not matter, and a trap is the end either way
+	}
+	in.wasm.Close()
+	return in.version.release()
+}
+
+// failed settles a call that failed: an instance that died is dropped, and so is one whose answer breaks the contract.
+// where names the record or frame. A retriable error is one in Connect's sense.
+func (c *component) failed(in *instance, err error, where string) error {
+	if frame, ok := errors.AsType[*abi.FrameError](err); ok {
+		c.drop(in)
+		return broken(errs.GuestContract.New(where, "the answer of "+c.name()+" does not keep the contract: "+frame.Error(), ""))
+	}
+	if trap, ok := errors.AsType[*wasm.TrapError](err); ok {
+		c.drop(in)
+		return broken(trap.Coded(where))
+	}
+	if refused, ok := errors.AsType[*wasm.CallError](err); ok {
+		text := in.host.blame.message
+		if text == "" {
+			text = refused.Error()
+		}
+		class := in.host.blame.class
+		if errors.Is(refused, abi.Retry) {
+			class = abi.ClassRetry
+		}
+		return reported(class, where, c.name(), text)
+	}
+	return err
+}
+
+func (c *component) drop(in *instance) {
+	if c.live == in {
+		_ = in.close(abi.CloseFailed)
+		c.live = nil
+	}
+}
+
+// name is the component as settings name it.
+func (c *component) name() string { return className(c.module.name, c.spec.Name) }
+
+// broken is an error of a guest as Connect knows errors; its text begins with the code.
+func broken(coded *errs.Error) error { return fault.Connect.New(coded.Error()).Because(coded) }
+
+// reported is what a guest itself says is wrong.
+func reported(class abi.Class, where, name, text string) error {
+	coded := errs.GuestError.New(where, name+": "+text, "")
+	if class == abi.ClassRetry {
+		return fault.Retriable.New(coded.Error()).Because(coded)
+	}
+	return broken(coded)
+}
+
+// printable is text of a guest on one line.
+func printable(b []byte) string {
+	const most = 2000
+	text := strings.ToValidUTF8(string(bytes.TrimSpace(b[:min(len(b), most)])), "�")
+	return strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}

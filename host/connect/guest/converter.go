@@ -1,0 +1,176 @@
+package guest
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/wasmstream/wasmstream/abi"
+	"github.com/wasmstream/wasmstream/connectors"
+	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/data"
+)
+
+// Directions of a converter, as its open frames have them.
+const (
+	toConnect   = "toConnect"
+	fromConnect = "fromConnect"
+)
+
+// converter is a component of kind converter: opened twice, once for each direction, when that is first needed.
+type converter struct {
+	plugin
+	props   config.Props
+	isKey   bool
+	to      *component
+	from    *component
+	started bool
+}
+
+// Configure implements connectors.Converter.
+func (c *converter) Configure(props config.Props, isKey bool) error {
+	c.props, c.isKey, c.started = props.Clone(), isKey, true
+	c.props.Set("isKey", strconv.FormatBool(isKey))
+	var err error
+	c.to, err = c.direction(c.to, toConnect) // settings that it refuses are told at once
+	return err
+}
+
+// direction is the component for a direction, opened if it is not yet.
+func (c *converter) direction(open *component, direction string) (*component, error) {
+	if open != nil {
+		return open, nil
+	}
+	c.c = nil
+	err := c.start(c.props, extra{node: c.node(), direction: direction})
+	return c.c, err
+}
+
+// Close implements connectors.Converter.
+func (c *converter) Close() error { return errors.Join(c.to.close(), c.from.close()) }
+
+// ToConnectData implements connectors.Converter.
+func (c *converter) ToConnectData(topic string, h connectors.Headers, b []byte) (v data.SchemaAndValue, err error) {
+	if c.to, err = c.direction(c.to, toConnect); err != nil {
+		return v, err
+	}
+	return c.to.toData(topic, nil, h, b)
+}
+
+// FromConnectData implements connectors.Converter.
+func (c *converter) FromConnectData(dst []byte, topic string, h *connectors.Headers, v data.SchemaAndValue) (out []byte, null bool, err error) {
+	if c.from, err = c.direction(c.from, fromConnect); err != nil {
+		return dst, false, err
+	}
+	var headers connectors.Headers
+	if h != nil {
+		headers = *h
+	}
+	return c.from.fromData(dst, topic, nil, headers, v)
+}
+
+// headerConverter is a component of kind headerConverter.
+type headerConverter struct{ converter }
+
+// Configure implements connectors.HeaderConverter.
+func (c *headerConverter) Configure(props config.Props) error {
+	return c.converter.Configure(props, false)
+}
+
+// ToConnectHeader implements connectors.HeaderConverter.
+func (c *headerConverter) ToConnectHeader(topic, key string, b []byte) (v data.SchemaAndValue, err error) {
+	if c.to, err = c.direction(c.to, toConnect); err != nil {
+		return v, err
+	}
+	return c.to.toData(topic, []byte(key), nil, b)
+}
+
+// FromConnectHeader implements connectors.HeaderConverter.
+func (c *headerConverter) FromConnectHeader(dst []byte, topic, key string, v data.SchemaAndValue) (out []byte, null bool, err error) {
+	if c.from, err = c.direction(c.from, fromConnect); err != nil {
+		return dst, false, err
+	}
+	return c.from.fromData(dst, topic, []byte(key), nil, v)
+}
+
+// toData has bytes turned into data. key is that of a header, nil for whole keys and values.
+func (c *component) toData(topic string, key []byte, h connectors.Headers, b []byte) (v data.SchemaAndValue, err error) {
+	in, err := c.ready()
+	if err != nil {
+		return v, err
+	}
+	in.beginOne()
+	rec := abi.Record{Key: key, Value: b, Timestamp: connectors.NoTimestamp, Offset: -1, Partition: -1, Dest: in.topic(topic)}
+	frame := abi.AppendRecord(abi.AppendFrameHeader(c.frame[:0], &abi.FrameHeader{Partition: -1, StreamTime: connectors.NoTimestamp}), &rec)
+	if len(h) > 0 && in.spec.Wants.Has(abi.WantHeaders) {
+		if frame, err = in.headers(frame, abi.FrameHeaderSize, h); err != nil {
+			return v, err
+		}
+	}
+	err = c.convert(in, frame, topic, func(answer *abi.Record) error {
+		v, err = in.dec.datum(answer.Value, data.Null)
+		return err
+	})
+	return v, err
+}
+
+// fromData has data turned into bytes, appended to dst.
+func (c *component) fromData(dst []byte, topic string, key []byte, h connectors.Headers, v data.SchemaAndValue) (out []byte, null bool, err error) {
+	in, err := c.ready()
+	if err != nil {
+		return dst, false, err
+	}
+	in.beginOne()
+	rec := abi.Record{Key: key, Timestamp: connectors.NoTimestamp, Offset: -1, Partition: -1, Dest: in.topic(topic)}
+	frame := abi.AppendRecord(abi.AppendFrameHeader(c.frame[:0], &abi.FrameHeader{Partition: -1, StreamTime: connectors.NoTimestamp}), &rec)
+	keyLen, valueLen := -1, -1
+	if key != nil {
+		keyLen = len(key)
+	}
+	if frame, valueLen, err = in.part(frame, v); err != nil {
+		return dst, false, err
+	}
+	abi.FinishParts(frame, abi.FrameHeaderSize, keyLen, valueLen)
+	if len(h) > 0 && in.spec.Wants.Has(abi.WantHeaders) {
+		if frame, err = in.headers(frame, abi.FrameHeaderSize, h); err != nil {
+			return dst, false, err
+		}
+	}
+	out = dst
+	err = c.convert(in, frame, topic, func(answer *abi.Record) error {
+		out, null = append(dst, answer.Value...), answer.Value == nil
+		return nil
+	})
+	return out, null, err
+}
+
+// beginOne forgets what the frame before carried.
+func (in *instance) beginOne() {
+	in.enc.pending, in.topics, in.host.times = in.enc.pending[:0], in.topics[:0], in.host.times[:0]
+}
+
+// convert sends a frame of one record and wants one answer.
+func (c *component) convert(in *instance, frame []byte, topic string, take func(*abi.Record) error) error {
+	c.frame = in.finish(frame, 1)
+	where := "topic " + topic
+	var said error
+	answers := 0
+	err := in.process(context.Background(), c.frame, 1, func(rec *abi.Record, _ []string) error {
+		answers++
+		switch {
+		case rec.Kind == abi.KindError:
+			said = reported(abi.Class(rec.Dest), where, c.name(), printable(rec.Value))
+			return nil
+		case rec.Index == abi.NoIndex || rec.Flags&abi.KeepValue != 0 || answers > 1:
+			return clause("CONN-3", "a converter answers other than by one record with a value of its own")
+		}
+		return take(rec)
+	})
+	switch {
+	case err != nil:
+		return c.failed(in, err, where)
+	case answers == 0:
+		return answerError(where, c.name()+" gives no answer")
+	}
+	return said
+}
