@@ -46,6 +46,8 @@ func Guests() []Guest {
 		{Name: "mapvalues-rust", Language: Rust, Dir: "examples/mapvalues/rust"},
 		{Name: "events-c", Language: C, Dir: "internal/bench/guests/c", Committed: "internal/bench/guests/events.wasm"},
 		{Name: "connect-c", Language: C, Dir: "examples/connect/c", Committed: "examples/connect/connect.wasm"},
+		{Name: "connect-go", Language: Go, Dir: "examples/connect/go"},
+		{Name: "connect-rust", Language: Rust, Dir: "examples/connect/rust"},
 		{Name: "hostile-connect-c", Language: C, Dir: "host/connect/guest/testdata/guests", Committed: "host/connect/guest/testdata/guests/hostile.wasm"},
 		{Name: "hostile-c", Language: C, Dir: "host/stream/testdata/guests", Committed: "host/stream/testdata/guests/hostile.wasm"},
 	}

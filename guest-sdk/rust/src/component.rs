@@ -32,6 +32,9 @@ pub enum Kind {
     Partitioner,
     Serializer,
     Deserializer,
+    Transformation,
+    Predicate,
+    Sink,
 }
 
 impl Kind {
@@ -56,6 +59,9 @@ impl Kind {
             Self::Partitioner => "partitioner",
             Self::Serializer => "serializer",
             Self::Deserializer => "deserializer",
+            Self::Transformation => "transformation",
+            Self::Predicate => "predicate",
+            Self::Sink => "sink",
         }
     }
 
@@ -118,6 +124,12 @@ impl Module {
                 };
                 let wants = [(Part::Key, "\"key\""), (Part::Value, "\"value\""), (Part::Headers, "\"headers\"")];
                 let wants: Vec<&str> = wants.iter().filter(|(p, _)| c.wants & *p as u8 != 0).map(|(_, s)| *s).collect();
+                let description = if c.settings.is_empty() {
+                    description
+                } else {
+                    let list: Vec<String> = c.settings.iter().map(|s| format!("{{{}}}", s.json)).collect();
+                    format!("{description},\"config\":[{}]", list.join(","))
+                };
                 format!(
                     "{{\"name\":{},\"kind\":\"{}\",\"wants\":[{}],\"stores\":[{}],\"buffers\":{}{description}}}",
                     quoted(&c.name),
@@ -138,7 +150,7 @@ impl Module {
     }
 }
 
-fn quoted(s: &str) -> String {
+pub(crate) fn quoted(s: &str) -> String {
     let mut out = Vec::new();
     crate::json::push_quoted(&mut out, s.as_bytes());
     String::from_utf8(out).unwrap_or_default()
@@ -152,6 +164,7 @@ pub struct Component {
     pub(crate) stores: Vec<String>,
     buffers: bool,
     description: String,
+    settings: Vec<crate::connect::Setting>,
     open: Box<dyn Fn() -> Box<dyn Node>>,
 }
 
@@ -164,6 +177,7 @@ impl Component {
             stores: Vec::new(),
             buffers: false,
             description: String::new(),
+            settings: Vec::new(),
             open: Box::new(open),
         }
     }
@@ -184,6 +198,12 @@ impl Component {
     /// Says that a processor holds records back until [`Processor::flush`].
     pub fn buffers(mut self) -> Self {
         self.buffers = true;
+        self
+    }
+
+    /// Defines what a plugin of Connect can be told.
+    pub fn settings(mut self, list: &[crate::connect::Setting]) -> Self {
+        self.settings.extend_from_slice(list);
         self
     }
 

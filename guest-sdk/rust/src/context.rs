@@ -77,6 +77,9 @@ pub struct Context {
     mode: String,
     children: Vec<String>,
     config: Vec<(String, String)>,
+    // Of plugins of Connect: schemas that have crossed, and why the call as a whole failed.
+    pub(crate) schemas: crate::connect::SharedSchemas,
+    pub(crate) failed: Option<crate::error::Error>,
 }
 
 impl Context {

@@ -19,6 +19,7 @@ pub struct Guest {
     pub(crate) module: Module,
     handles: Vec<Option<Handle>>,
     inbound: Vec<u64>,
+    schemas: crate::connect::SharedSchemas,
 }
 
 /// Tells the host why a call as a whole fails, and returns the number.
@@ -27,9 +28,15 @@ fn refuse(code: Errno, message: &str) -> i32 {
     code.0
 }
 
+/// [`refuse`] with the class of an error.
+fn refuse_with(e: &Error) -> i32 {
+    host::set_error(-1, e.class as u32, &e.message);
+    crate::connect::code_of(e).0
+}
+
 impl Guest {
     pub(crate) fn new(module: Module) -> Self {
-        Self { module, handles: Vec::new(), inbound: Vec::new() }
+        Self { module, handles: Vec::new(), inbound: Vec::new(), schemas: Default::default() }
     }
 
     /// Room for `n` bytes, valid until the next call.
@@ -50,6 +57,7 @@ impl Guest {
             return refuse(Errno::NOT_FOUND, &format!("no component {name}"));
         };
         ctx.keeps_keys = component.keeps_keys();
+        ctx.schemas = self.schemas.clone();
         let mut node = component.open();
         if let Err(e) = node.init(&mut ctx) {
             return refuse(Errno::UNKNOWN, &e.message);
@@ -75,9 +83,13 @@ impl Guest {
             return Err(refuse(Errno::CORRUPT, "not a frame"));
         };
         h.ctx.out.reset();
+        h.ctx.schemas.borrow_mut().learn(records.aux());
         h.ctx.set_frame(Some(frame));
         h.node.process(&mut h.ctx, records);
         h.ctx.set_frame(None);
+        if let Some(e) = h.ctx.failed.take() {
+            return Err(refuse_with(&e));
+        }
         h.ctx.out.result()
     }
 
@@ -109,7 +121,7 @@ impl Handle {
     fn answer(&mut self, call: impl FnOnce(&mut dyn Node, &mut Context) -> Result<(), Error>) -> Result<&[u8], i32> {
         self.ctx.out.reset();
         if let Err(e) = call(&mut *self.node, &mut self.ctx) {
-            return Err(refuse(Errno::UNKNOWN, &e.message));
+            return Err(refuse_with(&e));
         }
         self.ctx.out.result()
     }

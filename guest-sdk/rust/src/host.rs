@@ -58,6 +58,14 @@ mod wasm {
         }
     }
 
+    mod egress {
+        #[link(wasm_import_module = "ws1.egress")]
+        unsafe extern "C" {
+            pub fn http(p: *const u8, n: usize) -> i32;
+            pub fn http_response(buf: *mut u8, cap: usize) -> i32;
+        }
+    }
+
     fn ptr(part: Option<&[u8]>) -> *const u8 {
         part.map_or(::core::ptr::null(), <[u8]>::as_ptr)
     }
@@ -138,5 +146,11 @@ mod wasm {
     }
     pub fn iter_close(it: i32) -> i32 {
         unsafe { state::iter_close(it) }
+    }
+    pub fn http(request: &[u8]) -> i32 {
+        unsafe { egress::http(request.as_ptr(), request.len()) }
+    }
+    pub fn http_response(buf: &mut [u8]) -> i32 {
+        unsafe { egress::http_response(buf.as_mut_ptr(), buf.len()) }
     }
 }

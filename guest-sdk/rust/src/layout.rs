@@ -17,6 +17,8 @@ pub const KEEP_KEY: u8 = 1;
 pub const KEEP_VALUE: u8 = 2;
 pub const KEEP_HEADERS: u8 = 4;
 pub const KEEP_TIMESTAMP: u8 = 8;
+/// In answers of plugins of Connect.
+pub const KEEP_PLACE: u8 = 16;
 pub const KEEP_ALL: u8 = 15;
 
 pub const KIND_RECORD: u8 = 0;

@@ -31,7 +31,9 @@
 extern crate alloc;
 
 mod component;
+mod connect;
 mod context;
+mod datum;
 mod error;
 mod function;
 #[doc(hidden)]
@@ -49,7 +51,11 @@ pub use component::{
     Component, IntoOutcome, Kind, Module, Part, Processor, filter, flat_map, flat_map_values, foreach, map, map_values,
     process, process_values, select_key,
 };
+pub use connect::{
+    ConnectRecord, NO_TIMESTAMP, Response, Setting, Sink, http, predicate_with, sink, transformation, transformation_with,
+};
 pub use context::{Context, Level, Metric, MetricKind, PunctuationType, Timer, log, log_enabled};
+pub use datum::{Datum, Schema, Type, Writer};
 pub use error::{Class, Errno, Error};
 pub use function::{
     Partitions, aggregator, deserializer, initializer, joiner, joiner_with_key, joiner_with_mapped_key, merger,

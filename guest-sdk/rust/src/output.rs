@@ -16,6 +16,10 @@ pub(crate) struct Output {
     n: usize,      // bytes used, the frame's header included
     count: u32,
     code: i32, // the first refusal of the host, 0 if there was none
+    /// Pairs of schemas that the frame carries, for plugins of Connect.
+    pub aux: Vec<u8>,
+    topics: Vec<u8>, // pairs of topics that the frame names
+    topic_count: u32,
 }
 
 /// Whether a and b are the same bytes in memory, not merely equal ones.
@@ -34,6 +38,56 @@ impl Output {
             self.buf.resize(1 << 10, 0);
         }
         (self.n, self.count, self.code) = (FRAME_HEADER, 0, 0);
+        self.topics.clear();
+        self.topic_count = 0;
+    }
+
+    /// The number of a topic in the frame that is written.
+    fn topic(&mut self, name: &str) -> u32 {
+        let (mut rest, mut n) = (self.topics.as_slice(), 0);
+        while let Some((_, value)) = next_pair(&mut rest) {
+            n += 1;
+            if value == Some(name.as_bytes()) {
+                return n;
+            }
+        }
+        append_pair(&mut self.topics, b"topic", Some(name.as_bytes()));
+        self.topic_count += 1;
+        self.topic_count
+    }
+
+    /// Answers with a record of Connect, to another topic if there is one.
+    #[inline(always)]
+    pub fn connect(&mut self, rec: &Record<'_>, flags: u8, topic: Option<&str>) {
+        let at = self.n;
+        self.put(rec, KIND_RECORD, flags, 0);
+        if let Some(topic) = topic {
+            // The record may have begun a new frame.
+            let at = if self.count == 1 { FRAME_HEADER } else { at };
+            let dest = self.topic(topic);
+            // SAFETY: the header of the record was written there.
+            unsafe { self.buf.as_mut_ptr().cast::<u8>().add(at + REC_DEST_AT).cast::<u32>().write_unaligned(dest.to_le()) };
+        }
+    }
+
+    /// Appends topics and schemas behind the records, and returns where they begin.
+    fn append_aux(&mut self) -> usize {
+        let at = self.n;
+        let n = at + self.topics.len() + self.aux.len();
+        if n.div_ceil(8) > self.buf.len() {
+            self.buf.resize(n.div_ceil(8), 0);
+        }
+        // SAFETY: there is room for n bytes, and the two blocks are elsewhere.
+        unsafe {
+            let p = self.buf.as_mut_ptr().cast::<u8>().add(at);
+            core::ptr::copy_nonoverlapping(self.topics.as_ptr(), p, self.topics.len());
+            core::ptr::copy_nonoverlapping(self.aux.as_ptr(), p.add(self.topics.len()), self.aux.len());
+        }
+        self.n = n;
+        self.aux.clear();
+        self.topics.clear();
+        self.topic_count = 0;
+        at
     }
 
     #[inline(always)]
@@ -66,6 +120,10 @@ impl Output {
 
     /// Writes the header of the frame and returns it.
     fn finish(&mut self) -> &[u8] {
+        let records = self.n;
+        if !self.topics.is_empty() || !self.aux.is_empty() {
+            self.append_aux();
+        }
         let n = self.n;
         let head = &mut self.buf[..FRAME_HEADER / 8];
         head.fill(0);
@@ -73,6 +131,10 @@ impl Output {
         head[0] = word(FRAME_MAGIC, (FRAME_HEADER | RECORD_HEADER << 16) as u32);
         head[1] = word(n as u32, self.count);
         head[FRAME_PARTITION_AT / 8] = word(u32::MAX, 0);
+        if n > records {
+            head[FRAME_FLAGS_AT / 8] = word(FRAME_HAS_AUX, records as u32);
+            head[FRAME_AUX_LEN_AT / 8] = word((n - records) as u32, 0);
+        }
         // SAFETY: the first n bytes of the buffer are written.
         unsafe { core::slice::from_raw_parts(self.buf.as_ptr().cast::<u8>(), n) }
     }

@@ -194,6 +194,20 @@ impl<'a> Records<'a> {
         frame_topic(unsafe { core::slice::from_raw_parts(self.frame, self.frame_len) })
     }
 
+    /// The aux block, empty if there is none.
+    pub fn aux(&self) -> &'a [u8] {
+        // SAFETY: these are the pointer and the length of the frame that new was given, whose header lies in it.
+        let (frame, flags, at, n) = unsafe {
+            (
+                core::slice::from_raw_parts(self.frame, self.frame_len),
+                load32(self.frame, FRAME_FLAGS_AT),
+                load32(self.frame, FRAME_AUX_OFF_AT) as usize,
+                load32(self.frame, FRAME_AUX_LEN_AT) as usize,
+            )
+        };
+        if flags & FRAME_HAS_AUX == 0 { &[] } else { frame.get(at..at + n).unwrap_or_default() }
+    }
+
     /// The index that the next record of an output frame names.
     #[cfg(not(target_family = "wasm"))]
     pub fn peek_index(&self) -> u32 {

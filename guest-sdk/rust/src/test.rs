@@ -619,4 +619,10 @@ pub(crate) mod host {
             None => Errno::INVALID_ARG.0,
         })
     }
+    pub fn http(_request: &[u8]) -> i32 {
+        Errno::DENIED.0
+    }
+    pub fn http_response(_buf: &mut [u8]) -> i32 {
+        Errno::NOT_FOUND.0
+    }
 }

@@ -25,7 +25,8 @@ func (s *sinkConnector) ConfigDef() *config.Def { return configDef(&s.spec) }
 // Start implements connectors.Connector.
 func (s *sinkConnector) Start(_ connectors.ConnectorContext, props config.Props) error {
 	s.Props = props
-	return nil
+	_, err := s.ConfigDef().Parse(props)
+	return err
 }
 
 // TaskClass implements connectors.SinkConnector.

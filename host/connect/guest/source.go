@@ -41,7 +41,8 @@ func (s *sourceConnector) ConfigDef() *config.Def { return configDef(&s.spec, so
 // Start implements connectors.Connector.
 func (s *sourceConnector) Start(_ connectors.ConnectorContext, props config.Props) error {
 	s.Props = props
-	return nil
+	_, err := s.ConfigDef().Parse(props)
+	return err
 }
 
 // TaskClass implements connectors.SourceConnector.

@@ -1,0 +1,165 @@
+// Command connect is a module of plugins of Connect in Go: since parses times, mask is the twin of Kafka's MaskField for
+// the benchmark, csv is a converter, poll is a source.
+package main
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	wasmstream "github.com/wasmstream/wasmstream/guest-sdk/go"
+)
+
+func init() {
+	wasmstream.Module("connect-go", "1.0.0")
+	wasmstream.Transform("timestamp", newTimestamp, wasmstream.Description("takes a record's timestamp from a text in its value"),
+		wasmstream.Settings(wasmstream.Setting{Name: "field", Doc: "The field with the time, as 2026-11-23T10:15:00Z."}))
+	wasmstream.Transform("mask", newMask, wasmstream.Wants(wasmstream.Value), wasmstream.Description("empties a text"),
+		wasmstream.Settings(wasmstream.Setting{Name: "field", Doc: "The field whose text is emptied."}))
+	wasmstream.Convert("csv", newCSV, wasmstream.Description("lines of comma-separated values as structs of strings"),
+		wasmstream.Settings(wasmstream.Setting{Name: "columns", Type: "LIST", Doc: "The names of the columns."}))
+	wasmstream.Source("poll", newPoll, wasmstream.Description("polls a URL for lines behind the last one seen"),
+		wasmstream.Settings(
+			wasmstream.Setting{Name: "url", Doc: "What is asked for; the number of lines seen is added as ?after=N. wasm.egress.allow of the worker must allow it."},
+			wasmstream.Setting{Name: "topic", Doc: "The topic that the lines go to."},
+			wasmstream.Setting{Name: "token", Type: "PASSWORD", Optional: true, Doc: "A bearer token."},
+		))
+}
+
+func main() {}
+
+func newTimestamp(ctx *wasmstream.Context) (func(r *wasmstream.ConnectRecord) error, error) {
+	field, _ := ctx.Config("field")
+	return func(r *wasmstream.ConnectRecord) error {
+		at, err := time.Parse(time.RFC3339, r.Value().Field(field).Str())
+		if err != nil {
+			return wasmstream.DeadLetter(errors.New(field + " is no time"))
+		}
+		r.SetTimestamp(at.UnixMilli())
+		return nil
+	}, nil
+}
+
+func newMask(ctx *wasmstream.Context) (func(r *wasmstream.ConnectRecord) error, error) {
+	field, _ := ctx.Config("field")
+	return func(r *wasmstream.ConnectRecord) error {
+		if w := r.SetField(field); w != nil {
+			w.String("")
+		}
+		return nil
+	}, nil
+}
+
+// csv converts lines without quotes: values must not have commas.
+type csv struct {
+	schema *wasmstream.Schema
+	line   []byte
+}
+
+func newCSV(ctx *wasmstream.Context) (wasmstream.Converter, error) {
+	columns, _ := ctx.Config("columns")
+	var fields []wasmstream.Field
+	for name := range strings.SplitSeq(columns, ",") {
+		fields = append(fields, wasmstream.Field{Name: name, Schema: wasmstream.Primitive(wasmstream.TypeString, true)})
+	}
+	return &csv{schema: wasmstream.StructSchema("row", fields...)}, nil
+}
+
+// ToConnect reads a line; columns that it lacks are null.
+func (c *csv) ToConnect(_ string, b []byte, w *wasmstream.Writer) error {
+	if b == nil {
+		return nil
+	}
+	w.Reset(c.schema)
+	w.Struct(c.schema)
+	for n := 0; len(b) > 0 || n == 0; n++ {
+		if n == len(c.schema.Fields) {
+			return errors.New("the line has more than " + strconv.Itoa(n) + " columns")
+		}
+		var value []byte
+		value, b, _ = bytes.Cut(b, []byte{','})
+		w.Text(value)
+	}
+	return nil
+}
+
+// FromConnect writes a line.
+func (c *csv) FromConnect(_ string, d wasmstream.Datum) ([]byte, error) {
+	if d.IsNull() {
+		return nil, nil
+	}
+	c.line = c.line[:0]
+	for i, f := range c.schema.Fields {
+		if i > 0 {
+			c.line = append(c.line, ',')
+		}
+		v := d.Field(f.Name)
+		if strings.Contains(v.Str(), ",") {
+			return nil, errors.New("column " + f.Name + " has a comma")
+		}
+		c.line = append(c.line, v.Bytes()...)
+	}
+	return c.line, nil
+}
+
+// poll asks a server for the lines that come after those that it has seen.
+type poll struct {
+	url, topic string
+	headers    []string
+	seen       int64
+}
+
+func newPoll(ctx *wasmstream.Context) (wasmstream.SourceTask, error) {
+	p := new(poll)
+	p.url, _ = ctx.Config("url")
+	p.topic, _ = ctx.Config("topic")
+	if token, ok := ctx.Config("token"); ok {
+		p.headers = []string{"Authorization", "Bearer " + token}
+	}
+	last, err := ctx.Offset(p.partition)
+	if err != nil && !errors.Is(err, wasmstream.ErrDenied) { // denied where only the settings are tried
+		return nil, err
+	}
+	p.seen = last.Field("line").Int()
+	return p, nil
+}
+
+func (p *poll) partition(w *wasmstream.Writer) {
+	w.Map(1)
+	w.String("url")
+	w.String(p.url)
+}
+
+// Poll implements wasmstream.SourceTask.
+func (p *poll) Poll(_ *wasmstream.Context, batch *wasmstream.Records, budget int) error {
+	resp, err := wasmstream.HTTP(&wasmstream.Request{Method: "GET", URL: p.url + "?after=" + strconv.FormatInt(p.seen, 10), Headers: p.headers})
+	switch {
+	case errors.Is(err, wasmstream.ErrRetry):
+		return wasmstream.Retry(errors.New(p.url + " does not answer"))
+	case err != nil:
+		return errors.New(p.url + ": " + err.Error())
+	case resp.Status == 429 || resp.Status >= 500:
+		return wasmstream.Retry(errors.New(p.url + " answers " + strconv.Itoa(resp.Status)))
+	case resp.Status != 200:
+		return errors.New(p.url + " answers " + strconv.Itoa(resp.Status))
+	}
+	for n := 0; n < budget && len(resp.Body) > 0; n++ {
+		line, rest, whole := bytes.Cut(resp.Body, []byte{'\n'})
+		if !whole {
+			break // the rest of it comes with the next poll
+		}
+		resp.Body = rest
+		p.seen++
+		batch.Begin(p.topic)
+		batch.Value(wasmstream.Primitive(wasmstream.TypeString, false)).Text(line)
+		p.partition(batch.Partition())
+		offset := batch.Offset()
+		offset.Map(1)
+		offset.String("line")
+		offset.Int64(p.seen)
+		batch.End()
+	}
+	return nil
+}
