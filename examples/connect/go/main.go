@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	wasmstream "github.com/wasmstream/wasmstream/guest-sdk/go"
 )
@@ -71,6 +72,9 @@ func newCSV(ctx *wasmstream.Context) (wasmstream.Converter, error) {
 func (c *csv) ToConnect(_ string, b []byte, w *wasmstream.Writer) error {
 	if b == nil {
 		return nil
+	}
+	if !utf8.Valid(b) {
+		return errors.New("the line is not UTF-8")
 	}
 	w.Reset(c.schema)
 	w.Struct(c.schema)
