@@ -19,6 +19,12 @@ func personSchemas() [][]byte {
 	return out
 }
 
+// patchDatum is the input with another name.
+func patchDatum(name string) []byte {
+	b, _, cell := AppendPatch(AppendDatum(nil, 0), 0, 0, 0)
+	return AppendCellBytes(b, 0, cell, CellString, name, 0)
+}
+
 // personDatum is a person as schema says; kept leaves all but the name as it is in the input.
 func personDatum(schema uint32, name string, kept bool) []byte {
 	b := AppendDatum(nil, schema)
@@ -55,9 +61,9 @@ func connectInput(in FrameHeader) golden {
 }
 
 func connectOutput() golden {
-	r := output(0, KeepKey|KeepHeaders|KeepTimestamp, nil, personDatum(4, "***", true))
+	r := output(0, KeepKey|KeepHeaders|KeepTimestamp, nil, patchDatum("***"))
 	r.Dest, r.Partition = 1, 3
-	return golden{name: "connect-output", about: "its answer: another name, the rest of the struct kept, to the same partition of another topic", header: FrameHeader{Partition: -1}, topic: "masked", expect: Expect{Output: true, Inputs: 1, Connect: true}, records: []goldenRecord{r}}
+	return golden{name: "connect-output", about: "its answer: the name patched, the rest of the struct kept, to the same partition of another topic", header: FrameHeader{Partition: -1}, topic: "masked", expect: Expect{Output: true, Inputs: 1, Connect: true}, records: []goldenRecord{r}}
 }
 
 func pollOutput() golden {

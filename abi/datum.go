@@ -44,6 +44,9 @@ const (
 	CellBigInteger
 	// CellKeep stands, in an answer, for a child of the root of the same part of the input.
 	CellKeep
+	// CellPatch stands, in an answer, for the root of the same part of the input with some of its children replaced. It is a
+	// root.
+	CellPatch
 )
 
 // Cell is one decoded cell.
@@ -151,13 +154,16 @@ func (r *DatumReader) Cell(at int) (Cell, error) {
 		return c, r.bytesCell(&c)
 	case CellArray, CellMap, CellStruct:
 		return c, r.childrenCell(&c, at)
-	case CellKeep:
+	case CellKeep, CellPatch:
 		if !r.kept {
 			return c, fault("DATA-5", -1, "a datum of an input refers to an input")
 		}
+		if c.At = int(uint32(v)); c.Type == CellPatch && at != DatumRootAt {
+			return c, fault("DATA-5", -1, "a patch that is no root")
+		}
 		return c, nil
 	}
-	if c.Type > CellKeep {
+	if c.Type > CellPatch {
 		return c, fault("DATA-3", -1, "a cell has an unknown type")
 	}
 	return c, nil
@@ -189,6 +195,41 @@ func (r *DatumReader) childrenCell(c *Cell, at int) error {
 	return nil
 }
 
+// Patch decodes the patch at a place: which child of the input's root is replaced, where the cell stands that takes its
+// place, and where the next patch is, 0 at the end. The first one is at Cell.At of a CellPatch.
+func (r *DatumReader) Patch(at int) (child uint64, cell, next int, err error) {
+	if at < DatumRootAt+CellSize || at%8 != 0 || at > len(r.part)-2*CellSize {
+		return 0, 0, 0, fault("DATA-2", -1, "a patch lies outside of its datum")
+	}
+	if r.left -= 2; r.left < 0 {
+		return 0, 0, 0, fault("DATA-2", -1, "cells of a datum are used more than once")
+	}
+	b := r.part[at : at+CellSize]
+	head := binary.LittleEndian.Uint64(b)
+	if CellType(head) != CellInt32 {
+		return 0, 0, 0, fault("DATA-3", -1, "a patch does not begin with an int32")
+	}
+	if next = int(uint32(head >> 32)); next != 0 && next <= at {
+		return 0, 0, 0, fault("DATA-2", -1, "the next patch does not lie behind the one before")
+	}
+	return binary.LittleEndian.Uint64(b[8:]), at + CellSize, next, nil
+}
+
+// AppendPatch appends room for a patch of a child to the datum at dst[start], whose root is made a CellPatch, behind the
+// patch at dst[last] (0 for the first). cell is where the value is to be written.
+func AppendPatch(dst []byte, start, last int, child uint32) (out []byte, at, cell int) {
+	at = len(dst)
+	out, room := extend(dst, 2*CellSize)
+	clear(room)
+	PutCell(out, at, CellInt32, 0, uint64(child))
+	if last == 0 {
+		PutCell(out, start+DatumRootAt, CellPatch, 0, uint64(at-start))
+	} else {
+		binary.LittleEndian.PutUint32(out[last+4:], uint32(at-start))
+	}
+	return out, at, at + CellSize
+}
+
 // Bytes are those of a cell that has bytes: a view into the datum.
 func (r *DatumReader) Bytes(c *Cell) []byte { return r.part[c.At : c.At+c.N : c.At+c.N] }
 
@@ -206,6 +247,9 @@ func (r *DatumReader) check(at, depth int) error {
 	if err != nil {
 		return err
 	}
+	if c.Type == CellPatch {
+		return r.checkPatches(c.At)
+	}
 	n := c.Children()
 	if n > 0 && depth == MaxDatumDepth {
 		return fault("DATA-6", -1, "a datum is nested too deep")
@@ -214,6 +258,20 @@ func (r *DatumReader) check(at, depth int) error {
 		if err := r.check(c.At+i*CellSize, depth+1); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (r *DatumReader) checkPatches(at int) error {
+	for at != 0 {
+		_, cell, next, err := r.Patch(at)
+		if err != nil {
+			return err
+		}
+		if err := r.check(cell, 1); err != nil {
+			return err
+		}
+		at = next
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ func TestDatumRefused(t *testing.T) {
 		{"DATA-4", textDatum(0, "\xff")},
 		{"DATA-4", person(func(b []byte) { PutCell(b, first+CellSize, CellDecimal, 0, 0) })},
 		{"DATA-5", personDatum(4, "kim", true)},
+		{"DATA-5", patchDatum("x")},
 		{"DATA-6", nested(MaxDatumDepth + 1)},
 	} {
 		err := CheckDatum(c.part, false)
@@ -44,6 +45,31 @@ func TestDatumRefused(t *testing.T) {
 		if err := CheckDatum(part, false); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestPatchRefused holds the reader to what a patch may be.
+func TestPatchRefused(t *testing.T) {
+	if err := CheckDatum(patchDatum("x"), true); err != nil {
+		t.Error(err)
+	}
+	first := DatumRootAt + CellSize
+	for clause, change := range map[string]func(b []byte){
+		"DATA-2": func(b []byte) { PutCell(b, DatumRootAt, CellPatch, 0, 1<<20) },
+		"DATA-3": func(b []byte) { PutCell(b, first, CellInt64, 0, 0) },
+		"DATA-5": func(b []byte) { PutCell(b, first+CellSize, CellPatch, 0, 0) },
+	} {
+		b := patchDatum("x")
+		change(b)
+		var fault *FrameError
+		if err := CheckDatum(b, true); !errors.As(err, &fault) || fault.Clause != clause {
+			t.Errorf("%v, want %s", err, clause)
+		}
+	}
+	b := patchDatum("x")
+	PutCell(b, first, CellInt32, uint32(first), 0) // its own next
+	if CheckDatum(b, true) == nil {
+		t.Error("a patch that is its own next is accepted")
 	}
 }
 
@@ -198,6 +224,7 @@ func TestDatumRoundTrip(t *testing.T) {
 func FuzzDatum(f *testing.F) {
 	for _, part := range [][]byte{personDatum(4, "kim", false), personDatum(4, "kim", true), shared(), nested(5), mapDatum("a", 1)} {
 		f.Add(part, true)
+		f.Add(patchDatum("x"), true)
 	}
 	f.Fuzz(func(_ *testing.T, part []byte, kept bool) { _ = CheckDatum(part, kept) })
 }

@@ -36,7 +36,7 @@ extern "C" {
 enum {
     WS_TYPE_NULL, WS_TYPE_INT8, WS_TYPE_INT16, WS_TYPE_INT32, WS_TYPE_INT64, WS_TYPE_FLOAT32, WS_TYPE_FLOAT64, WS_TYPE_BOOLEAN,
     WS_TYPE_STRING, WS_TYPE_BYTES, WS_TYPE_ARRAY, WS_TYPE_MAP, WS_TYPE_STRUCT, WS_TYPE_DECIMAL, WS_TYPE_DATE,
-    WS_TYPE_BIG_INTEGER, WS__TYPE_KEEP
+    WS_TYPE_BIG_INTEGER, WS__TYPE_KEEP, WS__TYPE_PATCH
 };
 
 #define WS_NO_TIMESTAMP INT64_MIN
@@ -318,6 +318,7 @@ WS__MAYBE void ws_write_copy(ws_writer *w, ws_datum d) {
 typedef struct ws__part {
     ws_writer w;
     bool set, null, edited;
+    uint32_t patch; /* where the last patch stands, 0 for none */
 } ws__part;
 
 /* A record of Connect: what came, and what is to become of it. */
@@ -369,16 +370,18 @@ WS__MAYBE ws_writer *ws__edit(ws__part *p, ws_datum d, int32_t i) {
     if (i < 0 || (uint32_t)i >= ws_len(d)) return NULL;
     bool map = ws_type(d) == WS_TYPE_MAP;
     if (!p->edited) {
-        uint32_t n = ws_len(d), children = map ? 2 * n : n;
-        ws__set(p, ws__load32(d.part));
+        ws__set(p, 0);
         p->edited = true;
-        ws__write_container(&p->w, ws_type(d), n, children, (uint32_t)(ws__v(d) >> 32));
-        uint32_t first = p->w.next;
-        for (uint32_t k = 0; k < children; k++) ws__write_cell(&p->w, first + k * WS__CELL, WS__TYPE_KEEP, 0, k);
+        ws__write_cell(&p->w, WS__DATUM_HEADER, WS__TYPE_PATCH, 0, 0);
+        p->patch = 0;
     }
+    uint32_t at = ws__write_room(&p->w, 2 * WS__CELL);
+    ws__write_cell(&p->w, at, WS_TYPE_INT32, 0, map ? 2 * (uint64_t)i + 1 : (uint64_t)i);
+    ws__store32(p->w.buf.ptr + (p->patch ? p->patch + 4 : WS__DATUM_HEADER + 8), at);
+    p->patch = at;
     p->w.depth = 0;
     p->w.left = 1;
-    p->w.next = ws__load32(p->w.buf.ptr + WS__DATUM_HEADER + 8) + (map ? 2 * (uint32_t)i + 1 : (uint32_t)i) * WS__CELL;
+    p->w.next = at + WS__CELL;
     return &p->w;
 }
 

@@ -100,7 +100,7 @@ func (p *part) field(d Datum, name string) *Writer {
 	}
 	if !p.edited {
 		p.set, p.null, p.edited = true, false, true
-		p.w.edit(d)
+		p.w.edit()
 	}
 	if d.Type() == TypeMap {
 		i = 2*i + 1
@@ -160,7 +160,7 @@ func (r *ConnectRecord) answer() {
 	value, vlen := r.value.bytes(&flags, keepValue)
 	var headers Headers
 	if r.headersOn {
-		headers = r.headers.Headers()
+		headers = r.headers.h
 	} else {
 		flags |= keepHeaders
 	}
@@ -179,12 +179,15 @@ func (r *ConnectRecord) answer() {
 	}
 	head(p, size, klen, vlen, uint32(len(headers.block)), timestamp, r.in.index, uint32(headers.count)|flags<<24, dest)
 	store32(p, recPartitionAt, uint32(r.partition))
-	at := recHdrSize
-	for _, b := range [][]byte{key, value, headers.block} {
-		if len(b) > 0 {
-			putPadded(addTo(p, at), b)
-			at += len(b)
-		}
+	p = addTo(p, recHdrSize)
+	if len(key) > 0 {
+		p = putWords(p, key)
+	}
+	if len(value) > 0 {
+		p = putWords(p, value)
+	}
+	if len(headers.block) > 0 {
+		putPadded(p, headers.block)
 	}
 }
 

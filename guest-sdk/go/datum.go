@@ -25,7 +25,8 @@ const (
 	TypeDate
 	TypeBigInteger
 
-	keepCell = 16
+	keepCell  = 16
+	patchCell = 17
 )
 
 const (
@@ -169,11 +170,20 @@ func (d Datum) Index(name string) int {
 			return s.Index(name)
 		}
 	case TypeMap:
-		for i := range d.Len() {
-			if k := d.child(2 * i); k.Type() == TypeString && k.Str() == name {
-				return i
-			}
+		return d.entry(name)
+	}
+	return -1
+}
+
+// entry is the position of a map's entry with a string key. Only keys of the right length are looked at.
+func (d Datum) entry(name string) int {
+	p, at := ptr(d.part), uintptr(uint32(d.bits()))
+	want := uint64(TypeString) | uint64(len(name))<<32
+	for i := range int(d.head() >> 32) {
+		if load64(p, at) == want && unsafe.String((*byte)(unsafe.Add(p, load32(p, at+8))), len(name)) == name {
+			return i
 		}
+		at += 2 * cellSize
 	}
 	return -1
 }

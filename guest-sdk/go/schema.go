@@ -23,6 +23,9 @@ type Schema struct {
 
 	id    uint32
 	index map[string]int
+	// The field that was asked for last: functions ask for the same one with every record.
+	last   string
+	lastAt int
 }
 
 // Field is a field of a struct.
@@ -70,13 +73,21 @@ func TimestampSchema(optional bool) *Schema {
 // With is the schema of a struct with further fields.
 func (s *Schema) With(fields ...Field) *Schema {
 	out := *s
-	out.id, out.index = 0, nil
+	out.id, out.index, out.last = 0, nil, ""
 	out.Fields = append(append([]Field(nil), s.Fields...), fields...)
 	return &out
 }
 
 // Index is the position of the field called name, -1 if there is none.
 func (s *Schema) Index(name string) int {
+	if s.last == name && s.index != nil {
+		return s.lastAt
+	}
+	s.lastAt, s.last = s.find(name), name
+	return s.lastAt
+}
+
+func (s *Schema) find(name string) int {
 	if s.index == nil {
 		s.index = make(map[string]int, len(s.Fields))
 		for i := range s.Fields {

@@ -15,6 +15,7 @@ type Writer struct {
 	next  int // where the next cell stands
 	left  int // how many cells in a row are still to be written there
 	stack []cells
+	patch int // where the last patch stands, 0 for none
 }
 
 // cells are those of a container that go on when the one inside is done.
@@ -181,24 +182,31 @@ func (w *Writer) Copy(d Datum) {
 	}
 }
 
-// edit begins a copy of d, a Struct, Map or Array that is the root of its part, with all children kept.
-func (w *Writer) edit(d Datum) {
-	w.Reset(nil)
-	store32(ptr(w.buf), 0, d.root)
-	n := d.Len()
-	if d.Type() == TypeMap {
-		n *= 2
-	}
-	w.container(d.Type(), d.Len(), n, uint32(d.bits()>>32))
-	for i := range n {
-		w.put(w.next+i*cellSize, keepCell, 0, uint64(i))
-	}
+// edit begins a value that is the record's own, but for the children that are written.
+func (w *Writer) edit() {
+	w.buf = grown(w.buf[:0], datumHdrSize+cellSize)
+	p := ptr(w.buf)
+	store64(p, 0, 0)
+	store64(p, datumHdrSize, patchCell)
+	store64(p, datumHdrSize+8, 0)
+	w.patch = 0
 }
 
-// child has the next value written to child i of the root.
+// child has the next value written in place of child i of the root.
 func (w *Writer) child(i int) {
-	first := int(uint32(load64(ptr(w.buf), datumHdrSize+8)))
-	w.next, w.left, w.stack = first+i*cellSize, 1, w.stack[:0]
+	at := len(w.buf)
+	w.buf = grown(w.buf, 2*cellSize)
+	p := ptr(w.buf)
+	store64(p, uintptr(at), uint64(TypeInt32))
+	store64(p, uintptr(at)+8, uint64(i))
+	store64(p, uintptr(at)+cellSize, uint64(TypeNull))
+	store64(p, uintptr(at)+cellSize+8, 0)
+	link := uintptr(datumHdrSize + 8)
+	if w.patch != 0 {
+		link = uintptr(w.patch) + 4
+	}
+	store32(p, link, uint32(at))
+	w.patch, w.next, w.left, w.stack = at, at+cellSize, 1, w.stack[:0]
 }
 
 func float64From(bits uint64) float64 { return math.Float64frombits(bits) }

@@ -93,7 +93,7 @@ impl Part {
         let i = d.index(name)?;
         if self.state != State::Edited {
             self.state = State::Edited;
-            self.writer.edit(d);
+            self.writer.edit();
         }
         self.writer.child(if d.ty() == crate::datum::Type::Map { 2 * i + 1 } else { i });
         Some(&mut self.writer)

@@ -55,6 +55,7 @@ impl Type {
 }
 
 const KEEP: u8 = 16;
+const PATCH: u8 = 17;
 const DATUM_HEADER: usize = 8;
 const CELL: usize = 16;
 
@@ -355,6 +356,7 @@ pub struct Writer {
     next: usize,
     left: usize,
     stack: Vec<(usize, usize)>,
+    patch: usize, // where the last patch stands, 0 for none
     /// Pairs of schemas that are to cross.
     pub(crate) defs: Vec<u8>,
 }
@@ -502,21 +504,21 @@ impl Writer {
         }
     }
 
-    /// Begins a copy of `d`, a root with children, with all of them kept.
-    pub(crate) fn edit(&mut self, d: Datum<'_>) {
-        // SAFETY: a datum with children begins with the number of its schema.
-        self.begin(unsafe { load32(d.part.as_ptr(), 0) });
-        let n = if d.ty() == Type::Map { 2 * d.len() } else { d.len() };
-        self.container(d.ty() as u8, d.len(), n, (d.word(8) >> 32) as u32);
-        for i in 0..n {
-            self.put(self.next + i * CELL, KEEP, 0, i as u64);
-        }
+    /// Begins a value that is the record's own, but for the children that are written.
+    pub(crate) fn edit(&mut self) {
+        self.begin(0);
+        self.put(DATUM_HEADER, PATCH, 0, 0);
+        self.patch = 0;
     }
 
-    /// Has the next value written to child `i` of the root.
+    /// Has the next value written in place of child `i` of the root.
     pub(crate) fn child(&mut self, i: usize) {
-        let first = u32::from_le_bytes(self.buf[16..20].try_into().unwrap_or_default()) as usize;
+        let at = self.buf.len();
+        self.buf.resize(at + 2 * CELL, 0);
+        self.put(at, Type::Int32 as u8, 0, i as u64);
+        let link = if self.patch == 0 { DATUM_HEADER + 8 } else { self.patch + 4 };
+        self.buf[link..link + 4].copy_from_slice(&(at as u32).to_le_bytes());
         self.stack.clear();
-        (self.next, self.left) = (first + i * CELL, 1);
+        (self.patch, self.next, self.left) = (at, at + CELL, 1);
     }
 }

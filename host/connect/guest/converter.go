@@ -108,7 +108,7 @@ func (c *component) toData(topic string, key []byte, h connectors.Headers, b []b
 		}
 	}
 	err = c.convert(in, frame, topic, func(answer *abi.Record) error {
-		v, err = in.dec.datum(answer.Value, data.Null)
+		v, err = in.dec.datum(answer.Value, data.SchemaAndValue{})
 		return err
 	})
 	return v, err

@@ -24,18 +24,22 @@ func clause(name, format string, args ...any) error {
 }
 
 // datum reads a part of an answer; nil is null without a schema. kept is the same part of the input, or null.
-func (d *decoder) datum(part []byte, kept data.Value) (data.SchemaAndValue, error) {
+func (d *decoder) datum(part []byte, kept data.SchemaAndValue) (data.SchemaAndValue, error) {
 	if part == nil {
 		return data.SchemaAndValue{}, nil
 	}
 	if err := d.reader.Reset(part, true); err != nil {
 		return data.SchemaAndValue{}, err
 	}
+	if abi.CellType(part[abi.DatumRootAt]) == abi.CellPatch {
+		v, err := d.patched(kept.Value)
+		return data.SchemaAndValue{Schema: kept.Schema, Value: v}, err
+	}
 	schema, err := d.schema(d.reader.Schema())
 	if err != nil {
 		return data.SchemaAndValue{}, err
 	}
-	v, err := d.value(abi.DatumRootAt, kept, 0)
+	v, err := d.value(abi.DatumRootAt, kept.Value, 0)
 	if err != nil {
 		return data.SchemaAndValue{}, err
 	}
@@ -102,6 +106,62 @@ func (d *decoder) value(at int, kept data.Value, depth int) (data.Value, error) 
 		return d.container(&c, kept, depth)
 	}
 	return data.Null, nil
+}
+
+// patched is a value of the input with some of its children replaced.
+func (d *decoder) patched(kept data.Value) (out data.Value, err error) {
+	c, err := d.reader.Cell(abi.DatumRootAt)
+	if err != nil {
+		return data.Null, err
+	}
+	if c.At == 0 {
+		return kept, nil
+	}
+	var fields []data.Field
+	var values []data.Value
+	var entries []data.Entry
+	switch s, m := kept.Struct(), kept.Map(); {
+	case s != nil:
+		fields = s.Schema().Fields()
+		values = d.slab.Values(len(fields))
+		for i := range values {
+			values[i] = s.RawAt(i)
+		}
+		out = data.StructValue(d.slab.StructOf(s.Schema(), values))
+	case m != nil:
+		copied := d.slab.Map(m.Entries(), 0)
+		copied.Index()
+		entries, out = copied.Entries(), data.MapValue(copied)
+	default:
+		values = d.slab.Values(len(kept.Array()))
+		copy(values, kept.Array())
+		out = data.ArrayValue(values)
+	}
+	for at := c.At; at != 0; {
+		n, cell, next, err := d.reader.Patch(at)
+		if err != nil {
+			return data.Null, err
+		}
+		v, err := d.value(cell, kept, 1)
+		if err != nil {
+			return data.Null, err
+		}
+		switch {
+		case n < uint64(len(values)):
+			if fields != nil {
+				if err := fitting(fields[n].Schema, v); err != nil {
+					return data.Null, err
+				}
+			}
+			values[n] = v
+		case n%2 == 1 && n/2 < uint64(len(entries)):
+			entries[n/2].Value = v
+		default:
+			return data.Null, clause("DATA-5", "child %d of the input is patched, which it does not have", n)
+		}
+		at = next
+	}
+	return out, nil
 }
 
 // child is the n-th child of the root of an input.
@@ -293,7 +353,7 @@ func (d *decoder) property(b *data.SchemaBuilder, name string, value []byte) err
 	case abi.SchemaDoc:
 		b.Doc(string(value))
 	case abi.SchemaDefault:
-		v, err := d.datum(value, data.Null)
+		v, err := d.datum(value, data.SchemaAndValue{})
 		if err != nil {
 			return err
 		}

@@ -19,6 +19,8 @@ const (
 // encoder writes data for one instance, and each schema once.
 type encoder struct {
 	known     map[*data.Schema]uint32
+	last      *data.Schema // the one that was asked for last, which is mostly asked for again
+	lastID    uint32
 	byContent map[string]uint32
 	sent      []*data.Schema // by number, from 1
 	pending   []byte         // pairs of schemas that the next frame carries
@@ -115,7 +117,11 @@ func (e *encoder) schema(s *data.Schema, depth int) (uint32, error) {
 	if s == nil {
 		return 0, nil
 	}
+	if s == e.last {
+		return e.lastID, nil
+	}
 	if id, ok := e.known[s]; ok {
+		e.last, e.lastID = s, id
 		return id, nil
 	}
 	if depth == abi.MaxDatumDepth {

@@ -19,7 +19,7 @@ func FuzzDatum(f *testing.F) {
 		}
 		f.Add(b)
 	}
-	kept := data.StructValue(kim(f, card))
+	kept := data.SchemaAndValue{Schema: person, Value: data.StructValue(kim(f, card))}
 	f.Fuzz(func(t *testing.T, part []byte) {
 		dec := newDecoder(&enc)
 		v, err := dec.datum(part, kept)
@@ -35,7 +35,7 @@ func FuzzDatum(f *testing.F) {
 		if err != nil {
 			return // deeper than a datum may be, by what was kept
 		}
-		back, err := dec.datum(again, data.Null)
+		back, err := dec.datum(again, data.SchemaAndValue{})
 		if err != nil || !back.Schema.Equal(v.Schema) {
 			t.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func TestDataCross(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := dec.datum(b, data.Null)
+		got, err := dec.datum(b, data.SchemaAndValue{})
 		if err != nil || !got.Equal(want) {
 			t.Fatalf("%v: got %v, want %v", err, got.Value, want.Value)
 		}

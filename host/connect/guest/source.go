@@ -106,7 +106,7 @@ func secrets(spec *abi.Component, props config.Props) map[string]string {
 func (s *sourceTask) offsetOf(partition []byte) ([]byte, int32) {
 	enc := newEncoder()
 	dec := newDecoder(&enc)
-	v, err := dec.datum(bytes.Clone(partition), data.Null)
+	v, err := dec.datum(bytes.Clone(partition), data.SchemaAndValue{})
 	if err != nil || v.Value.Map() == nil || connectors.ValidateOffset(v.Value) != nil {
 		return nil, int32(abi.InvalidArg)
 	}
@@ -164,10 +164,10 @@ func (s *sourceTask) record(in *instance, rec *abi.Record, topics []string) (r c
 		return r, clause("CONN-5", "a source gives a record without a topic")
 	}
 	r.Record = connectors.Record{Topic: topics[rec.Dest-1], Partition: max(rec.Partition, connectors.NoPartition), Timestamp: rec.Timestamp, Offset: connectors.NoOffset}
-	if r.Key, err = in.dec.datum(rec.Key, data.Null); err != nil {
+	if r.Key, err = in.dec.datum(rec.Key, data.SchemaAndValue{}); err != nil {
 		return r, err
 	}
-	if r.Value, err = in.dec.datum(rec.Value, data.Null); err != nil {
+	if r.Value, err = in.dec.datum(rec.Value, data.SchemaAndValue{}); err != nil {
 		return r, err
 	}
 	if r.Headers, err = in.readHeaders(rec); err != nil {
@@ -194,7 +194,7 @@ func (s *sourceTask) partition(in *instance, datum []byte) (*data.Map, error) {
 
 // placeMap reads a partition or offset of a source.
 func placeMap(in *instance, datum []byte) (*data.Map, error) {
-	v, err := in.dec.datum(datum, data.Null)
+	v, err := in.dec.datum(datum, data.SchemaAndValue{})
 	if err != nil {
 		return nil, err
 	}

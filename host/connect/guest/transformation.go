@@ -119,12 +119,12 @@ func (t *transformation) take(in *instance, rs []*connectors.Record, rec *abi.Re
 // change makes dst, a copy of src, what an answer says.
 func (in *instance) change(dst, src *connectors.Record, rec *abi.Record, topics []string) (err error) {
 	if rec.Flags&abi.KeepKey == 0 {
-		if dst.Key, err = in.dec.datum(rec.Key, src.Key.Value); err != nil {
+		if dst.Key, err = in.dec.datum(rec.Key, src.Key); err != nil {
 			return err
 		}
 	}
 	if rec.Flags&abi.KeepValue == 0 {
-		if dst.Value, err = in.dec.datum(rec.Value, src.Value.Value); err != nil {
+		if dst.Value, err = in.dec.datum(rec.Value, src.Value); err != nil {
 			return err
 		}
 	}
@@ -152,7 +152,7 @@ func (in *instance) readHeaders(rec *abi.Record) (connectors.Headers, error) {
 	headers := make(connectors.Headers, 0, rec.HeaderCount)
 	pairs := abi.ReadPairs(rec.Headers)
 	for key, value, ok := pairs.Next(); ok; key, value, ok = pairs.Next() {
-		v, err := in.dec.datum(value, data.Null)
+		v, err := in.dec.datum(value, data.SchemaAndValue{})
 		if err != nil {
 			return nil, err
 		}
