@@ -1,5 +1,5 @@
-// Package sdk holds the SDK for guests in C: one header. It knows no more than the header's text, for programs that
-// compile guests where the header does not lie around.
+// Package sdk holds the SDK for guests in C: its headers. It knows no more than their text, for programs that
+// compile guests where the headers do not lie around.
 package sdk
 
 import _ "embed"
@@ -8,3 +8,8 @@ import _ "embed"
 //
 //go:embed c/wasmstream.h
 var CHeader []byte
+
+// CConnectHeader is the text of wasmstream_connect.h.
+//
+//go:embed c/wasmstream_connect.h
+var CConnectHeader []byte

@@ -240,14 +240,16 @@ func hasWasmLinker(ctx context.Context, clang string) bool {
 	return err == nil
 }
 
-// headerDir makes a folder with the wasmstream.h of this program, for guests that lie anywhere. The caller removes it.
+// headerDir makes a folder with the headers of this program, for guests that lie anywhere. The caller removes it.
 func headerDir() (string, error) {
 	dir, err := os.MkdirTemp("", "wasmstream-c-")
 	if err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "wasmstream.h"), sdk.CHeader, 0o600); err != nil {
-		return "", errors.Join(err, os.RemoveAll(dir))
+	for name, text := range map[string][]byte{"wasmstream.h": sdk.CHeader, "wasmstream_connect.h": sdk.CConnectHeader} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			return "", errors.Join(err, os.RemoveAll(dir))
+		}
 	}
 	return dir, nil
 }

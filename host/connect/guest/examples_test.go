@@ -40,6 +40,9 @@ func anOrder(t testing.TB, price float64, quantity int32) data.SchemaAndValue {
 }
 
 func TestTotalMakesASchemaOnce(t *testing.T) {
+	if testing.Short() {
+		return // toolchains for Go and Rust guests are not on every machine
+	}
 	l, _ := newLoader(t, built(t, "connect-rust"), EgressConfig{})
 	tr := newTransformation(t, l, "wasm:connect.wasm#total", nil)
 	want := data.NewStructSchema().Name("Order").Field("item", data.StringSchema).Field("price", data.Float64Schema).Field("quantity", data.Int32Schema).
@@ -68,6 +71,9 @@ func TestTotalMakesASchemaOnce(t *testing.T) {
 }
 
 func TestUnwrap(t *testing.T) {
+	if testing.Short() {
+		return // toolchains for Go and Rust guests are not on every machine
+	}
 	l, _ := newLoader(t, built(t, "connect-rust"), EgressConfig{})
 	tr := newTransformation(t, l, "wasm:connect.wasm#unwrap", nil)
 	optional := data.CopyAll(person).Optional().MustBuild()
@@ -102,6 +108,9 @@ func valuesOf(s *data.Struct) (out []data.Value) {
 }
 
 func TestTimestampInGo(t *testing.T) {
+	if testing.Short() {
+		return // toolchains for Go and Rust guests are not on every machine
+	}
 	l, _ := newLoader(t, built(t, "connect-go"), EgressConfig{})
 	tr := newTransformation(t, l, "wasm:connect.wasm#timestamp", map[string]string{"field": "at"})
 	r := sinkRecord(0, data.SchemaAndValue{}, data.SchemaAndValue{Value: data.MapValue(data.Of("at", data.StringValue("2026-11-23T10:15:00Z")))})
@@ -115,6 +124,9 @@ func TestTimestampInGo(t *testing.T) {
 }
 
 func TestCSVConverterInGo(t *testing.T) {
+	if testing.Short() {
+		return // toolchains for Go and Rust guests are not on every machine
+	}
 	l, _ := newLoader(t, built(t, "connect-go"), EgressConfig{})
 	p, found, err := l.Load(connectors.KindConverter, "wasm:connect.wasm#csv")
 	if err != nil || !found {
@@ -152,6 +164,9 @@ func loopback(t testing.TB, server *httptest.Server) EgressConfig {
 
 // TestPollSource holds the example of a source to the contract of connectors.
 func TestPollSource(t *testing.T) {
+	if testing.Short() {
+		return // toolchains for Go and Rust guests are not on every machine
+	}
 	const lines = 1200
 	var tokens sync.Map
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -181,6 +196,9 @@ func TestPollSource(t *testing.T) {
 
 // TestWebhookSink holds the example of a sink to the contract of connectors, and to what becomes of refusals.
 func TestWebhookSink(t *testing.T) {
+	if testing.Short() {
+		return // toolchains for Go and Rust guests are not on every machine
+	}
 	var mu sync.Mutex
 	var got []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
