@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/wasmstream/wasmstream/abi"
 	"github.com/wasmstream/wasmstream/connectors"
@@ -44,7 +45,15 @@ type Loader struct {
 		sync.Mutex
 		engine *wasm.Engine
 		byPath map[string]*module
+		failed map[string]failure
 	}
+}
+
+// failure is why a file is no module, as long as it is the same file: lists are asked for often.
+type failure struct {
+	modified time.Time
+	size     int64
+	err      error
 }
 
 var _ connectors.Loader = (*Loader)(nil)
@@ -59,7 +68,7 @@ func NewLoader(config Config) (*Loader, error) {
 		return nil, err
 	}
 	l := &Loader{config: config, egress: e}
-	l.mu.byPath = map[string]*module{}
+	l.mu.byPath, l.mu.failed = map[string]*module{}, map[string]failure{}
 	return l, nil
 }
 
@@ -257,11 +266,18 @@ func (l *Loader) byDigest(digest string, files []file) (*module, error) {
 
 // load is the module of a file, compiled when it is first asked for.
 func (l *Loader) load(f file) (*module, error) {
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return nil, errs.ConnectPlugin.New(Prefix+f.name, "the module's file cannot be read", "").WithCause(err)
+	}
 	l.mu.Lock()
-	m := l.mu.byPath[f.path]
+	m, failed := l.mu.byPath[f.path], l.mu.failed[f.path]
 	l.mu.Unlock()
-	if m != nil {
+	switch {
+	case m != nil:
 		return m, nil
+	case failed.err != nil && failed.modified.Equal(info.ModTime()) && failed.size == info.Size():
+		return nil, failed.err
 	}
 	engine, err := l.engine()
 	if err != nil {
@@ -270,6 +286,9 @@ func (l *Loader) load(f file) (*module, error) {
 	m = &module{name: f.name, path: f.path, engine: engine}
 	v, err := m.compile(context.Background())
 	if err != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.mu.failed[f.path] = failure{info.ModTime(), info.Size(), err}
 		return nil, err
 	}
 	m.current.Store(v)
