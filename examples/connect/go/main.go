@@ -1,5 +1,5 @@
 // Command connect is a module of plugins of Connect in Go: since parses times, mask is the twin of Kafka's MaskField for
-// the benchmark, csv is a converter, poll is a source.
+// the benchmark, csv is a converter, number one of headers, poll is a source.
 package main
 
 import (
@@ -21,6 +21,8 @@ func init() {
 		wasmstream.Settings(wasmstream.Setting{Name: "field", Doc: "The field whose text is emptied."}))
 	wasmstream.Convert("csv", newCSV, wasmstream.Description("lines of comma-separated values as structs of strings"),
 		wasmstream.Settings(wasmstream.Setting{Name: "columns", Type: "LIST", Doc: "The names of the columns."}))
+	wasmstream.ConvertHeader("number", func(*wasmstream.Context) (wasmstream.Converter, error) { return number{}, nil },
+		wasmstream.Description("headers of decimal numbers as INT64"))
 	wasmstream.Source("poll", newPoll, wasmstream.Description("polls a URL for lines behind the last one seen"),
 		wasmstream.Settings(
 			wasmstream.Setting{Name: "url", Doc: "What is asked for; the number of lines seen is added as ?after=N. wasm.egress.allow of the worker must allow it."},
@@ -106,6 +108,34 @@ func (c *csv) FromConnect(_ string, d wasmstream.Datum) ([]byte, error) {
 		c.line = append(c.line, v.Bytes()...)
 	}
 	return c.line, nil
+}
+
+// number converts headers.
+type number struct{}
+
+// ToConnect reads a number; name is that of the header.
+func (number) ToConnect(name string, b []byte, w *wasmstream.Writer) error {
+	if b == nil {
+		return nil
+	}
+	n, err := strconv.ParseInt(string(b), 10, 64)
+	if err != nil {
+		return errors.New("header " + name + " is no number")
+	}
+	w.Reset(wasmstream.Primitive(wasmstream.TypeInt64, false))
+	w.Int64(n)
+	return nil
+}
+
+// FromConnect writes a number.
+func (number) FromConnect(name string, d wasmstream.Datum) ([]byte, error) {
+	switch t := d.Type(); {
+	case t == wasmstream.TypeNull:
+		return nil, nil
+	case t >= wasmstream.TypeInt8 && t <= wasmstream.TypeInt64:
+		return strconv.AppendInt(nil, d.Int(), 10), nil
+	}
+	return nil, errors.New("header " + name + " is no number")
 }
 
 // poll asks a server for the lines that come after those that it has seen.

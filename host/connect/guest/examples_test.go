@@ -156,6 +156,38 @@ func TestCSVConverterInGo(t *testing.T) {
 	}
 }
 
+func TestHeaderConverterInGo(t *testing.T) {
+	if testing.Short() {
+		return // toolchains for Go and Rust guests are not on every machine
+	}
+	l, _ := newLoader(t, built(t, "connect-go"), EgressConfig{})
+	p, found, err := l.Load(connectors.KindHeaderConverter, "wasm:connect.wasm#number")
+	if err != nil || !found {
+		t.Fatal(err)
+	}
+	c := p.HeaderConverter()
+	if err := c.Configure(config.Props{}); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	v, err := c.ToConnectHeader("t", "retries", []byte("-12"))
+	if err != nil || v.Schema.Type() != data.TypeInt64 || v.Value.Int() != -12 {
+		t.Fatal(v, err)
+	}
+	if out, null, err := c.FromConnectHeader([]byte("="), "t", "retries", v); err != nil || null || string(out) != "=-12" {
+		t.Errorf("%q %v %v", out, null, err)
+	}
+	if _, err := c.ToConnectHeader("t", "retries", []byte("many")); err == nil || !strings.Contains(err.Error(), "header retries is no number") || !strings.HasPrefix(err.Error(), "E-GUEST-ERROR topic t") {
+		t.Error(err)
+	}
+	if _, _, err := c.FromConnectHeader(nil, "t", "retries", text("x")); err == nil {
+		t.Error("a text is a number")
+	}
+	if _, null, err := c.FromConnectHeader(nil, "t", "retries", data.SchemaAndValue{}); err != nil || !null {
+		t.Error(null, err)
+	}
+}
+
 // loopback lets guests reach a server of the test.
 func loopback(t testing.TB, server *httptest.Server) EgressConfig {
 	t.Helper()
