@@ -41,6 +41,10 @@ const (
 	maxURL          = 8 << 10
 	maxHeaders      = 100
 	maxAnswerHeader = 64 << 10
+	// maxHeader bounds the value of one header, before and after secrets are put in.
+	maxHeader = 64 << 10
+	// leastSecret is the shortest secret that answers are searched for: shorter ones are in every text.
+	leastSecret = 4
 )
 
 // secretWord stands for a secret in what a guest sees.
@@ -214,7 +218,14 @@ func (e *egress) request(ctx context.Context, block []byte, secrets map[string]s
 			if slices.Contains(ownHeaders, name) || strings.HasPrefix(name, "proxy-") {
 				return nil, abi.Denied
 			}
-			header.Add(name, unveil(string(value), secrets))
+			if len(value) > maxHeader {
+				return nil, abi.Limit
+			}
+			shown := unveil(string(value), secrets)
+			if len(shown) > maxHeader {
+				return nil, abi.Limit
+			}
+			header.Add(name, shown)
 		default:
 			return nil, abi.InvalidArg
 		}
@@ -254,7 +265,7 @@ func unveil(text string, secrets map[string]string) string {
 // veil is the opposite: a server may answer with what it was sent.
 func veil(text string, secrets map[string]string) string {
 	for word, secret := range secrets {
-		if secret != "" {
+		if len(secret) >= leastSecret {
 			text = strings.ReplaceAll(text, secret, word)
 		}
 	}

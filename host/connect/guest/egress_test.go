@@ -302,7 +302,7 @@ func TestEgressConcurrency(t *testing.T) {
 
 // TestEgressSecrets: a guest has words for secrets; the server gets secrets, in headers alone, and the guest never does.
 func TestEgressSecrets(t *testing.T) {
-	const secret = "hunter2-and-more"
+	const secret = "hunter2-and-some-more"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		w.Header().Set("X-Echo", r.Header.Get("Authorization"))
@@ -320,6 +320,11 @@ func TestEgressSecrets(t *testing.T) {
 	answer, code := send(request("method", "POST", "url", server.URL+"/?q=%7B%7Bsecret:token%7D%7D", "header.authorization", "Bearer "+word, "body", word))
 	if code != 0 || bytes.Contains(answer, []byte(secret)) || field(answer, "header.x-echo") != "Bearer "+word {
 		t.Errorf("%v %q", code, answer)
+	}
+	for _, value := range []string{strings.Repeat("x", maxHeader+1), strings.Repeat(word, maxHeader/len(word))} {
+		if _, code := send(get(server.URL, "header.x", value)); code != abi.Limit {
+			t.Errorf("a header of %d bytes: %v", len(value), code)
+		}
 	}
 	spec := abi.Component{Config: []abi.Setting{{Name: "token", Type: "PASSWORD", Optional: true}, {Name: "url", Type: "STRING"}}}
 	settings := guestSettings(&spec, config.PropsOf(map[string]string{"token": secret, "url": "u"}))
