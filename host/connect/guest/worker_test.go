@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +25,7 @@ import (
 	"github.com/wasmstream/wasmstream/host/connect/guest"
 	"github.com/wasmstream/wasmstream/host/rest"
 	"github.com/wasmstream/wasmstream/internal/brokertest"
+	"github.com/wasmstream/wasmstream/internal/guestbuild"
 )
 
 // patience is how long a test waits for what must come.
@@ -81,7 +84,7 @@ type worker struct {
 	sink    *collector
 }
 
-func newWorker(t *testing.T, b *brokertest.Broker, files map[string]string) *worker {
+func newWorker(t *testing.T, b *brokertest.Broker, files map[string]string, more ...string) *worker {
 	t.Helper()
 	w := &worker{dir: t.TempDir(), sink: &collector{}}
 	for name, from := range files {
@@ -91,10 +94,14 @@ func newWorker(t *testing.T, b *brokertest.Broker, files map[string]string) *wor
 		}
 		w.install(t, name, code)
 	}
-	cfg, err := connect.ParseWorkerConfig(config.PropsOf(map[string]string{
+	props := config.PropsOf(map[string]string{
 		"bootstrap.servers": b.Addr, "key.converter": "StringConverter", "value.converter": "StringConverter", "offset.storage.file.filename": "",
 		"offset.flush.interval.ms": "50", "plugin.path": w.dir, "wasm.fuel.per.frame": "20000000", "wasm.fuel.max": "20000000", "wasm.cache.dir": "off",
-	}), false)
+	})
+	for i := 0; i < len(more); i += 2 {
+		props.Set(more[i], more[i+1])
+	}
+	cfg, err := connect.ParseWorkerConfig(props, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -332,6 +339,95 @@ func TestPluginsOverREST(t *testing.T) {
 			if !strings.Contains(string(body), text) {
 				t.Errorf("%s %s: no %s in %s", c.method, c.path, text, body)
 			}
+		}
+	}
+}
+
+// lineServer gives numbered lines and takes posts.
+type lineServer struct {
+	*httptest.Server
+	mu    sync.Mutex
+	lines int
+	got   []string
+	after []string
+	busy  int // posts that are refused for now
+}
+
+func newLineServer(t *testing.T, lines int) *lineServer {
+	s := &lineServer{lines: lines}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if r.Method == http.MethodPost {
+			body, _ := io.ReadAll(r.Body)
+			if s.busy > 0 {
+				s.busy--
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			s.got = append(s.got, string(body))
+			return
+		}
+		s.after = append(s.after, r.URL.Query().Get("after"))
+		after, _ := strconv.Atoi(r.URL.Query().Get("after"))
+		for i := after; i < s.lines; i++ {
+			fmt.Fprintf(w, "line %d\n", i)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// count is how many different lines were posted.
+func (s *lineServer) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen := map[string]bool{}
+	for _, line := range s.got {
+		seen[line] = true
+	}
+	return len(seen)
+}
+
+// TestConnectorsInModules runs the source in Go and the sink in Rust on one worker: all lines arrive, also those of batches
+// that came again, and a source that is made anew goes on behind its offset.
+func TestConnectorsInModules(t *testing.T) {
+	if testing.Short() {
+		return // toolchains for Go and Rust guests are not on every machine
+	}
+	b := brokertest.Fake(t)
+	topic := b.CreateTopic(t, b.Name("lines"), 1)
+	server := newLineServer(t, 300)
+	server.busy = 2
+	w := newWorker(t, b, nil, "wasm.egress.allow", strings.TrimPrefix(server.URL, "http://"), "wasm.egress.networks", "127.0.0.0/8", "wasm.fuel.max", "4000000000", "wasm.fuel.per.frame", "50000000")
+	w.install(t, "go.wasm", guestbuild.Load(t, "connect-go"))
+	w.install(t, "rust.wasm", guestbuild.Load(t, "connect-rust"))
+	source := map[string]string{"connector.class": "wasm:go.wasm#poll", "url": server.URL + "/lines", "topic": topic, "poll.interval.ms": "5"}
+	w.create(t, "poll", source)
+	w.create(t, "hook", map[string]string{
+		"connector.class": "wasm:rust.wasm#webhook", "topics": topic, "url": server.URL + "/hook", "errors.retry.timeout": "-1", "errors.retry.delay.max.ms": "10",
+	})
+	await(t, "the lines", func() bool { return server.count() >= 300 })
+	await(t, "the offset", func() bool {
+		list, err := w.Offsets(t.Context(), "poll")
+		return err == nil && len(list) == 1 && strings.Contains(string(list[0].Offset), `"line":300`)
+	})
+	server.mu.Lock()
+	server.lines, server.after = 500, nil
+	server.mu.Unlock()
+	source["poll.interval.ms"] = "6" // a change of settings restarts the connector
+	w.create(t, "poll", source)
+	await(t, "the lines that came later", func() bool { return server.count() >= 500 })
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	for i := range 500 {
+		if !slices.Contains(server.got, fmt.Sprintf("line %d", i)) {
+			t.Errorf("line %d is missing", i)
+		}
+	}
+	for _, after := range server.after {
+		if n, _ := strconv.Atoi(after); n < 300 {
+			t.Errorf("the source began anew at %s", after)
 		}
 	}
 }
