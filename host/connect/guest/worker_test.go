@@ -350,7 +350,7 @@ type lineServer struct {
 	lines int
 	got   []string
 	after []string
-	busy  int // posts that are refused for now
+	busy  int // posts that are refused as busy
 }
 
 func newLineServer(t *testing.T, lines int) *lineServer {
