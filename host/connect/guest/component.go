@@ -30,7 +30,9 @@ type component struct {
 	egress   func(ctx context.Context, request []byte) ([]byte, int32)
 
 	live *instance
-	next atomic.Pointer[instance] // of a newer version, to be taken over before the next call
+	// holds: the instance keeps records until it is flushed, and must not be replaced before.
+	holds bool
+	next  atomic.Pointer[instance] // of a newer version, to be taken over before the next call
 	// closed keeps an instance that is handed over too late from being forgotten.
 	closed atomic.Bool
 	frame  []byte
@@ -130,6 +132,12 @@ func (c *component) prepare(ctx context.Context, v *version) (in *instance, err 
 
 // handOver gives the component an instance of a newer version. Any goroutine may call it.
 func (c *component) handOver(in *instance) {
+	if c.spec.Kind == abi.Source {
+		// It was opened with the offsets of then, and the source goes on meanwhile: the task opens another one when it is
+		// between two polls (ready).
+		_ = in.close(abi.CloseStop)
+		return
+	}
 	if unused := c.next.Swap(in); unused != nil {
 		_ = unused.close(abi.CloseUpgrade)
 	}
@@ -140,8 +148,12 @@ func (c *component) handOver(in *instance) {
 	}
 }
 
-// ready is the instance for the next call: that of a newer version if there is one, and a fresh one in place of one that died.
+// ready is the instance for the next call: that of a newer version if there is one, once the old one holds nothing back,
+// and a fresh one in place of one that died.
 func (c *component) ready() (*instance, error) {
+	if c.holds && c.live != nil {
+		return c.live, nil
+	}
 	if next := c.next.Swap(nil); next != nil {
 		if c.live != nil {
 			if err := c.live.close(abi.CloseUpgrade); err != nil {
@@ -218,7 +230,7 @@ func (c *component) failed(in *instance, err error, where string) error {
 func (c *component) drop(in *instance) {
 	if c.live == in {
 		_ = in.close(abi.CloseFailed)
-		c.live = nil
+		c.live, c.holds = nil, false
 	}
 }
 

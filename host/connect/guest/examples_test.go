@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -277,4 +278,53 @@ func TestWebhookSink(t *testing.T) {
 	if err := task.Put(t.Context(), connectortest.Records(0, 3, value)); !fault.Retriable.Is(err) {
 		t.Errorf("%v is not retriable", err)
 	}
+}
+
+// TestReloadedSourceGoesOn replaces the module of a source between two polls, with nothing committed: the new version gives
+// what comes next, and nothing twice.
+func TestReloadedSourceGoesOn(t *testing.T) {
+	if testing.Short() {
+		return // toolchains for Go and Rust guests are not on every machine
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		after, _ := strconv.Atoi(r.URL.Query().Get("after"))
+		for i := range 10 {
+			fmt.Fprintf(w, "line %d\n", after+i)
+		}
+	}))
+	defer server.Close()
+	l, dir := newLoader(t, built(t, "connect-go"), loopback(t, server))
+	p, _, err := l.Load(connectors.KindSource, "wasm:connect.wasm#poll")
+	if err != nil {
+		t.Fatal(err)
+	}
+	props := config.PropsOf(map[string]string{"url": server.URL, "topic": "t"})
+	task := p.Source().NewTask()
+	if err := task.Start(&connectors.SourceTaskContext{Offsets: &connectortest.Offsets{}, Configs: func() config.Props { return props }}, props); err != nil {
+		t.Fatal(err)
+	}
+	defer task.Stop()
+	next := 0
+	poll := func() {
+		t.Helper()
+		records, err := task.Poll(t.Context())
+		if err != nil || len(records) != 10 {
+			t.Fatal(len(records), err)
+		}
+		for _, r := range records {
+			if want := fmt.Sprintf("line %d", next); r.Value.Value.Str() != want {
+				t.Fatalf("got %s, want %s", r.Value.Value.Str(), want)
+			}
+			next++
+		}
+	}
+	poll()
+	code := guestbuild.Load(t, "connect-go")
+	write(t, filepath.Join(dir, "connect.wasm"), bytes.ReplaceAll(code, []byte("does not answer"), []byte("DOES NOT ANSWER")))
+	done, err := l.Reload(t.Context(), "")
+	if err != nil || len(done) != 1 || done[0].Error != "" || done[0].Running != 1 || done[0].Old == done[0].New {
+		t.Fatalf("%+v %v", done, err)
+	}
+	poll()
+	poll()
 }

@@ -117,6 +117,7 @@ func (s *sinkTask) frame(ctx context.Context, in *instance, rs []*connectors.Rec
 	if err != nil {
 		return n, nil, s.c.failed(in, err, placeOf(rs[0]))
 	}
+	s.c.holds = s.spec.Buffers
 	return n, said, nil
 }
 
@@ -162,6 +163,7 @@ func (s *sinkTask) Flush(ctx context.Context, _ map[connectors.TopicPartition]in
 	if err != nil {
 		return s.c.failed(in, err, s.spec.Name)
 	}
+	s.c.holds = false
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/wasmstream/wasmstream/abi"
@@ -61,6 +62,14 @@ type sourceTask struct {
 	// partitions are those that records came from, by their datum, so that records of one share their map.
 	partitions map[string]*data.Map
 	acked      map[*data.Map]*data.Map // the last offset that is safe, by partition
+
+	// mu guards given: an instance that is tried out for a reload asks for offsets too.
+	mu struct {
+		sync.Mutex
+		// given are the last offsets that Poll returned, by the datum of their partition: an instance that takes over goes on
+		// behind them, which may not be committed yet.
+		given map[string]connectors.SourceOffset
+	}
 }
 
 // maxPartitions bounds the partitions that share their maps.
@@ -82,6 +91,7 @@ func (s *sourceTask) Start(ctx *connectors.SourceTaskContext, props config.Props
 	}
 	s.context, s.interval = ctx, time.Duration(v.Int(pollInterval))*time.Millisecond
 	s.partitions, s.acked = map[string]*data.Map{}, map[*data.Map]*data.Map{}
+	s.mu.given = map[string]connectors.SourceOffset{}
 	return s.startWith(props, extra{connector: props.Or("name", ""), task: props.Or("task.id", "0"), node: s.node()}, func(c *component) {
 		c.offsets = s.offsetOf
 		c.egress = s.loader.egress.grant(secrets(&s.spec, props))
@@ -110,7 +120,7 @@ func (s *sourceTask) offsetOf(partition []byte) ([]byte, int32) {
 	if err != nil || v.Value.Map() == nil || connectors.ValidateOffset(v.Value) != nil {
 		return nil, int32(abi.InvalidArg)
 	}
-	offset, err := s.context.Offsets.Offset(v.Value.Map())
+	offset, err := s.lastOf(v.Value.Map())
 	switch {
 	case err != nil:
 		return nil, int32(abi.Retry)
@@ -124,6 +134,29 @@ func (s *sourceTask) offsetOf(partition []byte) ([]byte, int32) {
 	return out, int32(len(out))
 }
 
+// lastOf is the last offset of a partition that was returned by Poll, else the one that was committed.
+func (s *sourceTask) lastOf(partition *data.Map) (*data.Map, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, given := range s.mu.given {
+		if given.Partition.Equal(partition) {
+			return given.Offset, nil
+		}
+	}
+	return s.context.Offsets.Offset(partition)
+}
+
+// give notes the offsets of records that Poll returns.
+func (s *sourceTask) give(records []connectors.SourceRecord, partitions []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range records {
+		if r := &records[i]; r.SourcePartition != nil && r.SourceOffset != nil {
+			s.mu.given[partitions[i]] = connectors.SourceOffset{Partition: r.SourcePartition, Offset: r.SourceOffset}
+		}
+	}
+}
+
 // Poll implements connectors.SourceTask.
 func (s *sourceTask) Poll(ctx context.Context) ([]connectors.SourceRecord, error) {
 	in, err := s.c.ready()
@@ -133,10 +166,11 @@ func (s *sourceTask) Poll(ctx context.Context) ([]connectors.SourceRecord, error
 	in.host.begin(ctx)
 	view, err := in.wasm.Poll(in.handle, pollBudget)
 	var out []connectors.SourceRecord
+	var partitions []string
 	if err == nil {
 		err = in.answers(view, abi.Expect{Output: true, Connect: true, Arguments: true}, func(rec *abi.Record, topics []string) error {
 			r, err := s.record(in, rec, topics)
-			out = append(out, r)
+			out, partitions = append(out, r), append(partitions, string(rec.Second))
 			return err
 		})
 	}
@@ -147,6 +181,7 @@ func (s *sourceTask) Poll(ctx context.Context) ([]connectors.SourceRecord, error
 		return nil, s.c.failed(in, err, s.context.Configs().Or("name", s.spec.Name))
 	}
 	if len(out) > 0 {
+		s.give(out, partitions)
 		return out, nil
 	}
 	timer := time.NewTimer(s.interval)
