@@ -116,8 +116,12 @@ func (m Module) place() string {
 func (c Config) checkUses(set moduleSet) []error {
 	var faults []error
 	stores := map[string][]string{}
+	var everywhere []string
+	for _, g := range c.Topology.GlobalStores() {
+		everywhere = append(everywhere, g.Store.Name)
+	}
 	for _, n := range c.Topology.Nodes() {
-		stores[n.Name] = n.Stores
+		stores[n.Name] = slices.Concat(n.Stores, everywhere)
 	}
 	uses := c.Topology.Guests()
 	for _, node := range slices.Sorted(maps.Keys(uses)) {

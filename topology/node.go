@@ -26,7 +26,7 @@ type Node struct {
 	Global bool
 	// KeySerde and ValueSerde of sources and sinks; nil means the application's default.
 	KeySerde, ValueSerde Serde
-	// OffsetReset of a source: "" (the application's auto.offset.reset), "earliest", "latest", "none".
+	// OffsetReset of a source: "" (the application's auto.offset.reset), "earliest", "latest", "none", "by_duration:PT6H".
 	OffsetReset string
 	// TimestampExtractor of a source: "" for the application's default, else Kafka's class name without the package.
 	TimestampExtractor string

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"maps"
+	"math"
 	"strconv"
 )
 
@@ -63,10 +64,18 @@ func changelogConfigs(s *StoreSpec) map[string]string {
 		if s.RetainDuplicates {
 			c["cleanup.policy"] = "delete"
 		}
-		c["retention.ms"] = strconv.FormatInt(s.Retention+day, 10)
+		c["retention.ms"] = strconv.FormatInt(dayMore(s.Retention), 10)
 	case VersionedKeyValue:
-		c["min.compaction.lag.ms"] = strconv.FormatInt(s.HistoryRetention+day, 10)
+		c["min.compaction.lag.ms"] = strconv.FormatInt(dayMore(s.HistoryRetention), 10)
 	}
 	maps.Copy(c, s.ChangelogConfigs)
 	return c
+}
+
+// dayMore is a time and a day, kept to the largest time: unlimited windows are kept for ever.
+func dayMore(ms int64) int64 {
+	if ms > math.MaxInt64-day {
+		return math.MaxInt64
+	}
+	return ms + day
 }

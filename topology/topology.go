@@ -38,7 +38,7 @@ func New() *Topology {
 // SourceOptions are what a source may say beyond its topics; the zero value takes the application's defaults.
 type SourceOptions struct {
 	KeySerde, ValueSerde Serde
-	// OffsetReset is "", "earliest", "latest" or "none".
+	// OffsetReset is "", "earliest", "latest", "none" or "by_duration:PT6H".
 	OffsetReset string
 	// TimestampExtractor is Kafka's class name without the package, or "".
 	TimestampExtractor string

@@ -2,6 +2,7 @@ package dsl
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
@@ -22,7 +23,31 @@ type KStream struct {
 	sources []string
 	// repartitioned is the repartition before joins, shared by all joins of this stream.
 	repartitioned *graphNode
+	// beside are the nodes of streams that And has put to this one.
+	beside []*graphNode
 }
+
+// And is this stream and others for one operator that is the child of all of them, as a Topology's addProcessor and
+// addSink take several parents: there is no node between, unlike with Merge. Process, ProcessValues, To and ToExtracted
+// take it so.
+func (s *KStream) And(others ...*KStream) *KStream {
+	r := *s
+	r.beside = slices.Clone(s.beside)
+	for _, o := range others {
+		r.beside = append(append(r.beside, o.node), o.beside...)
+		r.rekeyed, r.sources = r.rekeyed || o.rekeyed, union(r.sources, o.sources)
+		if r.key != o.key {
+			r.key = nil
+		}
+		if r.value != o.value {
+			r.value = nil
+		}
+	}
+	return &r
+}
+
+// parents are the nodes that the stream comes from.
+func (s *KStream) parents() []*graphNode { return append([]*graphNode{s.node}, s.beside...) }
 
 // Name is the name of the node that the stream comes from.
 func (s *KStream) Name() string { return s.node.name }
@@ -171,7 +196,7 @@ func (s *KStream) process(supplier topology.ProcessorSupplier, given Named, pref
 		}
 		return t.ConnectProcessorAndStateStores(name, stores...)
 	}}
-	s.b.addGraphNode(n, s.node)
+	s.b.addGraphNode(n, s.parents()...)
 	return n
 }
 
@@ -183,7 +208,7 @@ func (s *KStream) To(topic string, o ...Produced) {
 	options := s.sinkOptions(p)
 	s.b.addGraphNode(&graphNode{name: name, lower: func(t *topology.Topology, up []string) error {
 		return t.AddSink(name, topic, options, up...)
-	}}, s.node)
+	}}, s.parents()...)
 }
 
 // ToExtracted writes each record to the topic that extractor answers for it (Kafka's to with a TopicNameExtractor). The
@@ -196,7 +221,7 @@ func (s *KStream) ToExtracted(extractor Fn, o ...Produced) {
 	options := s.sinkOptions(p)
 	s.b.addGraphNode(&graphNode{name: name, lower: func(t *topology.Topology, up []string) error {
 		return t.AddDynamicSink(name, c, options, up...)
-	}}, s.node)
+	}}, s.parents()...)
 }
 
 func (s *KStream) sinkOptions(p Produced) topology.SinkOptions {

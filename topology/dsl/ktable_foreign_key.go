@@ -6,8 +6,11 @@ import (
 )
 
 // TableJoined says how tables are joined by a foreign key: Name gives the nodes, the topics and the store their names.
+// Partitioner and OtherPartitioner, functions of the kind partitioner that see keys alone, choose the partitions of this
+// table's keys and of the other's, where those are not partitioned by their keys' hashes.
 type TableJoined struct {
-	Name string
+	Name                          string
+	Partitioner, OtherPartitioner Fn
 }
 
 // Prefixes of the names that foreign-key joins generate.
@@ -41,6 +44,7 @@ func (t *KTable) joinForeignKey(other *KTable, foreignKey, joiner Fn, tj TableJo
 	other.sendOld(true)
 	t.sendOld(true)
 	j := &foreignKeyJoin{b: t.b, this: t, other: other, left: left, m: m}
+	j.toOther, j.toThis = t.b.keyPartitioner(tj.OtherPartitioner, other.key), t.b.keyPartitioner(tj.Partitioner, t.key)
 	j.name(Named(tj.Name))
 	if foreignKey.OutKey == "" {
 		foreignKey.OutKey = serdeName(other.key)
@@ -63,6 +67,8 @@ type foreignKeyJoin struct {
 	store, receive, answer, notify                                     string
 	responseTopic, responseSink, responseSource, resolve               string
 	result, resultStore                                                string
+	// toOther and toThis choose the partitions of subscriptions and of responses; nil for the usual ones.
+	toOther, toThis topology.FunctionSupplier
 }
 
 // name gives everything its name, in Kafka's order.
@@ -100,14 +106,14 @@ func (j *foreignKeyJoin) build(value topology.Serde) *KTable {
 
 	send := j.processor(j.subscribe, func() topology.ProcessorSupplier { return subscribe }, nil, nil, j.this.node)
 	send.versionedFrom = func(*graphNode) { subscribe.Versioned = true }
-	sink := j.sink(j.registrationSink, j.registrationTopic, j.other.key, send)
+	sink := j.sink(j.registrationSink, j.registrationTopic, j.other.key, j.toOther, send)
 	source := j.source(j.registrationSource, j.registrationTopic, j.other.key, sink)
 	j.b.copartition(j.other.sources, []string{j.registrationSource})
 	receive := j.processor(j.receive, supplied(ForeignKeyReceive{Store: j.store}), store, nil, source)
 	answer := j.processor(j.answer, supplied(ForeignKeyAnswer{Right: right}), nil, right.stores(), receive)
 	scan := j.processor(j.notify, func() topology.ProcessorSupplier { return notify }, store, nil, j.other.node)
 	scan.versionedFrom = func(*graphNode) { notify.Versioned = true }
-	back := j.sink(j.responseSink, j.responseTopic, j.this.key, answer, scan)
+	back := j.sink(j.responseSink, j.responseTopic, j.this.key, j.toThis, answer, scan)
 	responses := j.source(j.responseSource, j.responseTopic, j.this.key, back)
 	j.b.copartition(j.this.sources, []string{j.responseSource})
 	resolve := j.processor(j.resolve, supplied(ForeignKeyResolve{Joiner: j.joiner, Left: j.left, Table: left}), nil, left.stores(), responses)
@@ -132,12 +138,12 @@ func (j *foreignKeyJoin) processor(
 	return n
 }
 
-func (j *foreignKeyJoin) sink(name, topic string, key topology.Serde, parents ...*graphNode) *graphNode {
+func (j *foreignKeyJoin) sink(name, topic string, key topology.Serde, p topology.FunctionSupplier, parents ...*graphNode) *graphNode {
 	n := &graphNode{name: name, lower: func(t *topology.Topology, up []string) error {
 		if err := t.AddInternalTopic(topic, 0); err != nil {
 			return err
 		}
-		return t.AddSink(name, topic, topology.SinkOptions{KeySerde: key, ValueSerde: topology.Bytes}, up...)
+		return t.AddSink(name, topic, topology.SinkOptions{KeySerde: key, ValueSerde: topology.Bytes, Partitioner: p}, up...)
 	}}
 	j.b.addGraphNode(n, parents...)
 	return n

@@ -15,7 +15,7 @@ type Named string
 type Consumed struct {
 	Name       string
 	Key, Value topology.Serde
-	// OffsetReset is where to begin without a committed offset: "earliest", "latest", "none" or "".
+	// OffsetReset is where to begin without a committed offset: "earliest", "latest", "none", "by_duration:PT6H", or "".
 	OffsetReset string
 	// TimestampExtractor is Kafka's class name without the package, e.g. WallclockTimestampExtractor, or "".
 	TimestampExtractor string

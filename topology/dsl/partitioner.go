@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/wasmstream/wasmstream/topology"
+	"github.com/wasmstream/wasmstream/topology/expr"
 )
 
 // Partitioner is a user function that chooses partitions. Guests and Go code answer them in Dest; an expression gives
@@ -17,6 +18,35 @@ func (p Partitioner) Open(ctx topology.Context) (topology.Function, error) {
 		f = numberedPartitions{f}
 	}
 	return f, err
+}
+
+// keyPartitioner is fn as a sink asks it that writes records of which only the key is for fn to see.
+func (b *StreamsBuilder) keyPartitioner(fn Fn, key topology.Serde) topology.FunctionSupplier {
+	if !fn.isSet() {
+		return nil
+	}
+	c, _ := b.place(expr.Partitioner, fn, expr.Types{Key: key, Value: topology.Bytes})
+	return KeyPartitioner{Partitioner{c}}
+}
+
+// KeyPartitioner is a Partitioner that is asked about keys: the values it sees are null.
+type KeyPartitioner struct{ Partitioner }
+
+// Open makes the function ready for the task of ctx.
+func (p KeyPartitioner) Open(ctx topology.Context) (topology.Function, error) {
+	f, err := p.Partitioner.Open(ctx)
+	return keysOnly{f}, err
+}
+
+// keysOnly shows a function no values.
+type keysOnly struct{ topology.Function }
+
+// Call asks about the keys. in is the sink's own copy of a record.
+func (f keysOnly) Call(in, out []topology.Record) ([]topology.Record, error) {
+	for i := range in {
+		in[i].Value = nil
+	}
+	return f.Function.Call(in, out)
 }
 
 // NativePartitioner is a partitioner in Go: it is given the topic, the record and the number of partitions, and answers

@@ -1,12 +1,14 @@
 package dsl
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"sync"
 
 	"github.com/wasmstream/wasmstream/topology"
+	"github.com/wasmstream/wasmstream/topology/expr"
 )
 
 const printName = "KSTREAM-PRINTER-"
@@ -15,8 +17,12 @@ const printName = "KSTREAM-PRINTER-"
 // that the stream comes from.
 type Printed struct {
 	Name, Label string
-	// To is where lines are written, by one task at a time; nil is standard output.
+	// To is where lines are written, by one task at a time; nil is File, or standard output without it.
 	To io.Writer
+	// File is written anew with the first record.
+	File string
+	// Mapper, a function of the kind mapValues, gives the text of a record; without it that is "key, value".
+	Mapper Fn
 }
 
 // Print writes each record as a line "[label]: key, value", for development. Nothing comes after it.
@@ -25,11 +31,15 @@ func (s *KStream) Print(o ...Printed) {
 	if p.Label == "" {
 		p.Label = s.Name()
 	}
-	if p.To == nil {
+	if p.To == nil && p.File == "" {
 		p.To = os.Stdout
 	}
 	printer := &Print{
-		Label: p.Label, KeySerde: serdeName(or(s.key, s.b.defaults.Key)), ValueSerde: serdeName(or(s.value, s.b.defaults.Value)), to: p.To,
+		Label: p.Label, File: p.File, KeySerde: serdeName(or(s.key, s.b.defaults.Key)), ValueSerde: serdeName(or(s.value, s.b.defaults.Value)), to: p.To,
+	}
+	if p.Mapper.isSet() {
+		c, _ := s.call(expr.MapValues, p.Mapper.Out(nil, topology.String))
+		printer.Mapper = &c
 	}
 	s.processor(Named(p.Name), printName, printer)
 }
@@ -39,9 +49,20 @@ type Print struct {
 	Label      string `json:"label"`
 	KeySerde   string `json:"keySerde,omitempty"`
 	ValueSerde string `json:"valueSerde,omitempty"`
+	File       string `json:"file,omitempty"`
+	Mapper     *Call  `json:"mapper,omitempty"`
 
-	mu sync.Mutex // for to, which all tasks share
-	to io.Writer
+	mu    sync.Mutex // for what follows, which all tasks share
+	to    io.Writer
+	begun bool // the file is this application's
+}
+
+// GuestUses are those of the mapper.
+func (s *Print) GuestUses() []topology.GuestUse {
+	if s.Mapper == nil {
+		return nil
+	}
+	return s.Mapper.GuestUses()
 }
 
 // New makes the processor of a task.
@@ -50,14 +71,33 @@ func (s *Print) New() (topology.Processor, error) { return &printer{spec: s}, ni
 func (s *Print) write(lines []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.to == nil {
+		return s.append(lines)
+	}
 	_, err := s.to.Write(lines)
 	return err
+}
+
+// append opens the file for each frame: it is for development, and nothing stays open.
+func (s *Print) append(lines []byte) error {
+	flags := os.O_WRONLY | os.O_CREATE | os.O_APPEND
+	if !s.begun {
+		flags |= os.O_TRUNC
+	}
+	f, err := os.OpenFile(s.File, flags, 0o644)
+	if err != nil {
+		return err
+	}
+	s.begun = true
+	_, err = f.Write(lines)
+	return errors.Join(err, f.Close())
 }
 
 type printer struct {
 	spec       *Print
 	key, value topology.Serde
 	lines      []byte
+	mapper     *asker
 }
 
 // Init finds the serdes.
@@ -65,7 +105,10 @@ func (p *printer) Init(ctx topology.Context) (err error) {
 	if p.key, err = serdeOrDefault(ctx, p.spec.KeySerde, "default.key.serde"); err != nil {
 		return err
 	}
-	p.value, err = serdeOrDefault(ctx, p.spec.ValueSerde, "default.value.serde")
+	if p.value, err = serdeOrDefault(ctx, p.spec.ValueSerde, "default.value.serde"); err != nil || p.spec.Mapper == nil {
+		return err
+	}
+	p.mapper, err = openAsker(ctx, *p.spec.Mapper)
 	return err
 }
 
@@ -73,11 +116,7 @@ func (p *printer) Process(frame []topology.Record) (err error) {
 	p.lines = p.lines[:0]
 	for i := range frame {
 		p.lines = append(append(append(p.lines, '['), p.spec.Label...), "]: "...)
-		if p.lines, err = topology.AppendText(p.lines, p.key, frame[i].Key); err != nil {
-			return err
-		}
-		p.lines = append(p.lines, ", "...)
-		if p.lines, err = topology.AppendText(p.lines, p.value, frame[i].Value); err != nil {
+		if err := p.text(&frame[i]); err != nil {
 			return err
 		}
 		p.lines = append(p.lines, '\n')
@@ -86,6 +125,23 @@ func (p *printer) Process(frame []topology.Record) (err error) {
 		return fmt.Errorf("printing: %w", err)
 	}
 	return nil
+}
+
+// text appends what is printed of a record.
+func (p *printer) text(r *topology.Record) (err error) {
+	if p.mapper != nil {
+		text, err := p.mapper.value(r, r.Value, nil)
+		if err != nil {
+			return err
+		}
+		p.lines, err = topology.AppendText(p.lines, topology.String, text)
+		return err
+	}
+	if p.lines, err = topology.AppendText(p.lines, p.key, r.Key); err != nil {
+		return err
+	}
+	p.lines, err = topology.AppendText(append(p.lines, ", "...), p.value, r.Value)
+	return err
 }
 
 // Close has nothing to release: the writer belongs to who gave it.

@@ -133,6 +133,23 @@ func (b *StreamsBuilder) AddGlobalStore(store topology.StoreSpec, topic string, 
 	return b
 }
 
+// AddReadOnlyStateStore makes a store of a topic (KIP-813): a processor of its own writes it, other processors may read
+// it, and the topic is what it is restored from, so it has no changelog.
+func (b *StreamsBuilder) AddReadOnlyStateStore(store topology.StoreSpec, topic string, c Consumed, p topology.ProcessorSupplier) *StreamsBuilder {
+	if err := checkName(store.Name); err != nil {
+		b.fail(err)
+	}
+	source := b.suffixedName(Named(c.Name), "-source", sourceName)
+	name := b.nodeName(Named(c.Name), tableSourceName)
+	options := topology.SourceOptions{
+		KeySerde: c.Key, ValueSerde: c.Value, OffsetReset: c.OffsetReset, TimestampExtractor: c.TimestampExtractor,
+	}
+	b.addGraphNode(&graphNode{name: name, lower: func(t *topology.Topology, _ []string) error {
+		return t.AddReadOnlyStateStore(&store, source, options, topic, name, p)
+	}}, b.root)
+	return b
+}
+
 // suffixedName is the given name with suffix or a generated one; either way an index is gone.
 func (b *StreamsBuilder) suffixedName(given Named, suffix, prefix string) string {
 	if given != "" {
