@@ -177,7 +177,7 @@ func fieldSchema(f field) object {
 	case aPair:
 		return described(closed(object{"key": fieldSchema(exprField), "value": fieldSchema(exprField)}, "key", "value"), f.doc)
 	case aReset:
-		return described(object{"enum": offsetResets}, f.doc)
+		return described(object{"oneOf": []object{{"enum": offsetResets}, fieldsSchema(byDuration)}}, f.doc)
 	case anExtract:
 		return described(object{"oneOf": []object{{"enum": extractors}, functionSchema()}}, f.doc)
 	case anExprOrPair:

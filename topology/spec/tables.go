@@ -49,7 +49,7 @@ func tableOperators() []*operator {
 }
 
 func (d *document) consumed(op *operation) dsl.Consumed {
-	c := dsl.Consumed{Name: op.name, OffsetReset: d.oneOf(op.body.get("offsetReset"), "offset reset", offsetResets)}
+	c := dsl.Consumed{Name: op.name, OffsetReset: d.offsetReset(op.body.get("offsetReset"))}
 	c.Key, c.KeyDeserializer = d.topicSerde(op.body.get("key"))
 	c.Value, c.ValueDeserializer = d.topicSerde(op.body.get("value"))
 	if v := op.body.get("timestampExtractor"); v != nil && v.kind == mapping {
