@@ -43,6 +43,10 @@ type Config struct {
 	Registry *prometheus.Registry
 	// StateListener hears of each change of state by Kafka's names (REBALANCING, RUNNING, ...), one call at a time.
 	StateListener func(now, before string)
+	// RestoreListener hears how stores are restored, StandbyListener how standby tasks follow their changelogs; nil for
+	// nobody.
+	RestoreListener StateRestoreListener
+	StandbyListener StandbyUpdateListener
 	// ReloadListener hears of each replacement of a module that was asked for by Watch or Reload, done or refused.
 	ReloadListener func(Reloaded, error)
 	// AdminListener hears where the admin server listens, once it does.

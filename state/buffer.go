@@ -417,6 +417,9 @@ func (b *TimeOrderedBuffer) Restore(records []KV, next int64) error {
 	return nil
 }
 
+// Settle has nothing to write: Restore holds nothing back.
+func (b *TimeOrderedBuffer) Settle() error { return b.bytes.Settle() }
+
 // restoreRecord applies a record of a changelog without duplicates.
 func (b *TimeOrderedBuffer) restoreRecord(r *KV) error {
 	if err := b.drop(r.Key); err != nil || r.Value == nil {

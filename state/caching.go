@@ -250,11 +250,17 @@ func (s *CachingKeyValueStore) UncommittedBytes() int64 { return s.inner.Uncommi
 // Offset is the changelog offset of the last commit or restore.
 func (s *CachingKeyValueStore) Offset() (int64, bool) { return s.inner.Offset() }
 
-// Restore restores the layer below and empties the cache.
+// Restore restores the layer below and empties the cache. An empty cache is not touched: it is part of one that the whole
+// thread uses, and stores are restored by another goroutine.
 func (s *CachingKeyValueStore) Restore(records []KV, next int64) error {
-	s.cache.discard()
+	if len(s.cache.entries) > 0 {
+		s.cache.discard()
+	}
 	return s.inner.Restore(records, next)
 }
+
+// Settle writes what Restore of the layer below holds back.
+func (s *CachingKeyValueStore) Settle() error { return s.inner.Settle() }
 
 // Close drops the cache, without flushing it, and closes the layer below.
 func (s *CachingKeyValueStore) Close() error {

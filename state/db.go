@@ -230,7 +230,7 @@ func (db *DB) checkOpen(id StoreID) error {
 	case db.mu.closed:
 		return fmt.Errorf("opening store %q: %w", id, ErrClosed)
 	case db.mu.open[id] != nil:
-		return fmt.Errorf("opening store %q: it is open already", id)
+		return fmt.Errorf("opening store %q: %w", id, ErrOpen)
 	}
 	return nil
 }
@@ -239,7 +239,7 @@ func (db *DB) register(s *KeyValueBytes) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.mu.open[s.id] != nil {
-		return fmt.Errorf("opening store %q: it is open already", s.id)
+		return fmt.Errorf("opening store %q: %w", s.id, ErrOpen)
 	}
 	db.mu.open[s.id] = s
 	return nil
@@ -263,6 +263,25 @@ func (db *DB) Offset(id StoreID) (int64, bool) {
 		return -1, false
 	}
 	return st.offset, true
+}
+
+// Positions are how far each task has come: the sum of the changelog offsets of its stores, of those in memory as long as
+// they are open. The map is the caller's.
+func (db *DB) Positions() map[string]int64 {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	sums := map[string]int64{}
+	for id, st := range db.mu.catalog.stores {
+		if st.hasOffset {
+			sums[id.Task] += st.offset
+		}
+	}
+	for id, s := range db.mu.open {
+		if s.volatile && s.offset >= 0 {
+			sums[id.Task] += s.offset
+		}
+	}
+	return sums
 }
 
 // InputOffsets are the input offsets committed with the last batch that had them for task, for stores without a

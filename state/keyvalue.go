@@ -480,6 +480,14 @@ func (s *KeyValueBytes) restoredHead(r *KV) []byte {
 	return s.head
 }
 
+// Settle writes what Restore holds back.
+func (s *KeyValueBytes) Settle() error {
+	if s.closed {
+		return ErrClosed
+	}
+	return s.settle()
+}
+
 // Close drops what is not committed and releases iterators. Those left open are an error under invariants.
 func (s *KeyValueBytes) Close() error {
 	if s.closed {

@@ -211,5 +211,8 @@ func (s *MeteredKeyValueStore) Restore(records []KV, next int64) error {
 	return err
 }
 
+// Settle writes what Restore holds back.
+func (s *MeteredKeyValueStore) Settle() error { return s.inner.Settle() }
+
 // Close releases the store. It can be called twice.
 func (s *MeteredKeyValueStore) Close() error { return s.inner.Close() }

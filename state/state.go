@@ -32,6 +32,10 @@ var ErrNotFound = errors.New("key not found")
 // ErrNullKey is returned for a nil key. An empty key that is not nil is a key like others.
 var ErrNullKey = errors.New("key is null")
 
+// ErrOpen is returned where a store is opened that is open already. Another owner in the process has it; once that one
+// has closed it, it can be opened.
+var ErrOpen = errors.New("store is open already")
+
 // ErrClosed is returned by the methods of a store after Close.
 var ErrClosed = errors.New("store is closed")
 
@@ -187,6 +191,8 @@ type TransactionalStore interface {
 	// go on from. They may be written together with later ones, at the latest when anything else is asked of the store; a
 	// crash before has them restored once more. Nothing may be uncommitted. records and their bytes are borrowed for the call.
 	Restore(records []KV, next int64) error
+	// Settle writes what Restore holds back.
+	Settle() error
 }
 
 // KV is a changelog record. A nil value deletes the key.

@@ -76,6 +76,9 @@ func (s *windowed) Restore(records []KV, next int64) error {
 	return err
 }
 
+// Settle writes what Restore holds back.
+func (s *windowed) Settle() error { return s.bytes.Settle() }
+
 // Close releases the store. It can be called twice.
 func (s *windowed) Close() error { return s.inner.Close() }
 

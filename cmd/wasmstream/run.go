@@ -60,6 +60,9 @@ func runApplication(c *cli.Context) error {
 	}
 	name = h.ApplicationID()
 	defer onHangup(c, cfg, h)()
+	if errs.IsTerminal(os.Stderr) {
+		defer showRestoring(talk, h.Restoring)()
+	}
 	err = h.Run(c.Context)
 	if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
 		err = nil // interrupted before it ran: there was nothing to commit

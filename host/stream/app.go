@@ -85,6 +85,9 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// StateListener is called on each change of state, one call at a time, and must not block.
 	StateListener func(now, before State)
+	// RestoreListener hears how stores are restored, StandbyListener how standbys follow; nil for nobody.
+	RestoreListener StateRestoreListener
+	StandbyListener StandbyUpdateListener
 	// UncaughtHandler is asked when a thread has failed, on that thread's goroutine; nil answers ShutdownClient.
 	UncaughtHandler func(error) UncaughtAnswer
 	// ClientOptions are appended to the options of every client.
@@ -105,6 +108,7 @@ type App struct {
 	global   *GlobalThread // nil: there are no global stores
 	ready    chan struct{} // closed when threads are set
 
+	tasks         runningTasks
 	failedThreads atomic.Int64
 	paused        atomic.Bool
 	upgrading     sync.Mutex
@@ -375,6 +379,7 @@ func (a *App) makeThreads(ctx context.Context, client *kgo.Client, plan *topicPl
 		return nil, err
 	}
 	shared.transactionV2 = v2
+	shared.newAssignor = a.assignors(shared, client)
 	var threads []*Thread
 	for i := range a.cfg.Streams.NumStreamThreads {
 		c := *shared
@@ -402,7 +407,8 @@ func (a *App) sharedThreadConfig(plan *topicPlan, processID string, db *state.DB
 	}
 	c := &threadConfig{
 		applicationID: s.ApplicationID, processID: processID, exactlyOnce: s.ExactlyOnce,
-		plan: plan, partitions: a.partitionsOf, local: localTasks(db),
+		plan: plan, partitions: a.partitionsOf, positions: a.positionsIn(db), running: a.noteRunning,
+		placement: placementOf(s), restores: a.cfg.RestoreListener, standbys: a.cfg.StandbyListener,
 		sessionTimeout: millis(consumer["session.timeout.ms"]), rebalanceTimeout: millis(consumer["max.poll.interval.ms"]),
 		transactionTimeout: millis(producer["transaction.timeout.ms"]),
 		commitInterval:     s.CommitInterval, pollTimeout: s.PollTimeout, taskTimeout: s.TaskTimeout,
@@ -434,18 +440,6 @@ func millis(v string) time.Duration {
 func number(v string) int {
 	n, _ := strconv.Atoi(v) // checked before
 	return n
-}
-
-// localTasks lists the tasks with state on this disk, for the assignor.
-func localTasks(db *state.DB) func() []topology.TaskID {
-	return func() (ids []topology.TaskID) {
-		for _, name := range db.Tasks() {
-			if id, err := topology.ParseTaskID(name); err == nil {
-				ids = append(ids, id)
-			}
-		}
-		return ids
-	}
 }
 
 // finishThreadConfig adds what differs between threads: names, identities, clients.

@@ -4,30 +4,83 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/wasmstream/wasmstream/topology"
 )
 
-// assignMember is a member of the group as the assignment sees it.
+// PlacementConfig says where tasks and their replicas go. Its names and defaults are Kafka's. It is the leader's that counts.
+type PlacementConfig struct {
+	// NumStandbyReplicas is how many copies of the state of each task other processes keep.
+	NumStandbyReplicas int
+	// AcceptableRecoveryLag is how many offsets the state of a process may be behind for a task to move there at once.
+	AcceptableRecoveryLag int64
+	// MaxWarmupReplicas bounds the copies that are made only because a task is to move, in the whole group.
+	MaxWarmupReplicas int
+	// ProbingRebalanceInterval is how often the leader looks whether they have caught up.
+	ProbingRebalanceInterval time.Duration
+	// RackStrategy is none, min_traffic or balance_subtopology. Costs are Kafka's; -1 is the default.
+	RackStrategy                string
+	TrafficCost, NonOverlapCost int
+	// RackTags are the tags in which the copies of a task should differ.
+	RackTags []string
+	// Rack and Tags are those of this process.
+	Rack string
+	Tags map[string]string
+}
+
+// processKey is the identity of a process, the bytes of its UUID.
+type processKey = [processIDLen]byte
+
+// assignMember is a member of the group, a thread, as the assignment sees it.
 type assignMember struct {
-	process    [processIDLen]byte
+	process    processKey
 	topics     map[string]bool
 	generation int32
 	owned      map[topology.TaskID]int  // how many of the task's partitions the member claims
-	local      map[topology.TaskID]bool // state on the disk of the member's process
+	standbys   map[topology.TaskID]bool // that the member keeps
 	server     string                   // application.server of the member's process
 }
 
+// assignProcess is what the members of one process have in common.
+type assignProcess struct {
+	rack      string
+	tags      map[string]string
+	positions map[topology.TaskID]int64 // sums of changelog offsets, or latestPosition
+	threads   int
+}
+
+// latestPosition is the position of a task that runs: nobody can be ahead of it. Kafka's Task.LATEST_OFFSET.
+const latestPosition = -2
+
 // assignCluster is the input of an assignment: tasks and members. No clock, no client.
 type assignCluster struct {
-	members []assignMember
-	tasks   []topology.TaskID            // sorted
-	topics  map[topology.TaskID][]string // whose partition the task reads, sorted
-	err     assignmentError              // that a member reported, for all to hear
+	cfg       PlacementConfig
+	members   []assignMember
+	processes map[processKey]*assignProcess
+	order     []processKey                 // in that of the members
+	err       assignmentError              // that a member reported, for all to hear
+	tasks     []topology.TaskID            // sorted
+	topics    map[topology.TaskID][]string // whose partition the task reads, sorted
+	// stateful are the tasks with changelogs, and ends the sums of the ends of these; nil if they could not be asked for.
+	stateful map[topology.TaskID]bool
+	ends     map[topology.TaskID]int64
+	// racks are, for each task, those of the replicas of each partition it works with; nil if places do not count.
+	racks map[topology.TaskID]taskRacks
+}
+
+// assignment is what the members get.
+type assignment struct {
+	tasks    [][]topology.TaskID // in the order of the members
+	standbys [][]topology.TaskID // warm-up replicas among them
+	// warmups are the processes where copies are made only because the task is to move.
+	warmups map[topology.TaskID]processKey
+	// probe: a later round may do better, without anything but time having passed.
+	probe bool
 }
 
 func newAssignCluster(subtopology func(string) (int, bool), counts map[string]int32) *assignCluster {
-	c := &assignCluster{topics: make(map[topology.TaskID][]string)}
+	c := &assignCluster{topics: make(map[topology.TaskID][]string), processes: make(map[processKey]*assignProcess)}
 	for _, topic := range slices.Sorted(maps.Keys(counts)) {
 		sub, ok := subtopology(topic)
 		if !ok {
@@ -42,6 +95,61 @@ func newAssignCluster(subtopology func(string) (int, bool), counts map[string]in
 	return c
 }
 
+// add takes in a member and what it says of its process.
+func (c *assignCluster) add(m assignMember, info subscriptionInfo) {
+	p := c.processes[m.process]
+	if p == nil {
+		p = &assignProcess{rack: info.rack, tags: info.tags, positions: make(map[topology.TaskID]int64)}
+		c.processes[m.process] = p
+		c.order = append(c.order, m.process)
+	}
+	p.threads++
+	for id, at := range info.positions {
+		if old, ok := p.positions[id]; !ok || at == latestPosition || old != latestPosition && at > old {
+			p.positions[id] = at
+		}
+	}
+	c.members = append(c.members, m)
+}
+
+// lag is how many offsets a process is behind on a task; 0 if that is not known, or the task has no changelog.
+func (c *assignCluster) lag(id topology.TaskID, p processKey) int64 {
+	if !c.stateful[id] || c.ends == nil {
+		return 0
+	}
+	at, ok := c.processes[p].positions[id]
+	switch end := c.ends[id]; {
+	case ok && at == latestPosition:
+		return 0
+	case !ok, at < 0, at > end: // more than there is belongs to another changelog
+		return end
+	default:
+		return end - at
+	}
+}
+
+// caughtUp tells whether a task may move to a process at once.
+func (c *assignCluster) caughtUp(id topology.TaskID, p processKey) bool {
+	return c.lag(id, p) <= c.cfg.AcceptableRecoveryLag
+}
+
+// distance orders processes by what they have of a task: caught up, then the less behind the better; if lags are not
+// known, any state before none.
+func (c *assignCluster) distance(id topology.TaskID, p processKey) int64 {
+	_, some := c.processes[p].positions[id]
+	switch {
+	case c.ends == nil && c.stateful[id] && some, !c.stateful[id]:
+		return 0
+	case c.ends == nil:
+		return 1
+	case c.caughtUp(id, p) && some:
+		return 0
+	case c.caughtUp(id, p):
+		return 1
+	}
+	return 1 + c.lag(id, p)
+}
+
 func compareTasks(a, b topology.TaskID) int {
 	return cmp.Or(cmp.Compare(a.Subtopology, b.Subtopology), cmp.Compare(a.Partition, b.Partition))
 }
@@ -49,9 +157,18 @@ func compareTasks(a, b topology.TaskID) int {
 // topicsOf are the topics of which a task reads its partition.
 func (c *assignCluster) topicsOf(id topology.TaskID) []string { return c.topics[id] }
 
-// balance returns the tasks of each member for this round: the goal without what another member must give up first.
-func (c *assignCluster) balance() [][]topology.TaskID {
-	return c.withhold(c.goal())
+// balance returns what each member gets in this round: the goal, but tasks stay, or go, where their state is until their
+// place in the goal has caught up, and what another member must give up first is withheld.
+func (c *assignCluster) balance() assignment {
+	a := assignment{tasks: c.goal(), warmups: make(map[topology.TaskID]processKey)}
+	if len(c.members) == 0 {
+		return a
+	}
+	c.optimize(a.tasks)
+	c.holdBack(&a)
+	a.standbys = c.placeStandbys(&a)
+	c.withhold(&a)
+	return a
 }
 
 // goal is the assignment to reach. Each member keeps what it owns up to its quota; what is left goes to members with
@@ -64,16 +181,23 @@ func (c *assignCluster) goal() [][]topology.TaskID {
 	quotas := c.quotas(kept)
 	for m := range kept {
 		var dropped []topology.TaskID
-		kept[m], dropped = trim(kept[m], quotas[m])
+		kept[m], dropped = c.trim(m, kept, quotas)
 		free = append(free, dropped...)
 	}
-	slices.SortFunc(free, compareTasks)
+	slices.SortFunc(free, func(a, b topology.TaskID) int {
+		return cmp.Or(-compareBool(c.isElsewhere(a), c.isElsewhere(b)), compareTasks(a, b))
+	})
 	for _, id := range free {
 		if m := c.place(id, kept, quotas); m >= 0 {
 			kept[m] = append(kept[m], id)
 		}
 	}
 	return kept
+}
+
+// isElsewhere tells whether a task without a place has state somewhere. It chooses first.
+func (c *assignCluster) isElsewhere(id topology.TaskID) bool {
+	return slices.ContainsFunc(c.order, func(p processKey) bool { _, some := c.processes[p].positions[id]; return some })
 }
 
 // keep gives each task to its owner of the last round: among those who claim it, the one with the highest generation.
@@ -120,8 +244,8 @@ func (c *assignCluster) reads(m int, id topology.TaskID) bool {
 func (c *assignCluster) quotas(kept [][]topology.TaskID) []int {
 	n := len(c.members)
 	floor, extra := len(c.tasks)/n, len(c.tasks)%n
-	byProcess := make(map[[processIDLen]byte][]int)
-	var processes [][processIDLen]byte
+	byProcess := make(map[processKey][]int)
+	var processes []processKey
 	quotas := make([]int, n)
 	for m := range c.members {
 		p := c.members[m].process
@@ -131,7 +255,7 @@ func (c *assignCluster) quotas(kept [][]topology.TaskID) []int {
 		byProcess[p] = append(byProcess[p], m)
 		quotas[m] = floor
 	}
-	excess := make(map[[processIDLen]byte]int) // tasks above the floor that the process holds already
+	excess := make(map[processKey]int) // tasks above the floor that the process holds already
 	for _, p := range processes {
 		slices.SortStableFunc(byProcess[p], func(a, b int) int { return cmp.Compare(len(kept[b]), len(kept[a])) })
 		for _, m := range byProcess[p] {
@@ -140,9 +264,9 @@ func (c *assignCluster) quotas(kept [][]topology.TaskID) []int {
 			}
 		}
 	}
-	given := make(map[[processIDLen]byte]int)
+	given := make(map[processKey]int)
 	for range extra {
-		p := nextProcess(processes, given, excess, func(p [processIDLen]byte) bool { return given[p] < len(byProcess[p]) })
+		p := nextProcess(processes, given, excess, func(p processKey) bool { return given[p] < len(byProcess[p]) })
 		quotas[byProcess[p][given[p]]]++
 		given[p]++
 	}
@@ -150,8 +274,8 @@ func (c *assignCluster) quotas(kept [][]topology.TaskID) []int {
 }
 
 // nextProcess is the process with room that was given the fewest extra tasks, of those the one that holds the most.
-func nextProcess(all [][processIDLen]byte, given, excess map[[processIDLen]byte]int, room func([processIDLen]byte) bool) [processIDLen]byte {
-	var best [processIDLen]byte
+func nextProcess(all []processKey, given, excess map[processKey]int, room func(processKey) bool) processKey {
+	var best processKey
 	found := false
 	for _, p := range all {
 		if !room(p) {
@@ -164,16 +288,14 @@ func nextProcess(all [][processIDLen]byte, given, excess map[[processIDLen]byte]
 	return best
 }
 
-// trim takes tasks away until n are left: always of the sub-topology with the most, the highest partition first.
-func trim(tasks []topology.TaskID, n int) (kept, dropped []topology.TaskID) {
-	for len(tasks) > n {
-		count := make(map[int]int)
-		for _, id := range tasks {
-			count[id.Subtopology]++
-		}
+// trim takes tasks away from a member until its quota is left: first those that a process with room has caught up on,
+// then always of the sub-topology with the most, the highest partition first.
+func (c *assignCluster) trim(m int, have [][]topology.TaskID, quotas []int) (kept, dropped []topology.TaskID) {
+	tasks := have[m]
+	for len(tasks) > quotas[m] {
 		worst := 0
 		for i, id := range tasks {
-			if count[id.Subtopology] >= count[tasks[worst].Subtopology] {
+			if c.rather(id, tasks[worst], m, tasks, have, quotas) {
 				worst = i
 			}
 		}
@@ -181,6 +303,28 @@ func trim(tasks []topology.TaskID, n int) (kept, dropped []topology.TaskID) {
 		tasks = slices.Delete(tasks, worst, worst+1)
 	}
 	return tasks, dropped
+}
+
+// rather tells whether a member gives a up rather than b, which comes before it.
+func (c *assignCluster) rather(a, b topology.TaskID, m int, tasks []topology.TaskID, have [][]topology.TaskID, quotas []int) bool {
+	return cmp.Or(
+		compareBool(c.awaited(a, m, have, quotas), c.awaited(b, m, have, quotas)),
+		cmp.Compare(countOf(tasks, a.Subtopology), countOf(tasks, b.Subtopology)),
+	) >= 0
+}
+
+// awaited tells whether a process with room for a task has caught up on its state.
+func (c *assignCluster) awaited(id topology.TaskID, m int, have [][]topology.TaskID, quotas []int) bool {
+	if !c.stateful[id] || c.ends == nil {
+		return false
+	}
+	for o := range c.members {
+		p := c.members[o].process
+		if _, some := c.processes[p].positions[id]; o != m && some && p != c.members[m].process && len(have[o]) < quotas[o] && c.caughtUp(id, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // place picks the member for a free task, or -1 if none reads its topics. Members with room come first; without any
@@ -198,7 +342,8 @@ func (c *assignCluster) place(id topology.TaskID, have [][]topology.TaskID, quot
 func (c *assignCluster) better(id topology.TaskID, a, b int, have [][]topology.TaskID, quotas []int) bool {
 	return cmp.Or(
 		compareBool(len(have[b]) >= quotas[b], len(have[a]) >= quotas[a]),
-		compareBool(c.members[a].local[id], c.members[b].local[id]),
+		cmp.Compare(c.distance(id, c.members[b].process), c.distance(id, c.members[a].process)),
+		compareBool(c.members[a].standbys[id], c.members[b].standbys[id]),
 		cmp.Compare(countOf(have[b], id.Subtopology), countOf(have[a], id.Subtopology)),
 		cmp.Compare(len(have[b]), len(have[a])),
 	) > 0
@@ -225,18 +370,23 @@ func countOf(tasks []topology.TaskID, sub int) (n int) {
 
 // withhold takes from the goal every task that another member may still be working on. That member finds the task
 // missing in its assignment, commits and closes it, and joins again; the next round hands it on. A task moves as a
-// whole: if one of its partitions is claimed elsewhere, none is assigned.
+// whole: if one of its partitions is claimed elsewhere, none is assigned. Until then the member keeps the state as a
+// standby.
 //
 // The newest claim of the member itself counts as ownership and needs no round; a stale one does not, since whoever
 // got the task meanwhile must revoke first.
-func (c *assignCluster) withhold(goal [][]topology.TaskID) [][]topology.TaskID {
-	for m := range goal {
-		goal[m] = slices.DeleteFunc(goal[m], func(id topology.TaskID) bool {
-			return c.owner(id) != m && c.claimedByOther(id, m)
+func (c *assignCluster) withhold(a *assignment) {
+	for m := range a.tasks {
+		a.tasks[m] = slices.DeleteFunc(a.tasks[m], func(id topology.TaskID) bool {
+			waits := c.owner(id) != m && c.claimedByOther(id, m)
+			if waits && c.stateful[id] {
+				a.standbys[m] = append(a.standbys[m], id)
+			}
+			return waits
 		})
-		slices.SortFunc(goal[m], compareTasks)
+		slices.SortFunc(a.tasks[m], compareTasks)
+		slices.SortFunc(a.standbys[m], compareTasks)
 	}
-	return goal
 }
 
 func (c *assignCluster) claimedByOther(id topology.TaskID, m int) bool {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,18 +18,36 @@ import (
 
 // fleet is a group that goes through rebalances as kgo's members do: each claims what it was last assigned.
 type fleet struct {
-	counts  map[string]int32
-	members []*fleetMember
-	gen     int32
-	next    byte
+	counts    map[string]int32
+	stateful  map[int]bool // sub-topologies with a changelog
+	placement PlacementConfig
+	members   []*fleetMember
+	gen       int32
+	next      byte
+	// positions are how far the state of processes is, of changelogs that end at fleetEnd. Racks and tags are theirs.
+	positions map[byte]map[topology.TaskID]int64
+	racks     map[byte]string
+	tags      map[byte]map[string]string
+	replicas  map[topology.TopicPartition][]string
+	probe     bool // the leader wants to look again
 }
 
+const fleetEnd = 50_000
+
 type fleetMember struct {
-	name    string
-	process [processIDLen]byte
-	owned   map[string][]int32
-	gen     int32
-	local   []topology.TaskID
+	name     string
+	process  processKey
+	owned    map[string][]int32
+	gen      int32
+	assignor *Assignor
+}
+
+func newFleet(counts map[string]int32) *fleet {
+	return &fleet{
+		counts: counts, stateful: make(map[int]bool), positions: make(map[byte]map[topology.TaskID]int64),
+		placement: PlacementConfig{AcceptableRecoveryLag: 10_000, MaxWarmupReplicas: 2, RackStrategy: rackNone, TrafficCost: -1, NonOverlapCost: -1},
+		racks:     make(map[byte]string), tags: make(map[byte]map[string]string),
+	}
 }
 
 // fleetSubtopology reads the sub-topology from a topic's name, "s<sub>-<letter>".
@@ -38,26 +57,69 @@ func fleetSubtopology(topic string) (int, bool) {
 	return sub, err == nil
 }
 
-func (f *fleet) add(process byte) {
+func (f *fleet) changelogs(sub int) []string {
+	if !f.stateful[sub] {
+		return nil
+	}
+	return []string{fmt.Sprintf("log%d", sub)}
+}
+
+func (f *fleet) ends(_ context.Context, topics []string) (map[topology.TopicPartition]int64, error) {
+	ends := make(map[topology.TopicPartition]int64)
+	for _, topic := range topics {
+		for p := range int32(100) {
+			ends[topology.TopicPartition{Topic: topic, Partition: p}] = fleetEnd
+		}
+	}
+	return ends, nil
+}
+
+func (f *fleet) add(process byte) *fleetMember {
 	m := &fleetMember{name: fmt.Sprintf("m%03d", f.next), gen: -1}
 	m.process[0] = process
+	if f.positions[process] == nil {
+		f.positions[process] = make(map[topology.TaskID]int64)
+	}
+	placement := f.placement
+	placement.Rack, placement.Tags = f.racks[process], f.tags[process]
+	c := AssignorConfig{
+		Subtopology: fleetSubtopology, Changelogs: f.changelogs, Process: m.process, Placement: placement, Ends: f.ends,
+		Positions: func() map[topology.TaskID]int64 { return f.known(process) },
+	}
+	if f.replicas != nil {
+		c.Racks = func(context.Context, []string) (map[topology.TopicPartition][]string, error) { return f.replicas, nil }
+	}
+	m.assignor = NewAssignor(c)
 	f.next++
 	f.members = append(f.members, m)
+	return m
+}
+
+// known is what a process says of its state.
+func (f *fleet) known(process byte) map[topology.TaskID]int64 {
+	positions := maps.Clone(f.positions[process])
+	for _, m := range f.members {
+		if m.process[0] != process {
+			continue
+		}
+		for _, id := range f.tasks(m) {
+			positions[id] = latestPosition
+		}
+	}
+	return positions
 }
 
 // round is one generation: join, balance by the leader, sync. It reports whether a member must give something up and
 // so joins again.
 func (f *fleet) round(t interface{ Fatalf(string, ...any) }) (again bool) {
 	var joined []kmsg.JoinGroupResponseMember
-	var leader *Assignor
 	for _, m := range f.members {
-		a := NewAssignor(fleetSubtopology, m.process, func() []topology.TaskID { return m.local })
-		leader = a
 		joined = append(joined, kmsg.JoinGroupResponseMember{
 			MemberID:         m.name,
-			ProtocolMetadata: a.JoinGroupMetadata(slices.Sorted(maps.Keys(f.counts)), maps.Clone(m.owned), m.gen),
+			ProtocolMetadata: m.assignor.JoinGroupMetadata(slices.Sorted(maps.Keys(f.counts)), maps.Clone(m.owned), m.gen),
 		})
 	}
+	leader := f.members[len(f.members)-1].assignor
 	b, _, err := leader.MemberBalancer(joined)
 	if err != nil {
 		t.Fatalf("reading the members: %v", err)
@@ -70,14 +132,38 @@ func (f *fleet) round(t interface{ Fatalf(string, ...any) }) (again bool) {
 	for _, assignment := range into.IntoSyncAssignment() {
 		i := slices.IndexFunc(f.members, func(m *fleetMember) bool { return m.name == assignment.MemberID })
 		m := f.members[i]
-		got, err := leader.ParseSyncAssignment(assignment.MemberAssignment)
+		got, err := m.assignor.ParseSyncAssignment(assignment.MemberAssignment)
 		if err != nil {
 			t.Fatalf("reading an assignment: %v", err)
 		}
 		again = again || lost(m.owned, got)
+		f.keepState(m, got)
 		m.owned, m.gen = got, f.gen
 	}
+	f.probe = leader.placement().probe
 	return again
+}
+
+// keepState notes that a task that a member gives up leaves its state behind, and that one it gets begins with what is
+// there.
+func (f *fleet) keepState(m *fleetMember, got map[string][]int32) {
+	for topic, parts := range m.owned {
+		sub, _ := fleetSubtopology(topic)
+		for _, p := range parts {
+			if f.stateful[sub] && !slices.Contains(got[topic], p) {
+				f.positions[m.process[0]][topology.TaskID{Subtopology: sub, Partition: p}] = fleetEnd
+			}
+		}
+	}
+}
+
+// catchUp is time that passes: standbys follow their changelogs to the end.
+func (f *fleet) catchUp() {
+	for _, m := range f.members {
+		for _, id := range m.assignor.placement().standbys {
+			f.positions[m.process[0]][id] = fleetEnd
+		}
+	}
 }
 
 func lost(before, after map[string][]int32) bool {
@@ -98,8 +184,57 @@ func (f *fleet) settle(t interface{ Fatalf(string, ...any) }) {
 			t.Fatalf("the group does not settle: %s", f)
 		}
 		f.checkNoOverlap(t)
+		f.checkReplicas(t)
 	}
 	f.checkNoOverlap(t)
+	f.checkReplicas(t)
+}
+
+// converge goes on until the leader has nothing to wait for, and returns after how many probing rebalances.
+func (f *fleet) converge(t interface{ Fatalf(string, ...any) }) (probes int) {
+	f.settle(t)
+	for f.probe {
+		if probes++; probes > 100 {
+			t.Fatalf("the group does not converge:\n%s", f)
+		}
+		f.catchUp()
+		f.settle(t)
+	}
+	return probes
+}
+
+// checkReplicas holds what is true in every round: no copy beside another or beside its task, and not more warm-ups than
+// are allowed.
+func (f *fleet) checkReplicas(t interface{ Fatalf(string, ...any) }) {
+	copies := make(map[topology.TaskID]map[byte]bool)
+	runs := make(map[topology.TaskID]byte)
+	total := 0
+	for _, m := range f.members {
+		for _, id := range f.tasks(m) {
+			runs[id] = m.process[0]
+		}
+		for _, id := range m.assignor.placement().standbys {
+			if copies[id] == nil {
+				copies[id] = make(map[byte]bool)
+			}
+			if copies[id][m.process[0]] {
+				t.Fatalf("process %d has two copies of %s:\n%s", m.process[0], id, f)
+			}
+			copies[id][m.process[0]] = true
+			total++
+		}
+	}
+	more := 0 // than standbys
+	for id, at := range copies {
+		if p, ok := runs[id]; ok && at[p] {
+			t.Fatalf("a copy of %s lies beside it:\n%s", id, f)
+		} else if ok {
+			more += max(0, len(at)-f.placement.NumStandbyReplicas)
+		}
+	}
+	if more > f.placement.MaxWarmupReplicas {
+		t.Fatalf("%d warm-ups:\n%s", more, f)
+	}
 }
 
 func (f *fleet) checkNoOverlap(t interface{ Fatalf(string, ...any) }) {
@@ -131,7 +266,11 @@ func (f *fleet) tasks(m *fleetMember) []topology.TaskID {
 func (f *fleet) String() string {
 	out := ""
 	for _, m := range f.members {
-		out += fmt.Sprintf("%s/%d %v\n", m.name, m.process[0], f.tasks(m))
+		out += fmt.Sprintf("%s/%d %v", m.name, m.process[0], f.tasks(m))
+		if standbys := m.assignor.placement().standbys; len(standbys) > 0 {
+			out += fmt.Sprintf(" +%v", standbys)
+		}
+		out += "\n"
 	}
 	return out
 }
@@ -173,7 +312,7 @@ func (f *fleet) check(t interface{ Fatalf(string, ...any) }) {
 
 func TestAssignorKeepsItsRulesThroughRandomRebalances(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		f := &fleet{counts: make(map[string]int32)}
+		f := newFleet(make(map[string]int32))
 		for sub := range rapid.IntRange(1, 3).Draw(t, "subtopologies") {
 			for i := range rapid.IntRange(1, 2).Draw(t, "topics") {
 				f.counts[fmt.Sprintf("s%d-%c", sub, 'a'+i)] = int32(rapid.IntRange(1, 12).Draw(t, "partitions"))
@@ -215,7 +354,7 @@ func (f *fleet) change(t *rapid.T) {
 
 func TestAssignorMovesNoMoreThanItMust(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		f := &fleet{counts: map[string]int32{"s0-a": int32(rapid.IntRange(1, 24).Draw(t, "partitions"))}}
+		f := newFleet(map[string]int32{"s0-a": int32(rapid.IntRange(1, 24).Draw(t, "partitions"))})
 		n := rapid.IntRange(1, 5).Draw(t, "members")
 		for p := range n {
 			f.add(byte(p))
@@ -244,25 +383,31 @@ func TestAssignorMovesNoMoreThanItMust(t *testing.T) {
 }
 
 func TestAssignorGivesTasksToWhereTheirStateLies(t *testing.T) {
-	f := &fleet{counts: map[string]int32{"s0-a": 4}}
+	f := newFleet(map[string]int32{"s0-a": 4})
+	f.stateful[0] = true
 	f.add(1)
 	f.add(2)
-	f.members[0].local = []topology.TaskID{{Partition: 2}, {Partition: 3}}
-	f.members[1].local = []topology.TaskID{{Partition: 0}, {Partition: 1}}
+	for p := range int32(4) {
+		f.positions[byte(2-p/2)][topology.TaskID{Partition: p}] = fleetEnd
+	}
 	f.settle(t)
 	if diff := cmp.Diff("m000/1 [0_2 0_3]\nm001/2 [0_0 0_1]\n", f.String()); diff != "" {
 		t.Error(diff)
 	}
 }
 
+// FuzzUserData: whatever bytes a member sends, it is read, and what was read is written and read again as the same.
 func FuzzUserData(f *testing.F) {
-	f.Add(appendUserData(nil, &subscriptionInfo{process: [processIDLen]byte{1}, local: []topology.TaskID{{Subtopology: 1, Partition: 300}}, server: "a:1", err: assignmentShutdownRequested}))
+	f.Add(appendUserData(nil, &subscriptionInfo{
+		process: processKey{1}, positions: map[topology.TaskID]int64{{Subtopology: 1, Partition: 300}: 17}, server: "a:1",
+		standbys: []topology.TaskID{{Partition: 2}}, tags: map[string]string{"zone": "a"}, err: assignmentShutdownRequested,
+	}))
 	f.Add([]byte{userDataVersion})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		read := parseUserData(b)
-		again := parseUserData(appendUserData(nil, &read))
-		if diff := cmp.Diff(read, again, cmp.AllowUnexported(subscriptionInfo{}), cmpopts.EquateEmpty()); diff != "" {
-			t.Fatal(diff)
+		once := parseUserData(b)
+		again := parseUserData(appendUserData(nil, &once))
+		if diff := cmp.Diff(once, again, cmp.AllowUnexported(subscriptionInfo{}), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("read, written and read again: %s", diff)
 		}
 	})
 }

@@ -31,6 +31,8 @@ type hostTasks struct {
 type assignmentInfo struct {
 	err   assignmentError
 	hosts []hostTasks // in the order of their servers
+	// standbys are those of the member that it is told.
+	standbys []topology.TaskID
 }
 
 // User data is a version, what belongs to it, and fields: uvarint tag, uvarint length, bytes. A reader skips the tags that
@@ -38,9 +40,13 @@ type assignmentInfo struct {
 const (
 	assignmentVersion = 1
 
-	fieldError  = 1 // one byte
-	fieldServer = 2 // of subscriptions: application.server
-	fieldHosts  = 2 // of assignments
+	fieldError = 1 // one byte
+
+	// Of subscriptions: application.server; the positions of the tasks with state, as varints; the standbys of the member;
+	// a tag of the process, length, name, value.
+	fieldServer, fieldPositions, fieldKept, fieldTag = 2, 3, 4, 5
+	// Of assignments.
+	fieldHosts, fieldStandbys = 2, 3
 )
 
 func appendField(dst []byte, tag uint64, field []byte) []byte {
@@ -74,6 +80,9 @@ func (a *assignmentInfo) append(dst []byte) []byte {
 		field = appendTasks(appendTasks(field, h.active), h.standby)
 		dst = appendField(dst, fieldHosts, field)
 	}
+	if len(a.standbys) > 0 {
+		dst = appendField(dst, fieldStandbys, appendTasks(nil, a.standbys))
+	}
 	return dst
 }
 
@@ -86,6 +95,8 @@ func parseAssignmentInfo(b []byte) (info assignmentInfo) {
 		switch {
 		case tag == fieldError && len(field) == 1:
 			info.err = assignmentError(field[0])
+		case tag == fieldStandbys:
+			info.standbys, _ = parseTasks(field)
 		case tag == fieldHosts:
 			size, n := binary.Uvarint(field)
 			if n <= 0 || size > uint64(len(field)-n) {
@@ -153,7 +164,7 @@ func (p *informedPlan) IntoSyncAssignment() []kmsg.SyncGroupRequestGroupAssignme
 }
 
 // hosts gathers the tasks of the members by their servers; members without one cannot be asked and are left out.
-func (c *assignCluster) hosts(active [][]topology.TaskID) []hostTasks {
+func (c *assignCluster) hosts(active, standbys [][]topology.TaskID) []hostTasks {
 	var hosts []hostTasks
 	for m := range c.members {
 		server := c.members[m].server
@@ -166,6 +177,7 @@ func (c *assignCluster) hosts(active [][]topology.TaskID) []hostTasks {
 			hosts = append(hosts, hostTasks{server: server})
 		}
 		hosts[i].active = append(hosts[i].active, active[m]...)
+		hosts[i].standby = append(hosts[i].standby, standbys[m]...)
 	}
 	slices.SortFunc(hosts, func(a, b hostTasks) int {
 		if a.server < b.server {
@@ -175,6 +187,7 @@ func (c *assignCluster) hosts(active [][]topology.TaskID) []hostTasks {
 	})
 	for i := range hosts {
 		slices.SortFunc(hosts[i].active, compareTasks)
+		slices.SortFunc(hosts[i].standby, compareTasks)
 	}
 	return hosts
 }

@@ -18,7 +18,9 @@ func hear(t *testing.T, counts map[string]int32, said ...subscriptionInfo) []ass
 	heard := make(map[string]assignmentInfo)
 	var leader *Assignor
 	for i, s := range said {
-		a := NewAssignor(fleetSubtopology, s.process, func() []topology.TaskID { return nil })
+		a := NewAssignor(AssignorConfig{
+			Subtopology: fleetSubtopology, Process: s.process, Positions: func() map[topology.TaskID]int64 { return nil },
+		})
 		a.server, a.trouble = func() string { return s.server }, func() assignmentError { return s.err }
 		name := string(rune('a' + i))
 		joined = append(joined, kmsg.JoinGroupResponseMember{MemberID: name, ProtocolMetadata: a.JoinGroupMetadata([]string{"s0-a"}, nil, 1)})

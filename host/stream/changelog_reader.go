@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,38 +17,24 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
-	"github.com/wasmstream/wasmstream/state"
 	"github.com/wasmstream/wasmstream/topology"
 )
 
-// Bounds of restoring. The memory it takes is about restoreQueue+1 answers.
+// Bounds of restoring. The memory it takes is about restoreQueue+2 answers.
 const (
 	restoreFetchBytes     = 4 << 20
 	restorePartitionBytes = 1 << 20
 	restoreMaxWait        = 100 * time.Millisecond
 	restoreRetryBackoff   = 50 * time.Millisecond
-	restoreQueue          = 2
+	restoreRetryMax       = time.Second
+	restoreQueue          = 4 // partitions
 )
 
 // fetchByName is the newest version of Fetch that names topics instead of giving their ids.
 const fetchByName = 12
 
-// restoration is one changelog partition on its way into a store.
-type restoration struct {
-	tp    topology.TopicPartition
-	task  topology.TaskID
-	store string
-	next  int64 // where the store is; -1: at the changelog's beginning
-	// apply writes records and the position after them to the store; wipe empties the store first.
-	apply func(records []state.KV, next int64) error
-	wipe  func() error
-
-	end      int64 // once known
-	restored int64
-}
-
-// ChangelogReader brings stores up to date from their changelogs, several partitions at once, while the thread goes on
-// with its other tasks: goroutines of its own fetch and decode, the thread applies.
+// ChangelogReader fetches changelogs for a StateUpdater, several partitions at once, from all their leaders at the same
+// time. As long as there are active tasks to restore, standby tasks wait.
 //
 // The end of a changelog is its high watermark at the time, asked for after the group's offsets were fetched. Under
 // exactly_once_v2 only committed records are read, so the reader waits there for open transactions to end: the
@@ -55,33 +42,45 @@ type restoration struct {
 // would lose its changes. Markers and aborted records count as progress.
 //
 // It fetches by requests of its own, not by a consumer, because it must know its position also where there are no
-// records: behind markers, aborted records and what compaction removed.
+// records: behind markers, aborted records and what compaction removed. The next request is on its way while the
+// answer before it is decoded by the updater: positions come from the heads of the batches.
 type ChangelogReader struct {
 	client    *kgo.Client
 	admin     *kadm.Client
 	isolation kgo.IsolationLevel
 	log       *slog.Logger
-	wake      func()
+	patience  time.Duration // how long the cluster may not answer
+	chunks    chan changelogChunk
 
-	ctx     context.Context
-	cancel  context.CancelFunc
-	wg      sync.WaitGroup
-	results chan restoredChunk
-	active  map[topology.TopicPartition]*restoration
+	mu struct {
+		sync.Mutex
+		positions map[topology.TopicPartition]*changelogPosition
+	}
+	added chan struct{} // holds one token when positions were added
 }
 
-// restoredChunk is what a fetch brought for a partition.
-type restoredChunk struct {
-	r       *restoration
-	records []state.KV
-	next    int64
-	end     int64
-	wipe    bool // the store's position is not in the log any more
-	done    bool
-	err     error
+// changelogPosition is a partition that is read. It belongs to the reader's goroutine.
+type changelogPosition struct {
+	r         *restoration
+	next, end int64
+	leader    int32
+	placed    bool // the bounds of the partition are known
 }
 
-func newChangelogReader(options []kgo.Opt, readCommitted bool, wake func(), log *slog.Logger) (*ChangelogReader, error) {
+// changelogChunk is what a fetch brought for a partition.
+type changelogChunk struct {
+	r    *restoration
+	part *kmsg.FetchResponseTopicPartition // nil: there are no records in it
+	from int64                             // position before
+	next int64                             // position after
+	end  int64                             // where the partition ends
+	// stale: the log does not reach back to from, or not up to it; it begins at next.
+	stale bool
+	done  bool // a partition with an end has reached it
+	err   error
+}
+
+func newChangelogReader(options []kgo.Opt, readCommitted bool, patience time.Duration, log *slog.Logger) (*ChangelogReader, error) {
 	versions := kversion.Stable()
 	versions.SetMaxKeyVersion(int16(kmsg.Fetch), fetchByName)
 	cl, err := kgo.NewClient(append(slices.Clone(options), kgo.MaxVersions(versions))...)
@@ -89,183 +88,197 @@ func newChangelogReader(options []kgo.Opt, readCommitted bool, wake func(), log 
 		return nil, fmt.Errorf("making the restore consumer: %w", err)
 	}
 	r := &ChangelogReader{
-		client: cl, admin: kadm.NewClient(cl), isolation: kgo.ReadUncommitted(), log: log, wake: wake,
-		results: make(chan restoredChunk, restoreQueue), active: make(map[topology.TopicPartition]*restoration),
+		client: cl, admin: kadm.NewClient(cl), isolation: kgo.ReadUncommitted(), log: log, patience: patience,
+		chunks: make(chan changelogChunk, restoreQueue), added: make(chan struct{}, 1),
 	}
+	r.mu.positions = make(map[topology.TopicPartition]*changelogPosition)
 	if readCommitted {
 		r.isolation = kgo.ReadCommitted()
 	}
-	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r, nil
 }
 
-// start begins to restore. The thread calls it, and poll from time to time until done returns true for all.
-func (r *ChangelogReader) start(list []*restoration) {
-	if len(list) == 0 {
-		return
-	}
+// add begins to read changelogs from where their stores are. It can be called from any goroutine, as remove.
+func (r *ChangelogReader) add(list []*restoration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, one := range list {
-		r.active[one.tp] = one
+		r.mu.positions[one.tp] = &changelogPosition{r: one, next: one.position.Load()}
 	}
-	f := &restoreFetcher{reader: r, at: make(map[topology.TopicPartition]*restorePosition)}
+	select {
+	case r.added <- struct{}{}:
+	default:
+	}
+}
+
+// remove ends reading; an answer that is on its way may still come.
+func (r *ChangelogReader) remove(list []*restoration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, one := range list {
-		f.at[one.tp] = &restorePosition{r: one, next: one.next}
-	}
-	r.wg.Go(f.run)
-}
-
-// stop gives up partitions. What was applied stays.
-func (r *ChangelogReader) stop(match func(topology.TaskID) bool) {
-	maps.DeleteFunc(r.active, func(_ topology.TopicPartition, one *restoration) bool { return match(one.task) })
-}
-
-// restoring tells whether a task still has partitions to restore.
-func (r *ChangelogReader) restoring(task topology.TaskID) bool {
-	for _, one := range r.active {
-		if one.task == task {
-			return true
+		if p := r.mu.positions[one.tp]; p != nil && p.r == one {
+			delete(r.mu.positions, one.tp)
 		}
 	}
-	return false
 }
 
-// idle tells whether nothing is being restored.
-func (r *ChangelogReader) idle() bool { return len(r.active) == 0 }
-
-// remaining is the number of offsets that are left, as far as the ends are known.
-func (r *ChangelogReader) remaining() (n int64) {
-	for _, one := range r.active {
-		n += max(0, one.end-max(0, one.next))
+// due are the positions to fetch: those of active tasks, or of standby tasks if there are none.
+func (r *ChangelogReader) due() (list []*changelogPosition) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	standby := !slices.ContainsFunc(slices.Collect(maps.Values(r.mu.positions)), func(p *changelogPosition) bool { return !p.r.standby })
+	for _, p := range r.mu.positions {
+		if p.r.standby == standby {
+			list = append(list, p)
+		}
 	}
-	return n
+	return list
 }
 
-// poll applies what was fetched and returns the restorations that are done.
-func (r *ChangelogReader) poll() (done []*restoration, err error) {
-	for {
-		select {
-		case c := <-r.results:
-			if r.active[c.r.tp] != c.r {
-				continue // given up meanwhile
+// Run fetches until ctx is done, then ends the client. An error that does not pass, or not in time, is handed on and ends
+// it too.
+func (r *ChangelogReader) Run(ctx context.Context) {
+	defer r.client.Close()
+	backoff, failing := restoreRetryBackoff, time.Time{}
+	for ctx.Err() == nil {
+		list := r.due()
+		if len(list) == 0 {
+			select {
+			case <-r.added:
+			case <-ctx.Done():
 			}
-			finished, err := r.apply(c)
-			if err != nil {
-				return done, err
-			}
-			if finished {
-				delete(r.active, c.r.tp)
-				done = append(done, c.r)
-			}
-		default:
-			return done, nil
+			continue
 		}
-	}
-}
-
-func (r *ChangelogReader) apply(c restoredChunk) (finished bool, err error) {
-	if c.err != nil {
-		return false, kafkaError("restoring from "+c.r.tp.Topic, c.err)
-	}
-	if c.wipe {
-		r.log.Warn("the changelog does not reach back to the local state, which is built again", "store", c.r.store, "task", c.r.task.String(), "at", c.r.next, "log_start", c.next)
-		if err := c.r.wipe(); err != nil {
-			return false, fmt.Errorf("wiping store %q of task %s: %w", c.r.store, c.r.task, err)
+		err := r.round(ctx, list)
+		if err == nil {
+			backoff, failing = restoreRetryBackoff, time.Time{}
+			continue
 		}
-	}
-	if c.next > c.r.next || c.wipe {
-		if err := c.r.apply(c.records, c.next); err != nil {
-			return false, fmt.Errorf("restoring store %q of task %s: %w", c.r.store, c.r.task, err)
+		if failing.IsZero() {
+			failing = time.Now()
 		}
-	}
-	c.r.next, c.r.end = c.next, c.end
-	c.r.restored += int64(len(c.records))
-	return c.done, nil
-}
-
-// close ends the goroutines and the client.
-func (r *ChangelogReader) close() {
-	r.cancel()
-	r.wg.Wait()
-	r.client.Close()
-}
-
-// restoreFetcher is the goroutine behind one start.
-type restoreFetcher struct {
-	reader *ChangelogReader
-	at     map[topology.TopicPartition]*restorePosition
-}
-
-type restorePosition struct {
-	r         *restoration
-	next, end int64
-	leader    int32
-	wipe      bool
-}
-
-func (f *restoreFetcher) run() {
-	if err := f.bounds(); err != nil {
-		f.fail(err)
-		return
-	}
-	for len(f.at) > 0 && f.reader.ctx.Err() == nil {
-		if err := f.round(); err != nil {
-			f.fail(err)
+		if !isTransient(err) || time.Since(failing) > r.patience {
+			r.send(ctx, changelogChunk{r: list[0].r, err: err})
 			return
 		}
+		r.log.Debug("fetching changelogs", "err", err)
+		for _, p := range list {
+			p.leader = -1
+		}
+		_ = pause(ctx, backoff) // the loop ends with ctx
+		backoff = min(2*backoff, restoreRetryMax)
 	}
 }
 
-// fail reports err for one partition, which ends the thread's session.
-func (f *restoreFetcher) fail(err error) {
-	for _, p := range f.at {
-		f.send(restoredChunk{r: p.r, err: err})
-		return
-	}
-}
-
-func (f *restoreFetcher) send(c restoredChunk) {
+func (r *ChangelogReader) send(ctx context.Context, c changelogChunk) {
 	select {
-	case f.reader.results <- c:
-		f.reader.wake()
-	case <-f.reader.ctx.Done():
+	case r.chunks <- c:
+	case <-ctx.Done():
 	}
 }
 
-// bounds asks for leaders, first offsets and high watermarks, and places every position between them.
-func (f *restoreFetcher) bounds() error {
-	topics := f.topics()
-	starts, err := f.reader.admin.ListStartOffsets(f.reader.ctx, topics...)
+// round places positions that are new, sends one fetch to every leader and hands on what comes back.
+func (r *ChangelogReader) round(ctx context.Context, list []*changelogPosition) error {
+	if err := r.bounds(ctx, list); err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(p *changelogPosition) bool { return !p.placed }) // at their end already, or stale
+	if err := r.leaders(ctx, list); err != nil {
+		return err
+	}
+	byLeader := make(map[int32][]*changelogPosition)
+	for _, p := range list {
+		byLeader[p.leader] = append(byLeader[p.leader], p)
+	}
+	type answer struct {
+		positions []*changelogPosition
+		resp      *kmsg.FetchResponse
+		err       error
+	}
+	answers := make(chan answer, len(byLeader))
+	for leader, positions := range byLeader {
+		go func() {
+			resp, err := r.fetch(ctx, leader, positions)
+			answers <- answer{positions, resp, err}
+		}()
+	}
+	var failure error
+	for range byLeader {
+		a := <-answers
+		if a.err == nil {
+			a.err = r.take(ctx, a.positions, a.resp)
+		}
+		if failure == nil || !isTransient(a.err) && a.err != nil {
+			failure = a.err
+		}
+	}
+	return failure
+}
+
+// bounds asks for the first offsets and high watermarks of partitions that are new, and places their positions between
+// them.
+func (r *ChangelogReader) bounds(ctx context.Context, list []*changelogPosition) error {
+	var unplaced []*changelogPosition
+	for _, p := range list {
+		if !p.placed {
+			unplaced = append(unplaced, p)
+		}
+	}
+	if len(unplaced) == 0 {
+		return nil
+	}
+	topics := topicsOf(unplaced)
+	starts, err := r.admin.ListStartOffsets(ctx, topics...)
 	if err != nil {
 		return err
 	}
-	ends, err := f.reader.admin.ListEndOffsets(f.reader.ctx, topics...)
+	ends, err := r.admin.ListEndOffsets(ctx, topics...)
 	if err != nil {
 		return err
 	}
-	for tp, p := range f.at {
+	for _, p := range unplaced {
+		tp := p.r.tp
 		start, ok1 := starts.Lookup(tp.Topic, tp.Partition)
 		end, ok2 := ends.Lookup(tp.Topic, tp.Partition)
 		if err := errors.Join(start.Err, end.Err); err != nil || !ok1 || !ok2 {
 			return fmt.Errorf("listing the offsets of %s-%d: %w", tp.Topic, tp.Partition, errors.Join(err, missingUnless(ok1 && ok2)))
 		}
-		p.place(start.Offset, end.Offset)
-		if p.next >= p.end {
-			f.send(restoredChunk{r: p.r, next: p.next, end: p.end, wipe: p.wipe, done: true})
-			delete(f.at, tp)
-		}
+		r.place(ctx, p, start.Offset, end.Offset)
 	}
-	return f.leaders()
+	return nil
 }
 
-// place moves the position into the log. State from before the log's start would bring deleted keys back, and state
-// from behind its end belongs to a topic that was deleted and made again: both are built anew.
-func (p *restorePosition) place(start, end int64) {
-	p.end = end
-	switch {
-	case p.next < 0:
+// place moves a position into the log. State from before the log's start would bring deleted keys back, and state from
+// behind its end belongs to a topic that was deleted and made again: both are given back as stale.
+func (r *ChangelogReader) place(ctx context.Context, p *changelogPosition, start, end int64) {
+	p.end, p.leader = end, -1
+	if p.r.limit >= 0 {
+		p.end = min(end, p.r.limit)
+	}
+	from := p.next
+	if p.next < 0 {
 		p.next = start
-	case p.next < start, p.next > end:
-		p.next, p.wipe = start, true
+	}
+	if p.next < start || p.next > end {
+		r.end(p)
+		r.send(ctx, changelogChunk{r: p.r, from: from, next: start, end: p.end, stale: true})
+		return
+	}
+	p.placed = true
+	c := changelogChunk{r: p.r, from: p.next, next: p.next, end: p.end, done: !p.r.standby && p.next >= p.end}
+	if c.done {
+		p.placed = false
+		r.end(p)
+	}
+	r.send(ctx, c)
+}
+
+// end takes a position out.
+func (r *ChangelogReader) end(p *changelogPosition) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mu.positions[p.r.tp] == p {
+		delete(r.mu.positions, p.r.tp)
 	}
 }
 
@@ -276,81 +289,53 @@ func missingUnless(ok bool) error {
 	return kerr.UnknownTopicOrPartition
 }
 
-func (f *restoreFetcher) topics() []string {
+func topicsOf(list []*changelogPosition) []string {
 	set := make(map[string]bool)
-	for tp := range f.at {
-		set[tp.Topic] = true
+	for _, p := range list {
+		set[p.r.tp.Topic] = true
 	}
 	return slices.Sorted(maps.Keys(set))
 }
 
-func (f *restoreFetcher) leaders() error {
-	if len(f.at) == 0 {
+// leaders looks for the leaders of positions whose leader is not known.
+func (r *ChangelogReader) leaders(ctx context.Context, list []*changelogPosition) error {
+	var lost []*changelogPosition
+	for _, p := range list {
+		if p.leader < 0 {
+			lost = append(lost, p)
+		}
+	}
+	if len(lost) == 0 {
 		return nil
 	}
-	topics, err := f.reader.admin.ListTopics(f.reader.ctx, f.topics()...)
+	topics, err := r.admin.ListTopics(ctx, topicsOf(lost)...)
 	if err != nil {
 		return err
 	}
-	for tp, p := range f.at {
-		p.leader = topics[tp.Topic].Partitions[tp.Partition].Leader
+	for _, p := range lost {
+		d, ok := topics[p.r.tp.Topic].Partitions[p.r.tp.Partition]
+		if !ok || d.Leader < 0 {
+			return fmt.Errorf("looking for the leader of %s-%d: %w", p.r.tp.Topic, p.r.tp.Partition, cmpErr(topics[p.r.tp.Topic].Err, kerr.LeaderNotAvailable))
+		}
+		p.leader = d.Leader
 	}
 	return nil
 }
 
-// round sends one fetch to every leader and hands on what comes back.
-func (f *restoreFetcher) round() error {
-	byLeader := make(map[int32][]*restorePosition)
-	for _, p := range f.at {
-		byLeader[p.leader] = append(byLeader[p.leader], p)
-	}
-	type answer struct {
-		resp *kmsg.FetchResponse
-		err  error
-	}
-	answers := make(chan answer, len(byLeader))
-	for leader, positions := range byLeader {
-		go func() {
-			resp, err := f.fetch(leader, positions)
-			answers <- answer{resp, err}
-		}()
-	}
-	stale := false
-	for range byLeader {
-		a := <-answers
-		switch {
-		case a.err != nil:
-			stale = true
-			f.reader.log.Debug("fetching a changelog", "err", a.err)
-		default:
-			moved, err := f.take(a.resp)
-			if err != nil {
-				return err
-			}
-			stale = stale || moved
+// cmpErr is the first error that is one.
+func cmpErr(list ...error) error {
+	for _, err := range list {
+		if err != nil {
+			return err
 		}
 	}
-	if !stale || f.reader.ctx.Err() != nil {
-		return nil
-	}
-	if err := pause(f.reader.ctx, restoreRetryBackoff); err != nil {
-		return nil
-	}
-	return f.refresh()
-}
-
-// refresh looks for the leaders again; a cluster that does not answer right now is asked again later.
-func (f *restoreFetcher) refresh() error {
-	if err := f.leaders(); err != nil && isFatal(err) {
-		return err
-	}
 	return nil
 }
 
-func (f *restoreFetcher) fetch(leader int32, positions []*restorePosition) (*kmsg.FetchResponse, error) {
+func (r *ChangelogReader) fetch(ctx context.Context, leader int32, positions []*changelogPosition) (*kmsg.FetchResponse, error) {
 	req := kmsg.NewPtrFetchRequest()
 	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(restoreMaxWait.Milliseconds()), 1, restoreFetchBytes
-	if f.reader.isolation == kgo.ReadCommitted() {
+	if r.isolation == kgo.ReadCommitted() {
 		req.IsolationLevel = 1
 	}
 	req.SessionEpoch = -1
@@ -369,71 +354,85 @@ func (f *restoreFetcher) fetch(leader int32, positions []*restorePosition) (*kms
 		part.CurrentLeaderEpoch = -1
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, part)
 	}
-	resp, err := f.reader.client.Broker(int(leader)).RetriableRequest(f.reader.ctx, req)
+	resp, err := r.client.Broker(int(leader)).RetriableRequest(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	r := resp.(*kmsg.FetchResponse)
-	return r, kerr.ErrorForCode(r.ErrorCode)
+	answer := resp.(*kmsg.FetchResponse)
+	return answer, kerr.ErrorForCode(answer.ErrorCode)
 }
 
-// take decodes an answer and hands on its records. moved says that leaders must be looked for again.
-func (f *restoreFetcher) take(resp *kmsg.FetchResponse) (moved bool, err error) {
+// take hands on an answer. The error of a partition that may pass says to look for leaders again.
+func (r *ChangelogReader) take(ctx context.Context, positions []*changelogPosition, resp *kmsg.FetchResponse) (failure error) {
+	at := make(map[topology.TopicPartition]*changelogPosition, len(positions))
+	for _, p := range positions {
+		at[p.r.tp] = p
+	}
 	for i := range resp.Topics {
 		for j := range resp.Topics[i].Partitions {
 			part := &resp.Topics[i].Partitions[j]
-			p := f.at[topology.TopicPartition{Topic: resp.Topics[i].Topic, Partition: part.Partition}]
+			p := at[topology.TopicPartition{Topic: resp.Topics[i].Topic, Partition: part.Partition}]
 			if p == nil {
 				continue
 			}
 			switch err := kerr.ErrorForCode(part.ErrorCode); {
 			case errors.Is(err, kerr.OffsetOutOfRange):
-				p.next, p.wipe = part.LogStartOffset, true
-				if err := f.bounds(); err != nil { // the log start moved: place all positions again
-					return moved, err
-				}
-			case err != nil && kerr.IsRetriable(err):
-				moved = true
+				p.placed = false // the log moved under it: place it again
 			case err != nil:
-				return moved, fmt.Errorf("fetching %s-%d: %w", p.r.tp.Topic, p.r.tp.Partition, err)
+				failure = fmt.Errorf("fetching %s-%d: %w", p.r.tp.Topic, p.r.tp.Partition, err)
+				if !isTransient(err) {
+					return failure
+				}
 			default:
-				f.advance(p, part)
+				r.advance(ctx, p, part)
 			}
 		}
 	}
-	return moved, nil
+	return failure
 }
 
 // advance hands on the records of one partition. The end is reached at the position of the high watermark that was
 // asked for, or when nothing is left before it and no transaction is open that could still add something.
-func (f *restoreFetcher) advance(p *restorePosition, part *kmsg.FetchResponseTopicPartition) {
-	empty := len(part.RecordBatches) == 0
-	fp, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
-		Offset: p.next, IsolationLevel: f.reader.isolation, Topic: p.r.tp.Topic, Partition: p.r.tp.Partition,
-	}, part, kgo.DefaultDecompressor(), nil)
-	stable := part.LastStableOffset < 0 || part.LastStableOffset >= p.end
-	if empty && stable {
-		next = max(next, p.end)
+func (r *ChangelogReader) advance(ctx context.Context, p *changelogPosition, part *kmsg.FetchResponseTopicPartition) {
+	c := changelogChunk{r: p.r, part: part, from: p.next, next: max(p.next, endOfBatches(part.RecordBatches))}
+	if len(part.RecordBatches) == 0 {
+		c.part = nil
+		if stable := part.LastStableOffset < 0 || part.LastStableOffset >= p.end; stable && !p.r.standby {
+			c.next = max(c.next, p.end)
+		}
 	}
-	done := next >= p.end
-	if next == p.next && !done {
+	end := p.end
+	if p.r.standby {
+		p.end = max(p.end, part.HighWatermark)
+	}
+	c.end, c.done = p.end, !p.r.standby && c.next >= p.end
+	if p.r.limit >= 0 {
+		c.next = min(c.next, max(p.end, c.from))
+	}
+	if c.next == p.next && p.end == end && !c.done {
 		return
 	}
-	kvs := make([]state.KV, 0, len(fp.Records))
-	for _, r := range fp.Records {
-		if r.Key == nil {
-			continue // a changelog has no records without a key; one from elsewhere changes nothing
-		}
-		kv := state.KV{Key: r.Key, Value: r.Value, Timestamp: r.Timestamp.UnixMilli()}
-		for _, h := range r.Headers {
-			kv.Headers = append(kv.Headers, state.Header(h))
-		}
-		kvs = append(kvs, kv)
+	p.next = c.next
+	if c.done {
+		r.end(p)
 	}
-	p.next = next
-	f.send(restoredChunk{r: p.r, records: kvs, next: next, end: p.end, wipe: p.wipe, done: done})
-	p.wipe = false
-	if done {
-		delete(f.at, p.r.tp)
+	r.send(ctx, c)
+}
+
+// endOfBatches is the offset after the last whole batch, 0 if there is none. Batches of messages from before Kafka 0.11
+// are named by their last offset, newer ones by their first and the distance to the last.
+func endOfBatches(b []byte) (next int64) {
+	const head, magicAt, deltaAt = 12, 16, 23
+	for len(b) > deltaAt+4 {
+		size := int64(binary.BigEndian.Uint32(b[8:])) + head
+		if size > int64(len(b)) {
+			break
+		}
+		next = int64(binary.BigEndian.Uint64(b)) + 1
+		if b[magicAt] == 2 {
+			next += int64(binary.BigEndian.Uint32(b[deltaAt:]))
+		}
+		b = b[size:]
 	}
+	return next
 }

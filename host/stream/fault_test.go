@@ -147,7 +147,7 @@ func TestFencedProcessEnds(t *testing.T) {
 		h.output(out, 100)
 		thread := first.threads[0]
 		cl := b.Client(t, kgo.ConsumerGroup(h.appID), kgo.ConsumeTopics(in), kgo.InstanceID(thread.cfg.instanceID), kgo.Balancers(
-			NewAssignor(func(string) (int, bool) { return 0, true }, processBytes("ab"), thread.cfg.local)))
+			thread.cfg.newAssignor()))
 		cl.PollFetches(canceledSoon(t))
 		err := first.ended()
 		if !errs.KafkaFenced.Is(err) {

@@ -18,7 +18,7 @@ type threadMetrics struct {
 	processed, punctuated, restarts atomic.Int64
 	tasksCreated, tasksClosed       atomic.Int64
 	txnCommitted, txnFailed         atomic.Int64
-	restoring, cacheBytes           atomic.Int64
+	cacheBytes                      atomic.Int64
 	cacheHits, cacheMisses          atomic.Int64
 
 	mu struct {
@@ -47,19 +47,22 @@ func newThreadMetrics(set *metrics.Set, thread string) *threadMetrics {
 	return m
 }
 
-// add begins to report a task and its inputs.
+// add begins to report a task and its inputs. A standby that becomes active is the same task, with inputs from then on.
 func (m *threadMetrics) add(id topology.TaskID, inputs []topology.TopicPartition) *taskMetrics {
-	t := &taskMetrics{
-		task: NewTaskMetrics(), stores: make(map[string]*state.StoreMetrics), lags: make(map[topology.TopicPartition]*lagMetrics),
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.mu.tasks[id]
+	if t == nil {
+		t = &taskMetrics{
+			task: NewTaskMetrics(), stores: make(map[string]*state.StoreMetrics), lags: make(map[topology.TopicPartition]*lagMetrics),
+		}
+		m.mu.tasks[id] = t
+		m.tasksCreated.Add(1)
 	}
 	for _, tp := range inputs {
 		t.lags[tp] = &lagMetrics{}
 		t.lags[tp].records.Store(-1)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.mu.tasks[id] = t
-	m.tasksCreated.Add(1)
 	return t
 }
 
@@ -113,7 +116,6 @@ func (m *threadMetrics) emit(thread string, now time.Time, emit metrics.Emit) {
 	emit(metrics.TasksClosed, float64(m.tasksClosed.Load()), thread)
 	emit(metrics.Transactions, float64(m.txnCommitted.Load()), thread, "committed")
 	emit(metrics.Transactions, float64(m.txnFailed.Load()), thread, "failed")
-	emit(metrics.TaskRestoring, float64(m.restoring.Load()), thread)
 	emit(metrics.CacheBytes, float64(m.cacheBytes.Load()), thread)
 	emit(metrics.CacheHits, float64(m.cacheHits.Load()), thread)
 	emit(metrics.CacheMisses, float64(m.cacheMisses.Load()), thread)
@@ -129,6 +131,24 @@ func (m *threadMetrics) emit(thread string, now time.Time, emit metrics.Emit) {
 			emitLag(emit, tp, lag, now)
 		}
 	}
+}
+
+// emitProgress gives what a thread restores and keeps as standbys.
+func emitProgress(emit metrics.Emit, thread string, list []RestoreProgress, now time.Time) {
+	sum := SumRestores(list, now)
+	tasks, behind := map[bool]map[topology.TaskID]bool{true: {}, false: {}}, int64(0)
+	for _, p := range list {
+		tasks[p.Standby][p.Task] = true
+		if p.Standby {
+			behind += p.Remaining()
+		}
+	}
+	emit(metrics.TaskRestoring, float64(sum.Remaining), thread)
+	emit(metrics.RestoreRate, sum.Rate, thread)
+	emit(metrics.RestoreLeft, sum.Left.Seconds(), thread)
+	emit(metrics.RestoringTasks, float64(len(tasks[false])), thread)
+	emit(metrics.StandbyTasks, float64(len(tasks[true])), thread)
+	emit(metrics.StandbyLag, float64(behind), thread)
 }
 
 // emitLag gives nothing of a partition of which nothing is known yet.
@@ -211,6 +231,7 @@ func (a *App) emit(emit metrics.Emit) {
 		}
 		emit(metrics.ThreadState, float64(t.State()), t.Name())
 		t.cfg.metrics.emit(t.Name(), a.clock(), emit)
+		emitProgress(emit, t.Name(), t.RestoreProgress(), a.clock())
 	}
 	emit(metrics.AliveThreads, float64(alive))
 	if p := a.db.Load(); p != nil {

@@ -98,6 +98,9 @@ func (s *session) mutateClose() {
 		_ = s.commitState(nil)
 	case mutant(overlayLeaks):
 		for _, t := range s.tasks.tasks {
+			if t.task == nil {
+				continue
+			}
 			for _, st := range t.state.stores {
 				_ = st.store.Stage(s.batch)
 			}
@@ -136,6 +139,9 @@ func (s *session) mutateAfter(offsets map[topology.TopicPartition]committedOffse
 func (s *session) commitStateOffsets() error {
 	early := s.db.NewBatch()
 	for _, t := range s.tasks.tasks {
+		if t.task == nil {
+			continue
+		}
 		for _, st := range t.state.stores {
 			if st.changelog == nil {
 				continue

@@ -127,7 +127,7 @@ func TestAStopBeforeJoiningLeavesTheGroup(t *testing.T) {
 	first.stop()
 
 	killed := b.Client(t, kgo.ConsumerGroup(h.appID), kgo.ConsumeTopics(in), kgo.InstanceID(thread.cfg.instanceID),
-		kgo.Balancers(NewAssignor(thread.cfg.plan.subtopology, processBytes(thread.cfg.processID), thread.cfg.local)))
+		kgo.Balancers(thread.cfg.newAssignor()))
 	for len(h.members()) == 0 {
 		killed.PollFetches(canceledSoon(t))
 	}

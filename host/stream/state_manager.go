@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,6 +39,10 @@ type managedStore struct {
 	id        state.StoreID
 	store     state.TransactionalStore
 	changelog *storeChangelog // nil: not logged
+	// source is the input that the store is a copy of, and is restored from in the place of a changelog, up to limit, what
+	// was committed of it when the task was opened.
+	source *topology.TopicPartition
+	limit  int64
 }
 
 // storeChangelog logs the changes of a store to its partition of the changelog topic.
@@ -73,29 +78,62 @@ func (c *storeChangelog) LogWithHeaders(key, value []byte, timestamp int64, head
 	return nil
 }
 
-// open opens all stores of the task. Local state that is too old for its changelog, or that belongs to other input
-// than the group has committed, is dropped before.
-func (m *StateManager) open(now time.Time, committed map[topology.TopicPartition]committedOffset) error {
+// open opens the stores that have a changelog, which is all that a standby task has. Local state that is too old for its
+// changelog is dropped before.
+func (m *StateManager) open(now time.Time) error {
 	m.context = &state.RecordContext{Timestamp: state.TimestampUnknown}
-	if err := m.dropUnusable(now, committed); err != nil {
+	if err := m.dropAged(now); err != nil {
 		return err
 	}
-	changelogs := make(map[string]string)
 	for topic, store := range m.sub.ChangelogStores {
-		changelogs[store] = topic
-	}
-	for _, spec := range m.sub.Stores {
-		s := &managedStore{spec: spec, id: m.storeID(spec.Name)}
-		if topic, ok := changelogs[spec.Name]; ok {
-			s.changelog = &storeChangelog{tp: topology.TopicPartition{Topic: topic, Partition: m.task.Partition}, collector: m.collector}
+		s := &managedStore{spec: m.spec(store), id: m.storeID(store)}
+		s.changelog = &storeChangelog{tp: topology.TopicPartition{Topic: topic, Partition: m.task.Partition}, collector: m.collector}
+		if err := m.add(s); err != nil {
+			return errors.Join(err, m.close())
 		}
-		if err := m.openStore(s); err != nil {
-			m.close()
-			return err
-		}
-		m.stores = append(m.stores, s)
 	}
 	return nil
+}
+
+// openRest opens the stores without a changelog, before the task runs. Those that belong to other input than the group
+// has committed are dropped before.
+func (m *StateManager) openRest(committed map[topology.TopicPartition]committedOffset) error {
+	sources := make(map[string]string)
+	for topic, store := range m.sub.SourceChangelogs {
+		sources[store] = topic
+	}
+	matches := m.inputsMatch(committed)
+	for _, spec := range m.sub.Stores {
+		if slices.ContainsFunc(m.stores, func(s *managedStore) bool { return s.spec == spec }) {
+			continue
+		}
+		s := &managedStore{spec: spec, id: m.storeID(spec.Name)}
+		if topic, ok := sources[spec.Name]; ok {
+			tp := topology.TopicPartition{Topic: topic, Partition: m.task.Partition}
+			s.source, s.limit = &tp, committed[tp].offset
+		}
+		if err := cmp.Or(m.dropForeign(s, matches), m.add(s)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add opens a store and keeps the stores in the order of the topology.
+func (m *StateManager) add(s *managedStore) error {
+	if err := m.openStore(s); err != nil {
+		return err
+	}
+	m.stores = append(m.stores, s)
+	slices.SortFunc(m.stores, func(a, b *managedStore) int {
+		return cmp.Compare(slices.Index(m.sub.Stores, a.spec), slices.Index(m.sub.Stores, b.spec))
+	})
+	return nil
+}
+
+func (m *StateManager) spec(store string) *topology.StoreSpec {
+	i := slices.IndexFunc(m.sub.Stores, func(s *topology.StoreSpec) bool { return s.Name == store })
+	return m.sub.Stores[i]
 }
 
 func (m *StateManager) storeID(store string) state.StoreID {
@@ -120,35 +158,46 @@ func (m *StateManager) openStore(s *managedStore) (err error) {
 	return nil
 }
 
-// dropUnusable removes local state that replaying cannot make right.
-//
-// A changelog forgets a deletion after delete.retention.ms, so state that was away for longer might keep what was
-// deleted. And a store without changelog is only right together with the input it was made of: under exactly_once_v2
-// the offsets of its last commit must be those of the group.
-func (m *StateManager) dropUnusable(now time.Time, committed map[topology.TopicPartition]committedOffset) error {
+// dropAged removes local state that replaying cannot make right: a changelog forgets a deletion after
+// delete.retention.ms, so state that was away for longer might keep what was deleted.
+func (m *StateManager) dropAged(now time.Time) error {
 	task := m.task.String()
-	if at, ok := m.db.CommitTime(task); ok {
-		for topic, store := range m.sub.ChangelogStores {
-			if now.UnixMilli()-at <= m.retention(topic).Milliseconds() {
-				continue
-			}
-			m.log.Warn("local state is older than its changelog keeps deletions and is built again", "store", store, "task", task)
-			if err := m.db.RemoveStore(m.storeID(store)); err != nil {
-				return fmt.Errorf("dropping store %q of task %s: %w", store, task, err)
-			}
-		}
-	}
-	if !m.exactly || m.inputsMatch(committed) {
+	at, ok := m.db.CommitTime(task)
+	if !ok {
 		return nil
 	}
-	for _, spec := range m.sub.Stores {
-		if !spec.LoggingDisabled || spec.InMemory || !slices.Contains(m.db.Stores(task), m.storeID(spec.Name)) {
+	for topic, store := range m.sub.ChangelogStores {
+		if now.UnixMilli()-at <= m.retention(topic).Milliseconds() {
 			continue
 		}
-		m.log.Warn("a store without changelog does not belong to the committed input and starts empty", "store", spec.Name, "task", task)
-		if err := m.db.RemoveStore(m.storeID(spec.Name)); err != nil {
-			return fmt.Errorf("dropping store %q of task %s: %w", spec.Name, task, err)
+		m.log.Warn("local state is older than its changelog keeps deletions and is built again", "store", store, "task", task)
+		if err := m.db.RemoveStore(m.storeID(store)); err != nil {
+			return fmt.Errorf("dropping store %q of task %s: %w", store, task, err)
 		}
+	}
+	return nil
+}
+
+// dropForeign removes a store without changelog that is not of the input that the group has committed. Such a store is
+// only right together with the input it was made of: under exactly_once_v2 the offsets of its last commit must be those of
+// the group. One that is restored from its source topic may be behind, but not ahead.
+func (m *StateManager) dropForeign(s *managedStore, matches bool) error {
+	task := m.task.String()
+	if s.spec.InMemory || !slices.Contains(m.db.Stores(task), s.id) {
+		return nil
+	}
+	if s.source != nil {
+		at, ok := m.db.Offset(s.id)
+		matches = ok && at <= s.limit
+	} else if !m.exactly {
+		return nil
+	}
+	if matches {
+		return nil
+	}
+	m.log.Warn("a store without changelog does not belong to the committed input and starts empty", "store", s.spec.Name, "task", task)
+	if err := m.db.RemoveStore(s.id); err != nil {
+		return fmt.Errorf("dropping store %q of task %s: %w", s.spec.Name, task, err)
 	}
 	return nil
 }
@@ -172,27 +221,49 @@ func (m *StateManager) inputsMatch(committed map[topology.TopicPartition]committ
 	return true
 }
 
-// restorations lists what must be replayed before the task may run.
-func (m *StateManager) restorations() (list []*restoration) {
+// restorations lists what must be replayed before the task may run, or what a standby follows.
+func (m *StateManager) restorations(standby bool) (list []*restoration) {
 	for _, s := range m.stores {
-		if s.changelog == nil {
+		r := &restoration{task: m.task, store: s.spec.Name, limit: -1, standby: standby, into: s.store}
+		switch {
+		case s.changelog != nil:
+			r.tp = s.changelog.tp
+		case s.source != nil && s.limit >= 0:
+			r.tp, r.limit = *s.source, s.limit
+		default:
 			continue
 		}
 		next, ok := s.store.Offset()
 		if !ok {
 			next = -1
 		}
-		list = append(list, &restoration{
-			tp: s.changelog.tp, task: m.task, store: s.spec.Name, next: next,
-			apply: func(records []state.KV, next int64) error { return s.store.Restore(records, next) },
-			wipe:  func() error { return m.wipe(s) },
-		})
+		r.position.Store(next)
+		list = append(list, r)
 	}
 	return list
 }
 
-// wipe empties a store that is being restored.
-func (m *StateManager) wipe(s *managedStore) error {
+// updating is the task for a StateUpdater.
+func (m *StateManager) updating(standby bool) *updatingTask {
+	return &updatingTask{id: m.task, standby: standby, list: m.restorations(standby), caughtUp: func(batch *state.Batch, at time.Time) {
+		batch.SetCommitTime(m.task.String(), at.UnixMilli())
+	}}
+}
+
+// wipe empties stores that are to be restored from the beginning.
+func (m *StateManager) wipe(stores []string) error {
+	for _, s := range m.stores {
+		if !slices.Contains(stores, s.spec.Name) {
+			continue
+		}
+		if err := m.wipeStore(s); err != nil {
+			return fmt.Errorf("wiping store %q of task %s: %w", s.spec.Name, m.task, err)
+		}
+	}
+	return nil
+}
+
+func (m *StateManager) wipeStore(s *managedStore) error {
 	if err := s.store.Close(); err != nil {
 		return err
 	}
@@ -220,6 +291,9 @@ func (m *StateManager) stage(batch *state.Batch, inputs map[topology.TopicPartit
 	for _, s := range m.stores {
 		if err := s.store.Stage(batch); err != nil {
 			return fmt.Errorf("staging store %q of task %s: %w", s.spec.Name, m.task, err)
+		}
+		if s.source != nil && inputs[*s.source].offset >= 0 {
+			batch.SetOffset(s.id, inputs[*s.source].offset)
 		}
 		if s.changelog == nil {
 			unlogged = unlogged || !s.spec.InMemory

@@ -21,12 +21,16 @@ import (
 // managedTask is a task with what its thread keeps for it.
 //
 //	created -> restoring -> running -> closed
+//
+// Created are those whose stores another task of the process has still open. The stores of one that is restoring are the
+// state updater's.
 type managedTask struct {
 	id      topology.TaskID
 	sub     *topology.Subtopology
 	inputs  []topology.TopicPartition
 	state   *StateManager
-	task    *Task // nil while restoring
+	opened  bool
+	task    *Task // nil until restored
 	metrics *taskMetrics
 	// modules is what the task runs; prepared what is ready beside it.
 	modules, prepared *moduleSet
@@ -42,12 +46,13 @@ type TaskManager struct {
 	cache     *state.ThreadCache
 	consumer  *Consumer
 	collector *RecordCollector
-	reader    *ChangelogReader
+	updater   *StateUpdater
 	metrics   *threadMetrics
 	log       *slog.Logger
 	ctx       context.Context
 
 	tasks       []*managedTask // in TaskID order
+	standbys    []*StandbyTask // in TaskID order
 	byPartition map[topology.TopicPartition]*inputPartition
 }
 
@@ -60,7 +65,7 @@ type inputPartition struct {
 
 func newTaskManager(s *session) *TaskManager {
 	return &TaskManager{
-		cfg: s.cfg, db: s.db, cache: s.cache, consumer: s.consumer, collector: s.records, reader: s.reader,
+		cfg: s.cfg, db: s.db, cache: s.cache, consumer: s.consumer, collector: s.records, updater: s.updater,
 		metrics: s.cfg.metrics, log: s.log, ctx: s.hard, byPartition: make(map[topology.TopicPartition]*inputPartition),
 	}
 }
@@ -91,7 +96,7 @@ func (m *TaskManager) assign(parts map[string][]int32) error {
 			return err
 		}
 	}
-	return m.startRestored()
+	return m.restore() // those without state run at once
 }
 
 func (m *TaskManager) create(id topology.TaskID, inputs []topology.TopicPartition, committed map[topology.TopicPartition]committedOffset) error {
@@ -102,17 +107,44 @@ func (m *TaskManager) create(id topology.TaskID, inputs []topology.TopicPartitio
 		m.consumer.pause(tp)
 	}
 	t.metrics = m.metrics.add(id, inputs)
-	t.state = &StateManager{
-		task: id, sub: t.sub, db: m.db, cache: m.cache, collector: m.collector, exactly: m.cfg.exactlyOnce,
-		metrics: m.metrics.store(id), log: m.log,
-	}
-	if err := t.state.open(m.cfg.clock(), t.committed); err != nil {
-		return err
+	if t.state = m.promote(id); t.state != nil {
+		t.opened = true
+	} else {
+		t.state = m.newState(id, t.sub)
 	}
 	m.tasks = append(m.tasks, t)
 	slices.SortFunc(m.tasks, func(a, b *managedTask) int { return compareTasks(a.id, b.id) })
-	m.reader.start(t.state.restorations())
-	m.log.Info("task assigned", "task", id.String(), "restoring", len(t.state.restorations()))
+	m.log.Info("task assigned", "task", id.String(), "standby", t.opened)
+	return m.openTask(t)
+}
+
+func (m *TaskManager) newState(id topology.TaskID, sub *topology.Subtopology) *StateManager {
+	return &StateManager{
+		task: id, sub: sub, db: m.db, cache: m.cache, collector: m.collector, exactly: m.cfg.exactlyOnce,
+		metrics: m.metrics.store(id), log: m.log,
+	}
+}
+
+// openTask opens the stores of a task and has them restored. Stores that another task of this process has still open are
+// waited for: a standby of another thread becomes active on this one.
+func (m *TaskManager) openTask(t *managedTask) error {
+	if !t.opened {
+		err := t.state.open(m.cfg.clock())
+		if errors.Is(err, state.ErrOpen) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		t.opened = true
+	}
+	if err := t.state.openRest(t.committed); err != nil {
+		return err
+	}
+	if mutant(earlyRun) {
+		return m.run(t)
+	}
+	m.updater.add(t.state.updating(false))
 	return nil
 }
 
@@ -125,30 +157,52 @@ func (m *TaskManager) find(id topology.TaskID) *managedTask {
 	return nil
 }
 
-// restore applies what the changelog reader has fetched and starts the tasks that are complete.
+// restoring tells whether a task does not run yet.
+func (m *TaskManager) restoring() bool {
+	return slices.ContainsFunc(m.tasks, func(t *managedTask) bool { return t.task == nil })
+}
+
+// restore starts the tasks whose stores are complete, and tries again to open those that were not free.
 func (m *TaskManager) restore() error {
-	done, err := m.reader.poll()
+	finished, err := m.updater.take()
 	if err != nil {
 		return err
 	}
-	for _, r := range done {
-		m.log.Info("store restored", "store", r.store, "task", r.task.String(), "records", r.restored)
-	}
-	if len(done) == 0 {
-		return nil
-	}
-	return m.startRestored()
-}
-
-func (m *TaskManager) startRestored() error {
-	for _, t := range m.tasks {
-		if t.task != nil || m.reader.restoring(t.id) && !mutant(earlyRun) {
-			continue
-		}
-		if err := m.run(t); err != nil {
+	for _, u := range finished {
+		if err := m.finished(u); err != nil {
 			return err
 		}
 	}
+	for _, t := range m.tasks {
+		if !t.opened {
+			if err := m.openTask(t); err != nil {
+				return err
+			}
+		}
+	}
+	return m.openStandbys()
+}
+
+// finished goes on with a task that the updater is done with. Stores that the changelog does not reach back to are
+// emptied and restored from its beginning.
+func (m *TaskManager) finished(u *updatingTask) error {
+	t, standby := m.find(u.id), m.findStandby(u.id)
+	var stores *StateManager
+	switch {
+	case u.standby && standby != nil:
+		stores = standby.state
+	case !u.standby && t != nil:
+		stores = t.state
+	default:
+		return nil // closed meanwhile
+	}
+	if len(u.stale) == 0 {
+		return m.run(t)
+	}
+	if err := stores.wipe(u.stale); err != nil {
+		return err
+	}
+	m.updater.add(stores.updating(u.standby))
 	return nil
 }
 
@@ -174,6 +228,7 @@ func (m *TaskManager) run(t *managedTask) error {
 		return errors.Join(err, task.Close(CloseDirty))
 	}
 	t.task, t.modules = task, modules
+	m.cfg.running(t.id, true)
 	for _, tp := range t.inputs {
 		m.byPartition[tp].paused = false
 		m.consumer.resume(tp)
@@ -378,7 +433,9 @@ func (m *TaskManager) commitRequested() bool {
 
 func (m *TaskManager) uncommittedBytes() (n int64) {
 	for _, t := range m.tasks {
-		n += t.state.uncommittedBytes()
+		if t.task != nil {
+			n += t.state.uncommittedBytes()
+		}
 	}
 	return n
 }
@@ -498,10 +555,12 @@ func (m *TaskManager) revoke(parts map[string][]int32) error {
 func (m *TaskManager) closeTasks(list []*managedTask, reason CloseReason) error {
 	var faults []error
 	for _, t := range list {
-		m.reader.stop(func(id topology.TaskID) bool { return id == t.id })
 		if t.task != nil {
 			faults = append(faults, t.task.Close(reason))
+		} else {
+			m.updater.remove(t.id, SuspendMigrated)
 		}
+		m.cfg.running(t.id, false)
 		faults = append(faults, t.state.close())
 		for _, tp := range t.inputs {
 			if in := m.byPartition[tp]; in.paused {
@@ -518,7 +577,11 @@ func (m *TaskManager) closeTasks(list []*managedTask, reason CloseReason) error 
 
 // close closes all tasks.
 func (m *TaskManager) close(reason CloseReason) error {
-	return m.closeTasks(slices.Clone(m.tasks), reason)
+	faults := []error{m.closeTasks(slices.Clone(m.tasks), reason)}
+	for _, t := range slices.Clone(m.standbys) {
+		faults = append(faults, m.closeStandby(t))
+	}
+	return errors.Join(faults...)
 }
 
 // nextPunctuation is the wall-clock time in ms of the next punctuator of any task.

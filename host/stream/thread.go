@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -63,7 +64,14 @@ type threadConfig struct {
 	plan       *topicPlan
 	partitions func(topic string) int32
 	reset      func(topic string) (kgo.Offset, error)
-	local      func() []topology.TaskID
+	// positions are how far the state of tasks in this process is; running notes which tasks of the thread run.
+	positions func() map[topology.TaskID]int64
+	running   func(id topology.TaskID, is bool)
+	placement PlacementConfig
+	// newAssignor makes the balancer of a membership.
+	newAssignor func() *Assignor
+	restores    StateRestoreListener
+	standbys    StandbyUpdateListener
 
 	consumerOptions, producerOptions, restoreOptions []kgo.Opt
 	sessionTimeout, rebalanceTimeout                 time.Duration
@@ -113,7 +121,8 @@ type Thread struct {
 	log   *slog.Logger
 	state atomic.Int32
 
-	session atomic.Pointer[session] // what other goroutines may call
+	session  atomic.Pointer[session]      // what other goroutines may call
+	updating atomic.Pointer[StateUpdater] // of the session, for its progress
 
 	backoff    time.Duration
 	failingAt  time.Time // since when no commit succeeded
@@ -199,12 +208,15 @@ type session struct {
 	hard     context.Context
 	producer *Producer
 	consumer *Consumer
-	reader   *ChangelogReader
-	records  *RecordCollector
-	tasks    *TaskManager
+	updater  *StateUpdater
+	// stopUpdater ends it and returns when it has.
+	stopUpdater func()
+	records     *RecordCollector
+	tasks       *TaskManager
 
 	failure    error // of a callback
 	lastCommit time.Time
+	probeAt    time.Time // when to have the group balanced anew; zero: not
 	batch      *state.Batch
 }
 
@@ -281,16 +293,35 @@ func (s *session) open(ctx context.Context) (err error) {
 	topics, patterns := c.plan.subscription()
 	if s.consumer, err = newConsumer(consumerConfig{
 		options: c.consumerOptions, group: c.applicationID, instanceID: c.instanceID, topics: topics, patterns: patterns,
-		assignor: NewAssignor(c.plan.subtopology, processBytes(c.processID), c.local), readCommitted: c.exactlyOnce,
+		assignor: c.newAssignor(), readCommitted: c.exactlyOnce,
 		sessionTimeout: c.sessionTimeout, rebalanceTimeout: c.rebalanceTimeout, reset: c.reset, log: s.log,
 	}, s); err != nil {
 		return err
 	}
-	if s.reader, err = newChangelogReader(c.restoreOptions, c.exactlyOnce && !mutant(uncommittedRestored), s.consumer.interrupt, s.log); err != nil {
+	if err := s.startUpdater(); err != nil {
 		return err
 	}
 	s.tasks = newTaskManager(s)
 	s.lastCommit = c.clock()
+	return nil
+}
+
+// startUpdater starts what restores stores beside the thread.
+func (s *session) startUpdater() error {
+	c := s.cfg
+	reader, err := newChangelogReader(c.restoreOptions, c.exactlyOnce && !mutant(uncommittedRestored), c.taskTimeout, s.log)
+	if err != nil {
+		return err
+	}
+	s.updater = newStateUpdater(updaterConfig{
+		reader: reader, isolation: reader.isolation, batch: s.db.NewBatch(), clock: c.clock, wake: s.consumer.interrupt,
+		restores: c.restores, standbys: c.standbys, log: s.log,
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	var updating sync.WaitGroup
+	updating.Go(func() { s.updater.Run(ctx) })
+	s.stopUpdater = func() { stop(); updating.Wait() }
+	s.updating.Store(s.updater)
 	return nil
 }
 
@@ -313,14 +344,13 @@ func (s *session) loop(ctx context.Context) error {
 // once is one round. busy says that records were waiting after the round before, so that the poll does not wait.
 func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 	m := s.cfg.metrics
-	if !s.reader.idle() {
+	if s.tasks.restoring() {
 		failpoint("restoring")
-		if err := s.tasks.restore(); err != nil {
-			return false, err
-		}
-		s.cfg.metrics.restoring.Store(s.reader.remaining())
-		s.showRunning()
 	}
+	if err := s.tasks.restore(); err != nil {
+		return false, err
+	}
+	s.showRunning()
 	s.tasks.pausePartitions()
 	began := s.cfg.clock()
 	wait := time.Duration(0)
@@ -329,6 +359,7 @@ func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 	}
 	fetches := s.consumer.poll(ctx, wait, s.cfg.pollRecords)
 	now := s.cfg.clock()
+	s.probe(now)
 	m.durations.Poll.Observe(now.Sub(began))
 	notePolled(fetches)
 	if err := s.tasks.add(fetches); err != nil {
@@ -470,6 +501,7 @@ func (s *session) assigned(parts map[string][]int32) {
 		s.setState(ThreadPartitionsAssigned)
 		s.fail(s.tasks.assign(parts))
 	}
+	s.placed()
 	s.showRunning()
 	if !s.everJoined && s.cfg.instanceID != "" && !mutant(lostRejoin) {
 		// A static member that died between giving partitions up and joining again got its old assignment back, without
@@ -477,6 +509,30 @@ func (s *session) assigned(parts map[string][]int32) {
 		s.everJoined = true
 		s.consumer.client.ForceRebalance()
 	}
+}
+
+// placed takes up what the assignor said beside the partitions: standbys, and when to look again.
+func (s *session) placed() {
+	if s.failure != nil {
+		return
+	}
+	p := s.consumer.cfg.assignor.placement()
+	s.fail(s.tasks.setStandbys(p.standbys))
+	s.probeAt = time.Time{}
+	if p.probe {
+		s.probeAt = s.cfg.clock().Add(s.cfg.placement.ProbingRebalanceInterval)
+	}
+}
+
+// probe has the group balanced anew when replicas may have caught up to which tasks are to move. Only the leader is told
+// to, whose joining alone is enough.
+func (s *session) probe(now time.Time) {
+	if s.probeAt.IsZero() || now.Before(s.probeAt) {
+		return
+	}
+	s.probeAt = time.Time{}
+	s.log.Info("probing rebalance")
+	s.consumer.client.ForceRebalance()
 }
 
 func (s *session) revoked(parts map[string][]int32) {
@@ -492,7 +548,7 @@ func (s *session) revoked(parts map[string][]int32) {
 
 // showRunning sets the state once everything that is assigned is restored and runs.
 func (s *session) showRunning() {
-	if s.failure == nil && s.reader.idle() {
+	if s.failure == nil && !s.tasks.restoring() {
 		s.setState(ThreadRunning)
 	}
 }
@@ -526,8 +582,9 @@ func (s *session) close(clean, leave bool) error {
 	if s.consumer != nil {
 		s.consumer.close(s.hard, leave)
 	}
-	if s.reader != nil {
-		s.reader.close()
+	if s.stopUpdater != nil {
+		s.updating.Store(nil)
+		s.stopUpdater()
 	}
 	if s.producer != nil {
 		if clean {

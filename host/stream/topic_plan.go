@@ -75,6 +75,14 @@ func (p *topicPlan) subtopology(topic string) (int, bool) {
 	return 0, false
 }
 
+// changelogsOf are the changelogs of a sub-topology, sorted.
+func (p *topicPlan) changelogsOf(subtopology int) []string {
+	if subtopology >= len(p.subtopologies) {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(p.subtopologies[subtopology].ChangelogStores))
+}
+
 // source is the node of the sub-topology that reads a topic, or nil.
 func (p *topicPlan) source(topic string) *topology.Node {
 	for _, sub := range p.subtopologies {

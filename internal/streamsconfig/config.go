@@ -43,6 +43,17 @@ type Config struct {
 	RepartitionPurgeInterval time.Duration
 	StateCleanupDelay        time.Duration
 
+	NumStandbyReplicas       int
+	MaxWarmupReplicas        int
+	AcceptableRecoveryLag    int64
+	ProbingRebalanceInterval time.Duration
+	// RackStrategy is rack.aware.assignment.strategy; its costs are -1 when unset. RackTags are the tags that count, and
+	// ClientTags those of this process.
+	RackStrategy                        string
+	RackTrafficCost, RackNonOverlapCost int
+	RackTags                            []string
+	ClientTags                          map[string]string
+
 	// ContinueOnDeserialization, ContinueOnProcessing and ContinueOnProduction: log-and-continue instead of log-and-fail.
 	ContinueOnDeserialization, ContinueOnProcessing, ContinueOnProduction bool
 	// DeadLetterTopic is where the handlers write what fails; "" is nowhere.
@@ -130,6 +141,9 @@ func find(name string) (kafka.Key, bool) {
 	}
 	if topicKey, ok := strings.CutPrefix(name, topicPrefix); ok {
 		return kafka.Key{Name: name, Type: kafka.String, Default: kafka.Null}, slices.Contains(kafka.TopicKeys(), topicKey)
+	}
+	if tag, ok := strings.CutPrefix(name, tagPrefix); ok {
+		return kafka.Key{Name: name, Type: kafka.String, Default: kafka.Null}, tag != ""
 	}
 	kind, property := kafka.Consumer|kafka.Producer|kafka.Admin, name
 	for _, p := range prefixes() {

@@ -140,7 +140,7 @@ func TestValues(t *testing.T) {
 // TestAllFaultsAtOnce: each fault of each layer is told, with its place.
 func TestAllFaultsAtOnce(t *testing.T) {
 	file := streamsconfig.Layer{Origin: "app.yaml", Where: map[string]string{"comit.interval.ms": "app.yaml:5:3"}, Values: map[string]string{
-		"comit.interval.ms": "1", "num.standby.replicas": "1", "num.stream.threads": "many", "topology.optimization": "all",
+		"comit.interval.ms": "1", "task.assignor.class": "x", "num.stream.threads": "many", "topology.optimization": "all",
 		"enable.transactional.statestores": "true", "consumer.linger.ms": "1", "topic.retention": "1", "default.key.serde": "Strnig",
 		"processing.guarantee": "exactly_once", "dsl.store.suppliers.class": "InMemoryDslStoreSuppliers", "group.protocol": "streams", "producer.transactional.id": "mine",
 	}}
@@ -148,7 +148,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	_, err := streamsconfig.Load(file, set)
 	for _, want := range []string{
 		`E-CONFIG-UNKNOWN-KEY app.yaml:5:3: "comit.interval.ms" is not a setting -> did you mean "commit.interval.ms"?`,
-		`E-CONFIG-UNSUPPORTED app.yaml: num.standby.replicas: state is restored from the changelog; there are no standby or warm-up replicas to place (got "1") -> remove the key or set it to 0`,
+		`E-CONFIG-UNSUPPORTED app.yaml: task.assignor.class: names a Java class; there is no JVM to load it (got "x") -> remove the key`,
 		`E-CONFIG-INVALID app.yaml: num.stream.threads: want a whole number (got "many")`,
 		`E-CONFIG-UNSUPPORTED app.yaml: topology.optimization: the topology of a document runs as it is written; programs in Go call StreamsBuilder.Optimize (got "all") -> remove the key or set it to none`,
 		`E-CONFIG-UNSUPPORTED app.yaml: enable.transactional.statestores: comes with a release of Kafka after 4.3.1`,

@@ -26,6 +26,7 @@ func Markdown() string {
 	}
 	fmt.Fprintf(&b, "\n### All clients\n\n")
 	table(&b, shared())
+	b.WriteString(tagsPart)
 	fmt.Fprintf(&b, "\n## Internal topics\n\n`topic.` and a setting of Kafka's topics sets it on changelogs and repartition topics: %s.\n", strings.Join(kafka.TopicKeys(), ", "))
 	return b.String()
 }
@@ -49,6 +50,13 @@ the default is an error, with the reason given here.
 
 One default deviates from Kafka's: ` + "`default.key.serde` and `default.value.serde`" + ` are bytes when unset; Kafka since 3.0 refuses
 to start instead. Under ` + "`exactly_once_v2`, `commit.interval.ms`" + ` is 100 unless set, as in Kafka.
+`
+
+const tagsPart = `
+## Tags
+
+` + "`client.tag.NAME`" + ` gives the process a tag, at most five, whose names have 20 letters at most and values 30. ` + "`rack.aware.assignment.tags`" + `
+names those in which the copies of a task's state should differ, such as the zone of a cloud.
 `
 
 const clientHead = `

@@ -2,7 +2,11 @@ package streamsconfig
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/internal/kafka"
@@ -31,6 +35,13 @@ func (c *Config) fill() error {
 	c.ReplicationFactor = int16(c.number("replication.factor"))
 	c.RepartitionPurgeInterval = c.duration("repartition.purge.interval.ms")
 	c.StateCleanupDelay = c.duration("state.cleanup.delay.ms")
+	c.NumStandbyReplicas = int(c.number("num.standby.replicas"))
+	c.MaxWarmupReplicas = int(c.number("max.warmup.replicas"))
+	c.AcceptableRecoveryLag = c.number("acceptable.recovery.lag")
+	c.ProbingRebalanceInterval = c.duration("probing.rebalance.interval.ms")
+	c.RackStrategy = c.values["rack.aware.assignment.strategy"].Value
+	c.RackTrafficCost = c.numberOr("rack.aware.assignment.traffic_cost", -1)
+	c.RackNonOverlapCost = c.numberOr("rack.aware.assignment.non_overlap_cost", -1)
 	c.ContinueOnDeserialization = c.values["deserialization.exception.handler"].Value == LogAndContinue
 	c.ContinueOnProcessing = c.values["processing.exception.handler"].Value == ProcessingLogAndContinue
 	c.ContinueOnProduction = c.values["production.exception.handler"].Value == ProductionLogAndContinue
@@ -38,7 +49,53 @@ func (c *Config) fill() error {
 	c.WasmCacheDir = c.values["wasm.cache.dir"].Value
 	c.Wasm = wasmLimits(c.number)
 	c.OnError = errorPolicy(c.values["wasm.error.policy"].Value, c.number)
-	return errors.Join(c.checkDeadLetter(c.OnError, c.values["wasm.error.policy"].Origin), c.fillSerdes(), c.checkNames(), c.checkDeadLetterTopic(), c.checkClients())
+	return errors.Join(c.checkDeadLetter(c.OnError, c.values["wasm.error.policy"].Origin), c.fillSerdes(), c.fillTags(), c.checkNames(), c.checkDeadLetterTopic(), c.checkClients())
+}
+
+// Bounds of tags, as Kafka has them.
+const (
+	maxTags     = 5
+	maxTagKey   = 20
+	maxTagValue = 30
+)
+
+// fillTags reads the tags of the process and those that the copies of a task should differ in.
+func (c *Config) fillTags() error {
+	var faults []error
+	c.ClientTags = make(map[string]string)
+	for _, key := range slices.Sorted(maps.Keys(c.values)) {
+		tag, ok := strings.CutPrefix(key, tagPrefix)
+		if !ok {
+			continue
+		}
+		e := c.values[key]
+		c.ClientTags[tag] = e.Value
+		if len(tag) > maxTagKey || len(e.Value) > maxTagValue {
+			faults = append(faults, errs.ConfigInvalid.New(e.Origin, fmt.Sprintf("%s: a tag has at most %d letters and its value %d (got %d and %d)", key, maxTagKey, maxTagValue, len(tag), len(e.Value)), ""))
+		}
+	}
+	if len(c.ClientTags) > maxTags {
+		faults = append(faults, errs.ConfigInvalid.New("", fmt.Sprintf("client.tag.: at most %d tags (got %d)", maxTags, len(c.ClientTags)), ""))
+	}
+	e := c.values["rack.aware.assignment.tags"]
+	c.RackTags = kafka.SplitList(e.Value)
+	for _, tag := range c.RackTags {
+		if _, ok := c.ClientTags[tag]; !ok {
+			faults = append(faults, errs.ConfigInvalid.New(e.Origin, fmt.Sprintf("rack.aware.assignment.tags: this process has no tag %q", tag), "set client.tag."+tag))
+		}
+	}
+	if len(c.RackTags) > maxTags {
+		faults = append(faults, errs.ConfigInvalid.New(e.Origin, fmt.Sprintf("rack.aware.assignment.tags: at most %d tags (got %d)", maxTags, len(c.RackTags)), ""))
+	}
+	return errors.Join(faults...)
+}
+
+// numberOr is a number that may be unset.
+func (c *Config) numberOr(key string, otherwise int) int {
+	if e, set := c.values[key]; !set || e.Value == "" {
+		return otherwise
+	}
+	return int(c.number(key))
 }
 
 func (c *Config) fillSerdes() error {

@@ -11,8 +11,6 @@ import (
 // Reasons that several keys share.
 const (
 	noJava          = "names a Java class; there is no JVM to load it"
-	noStandbys      = "state is restored from the changelog; there are no standby or warm-up replicas to place"
-	noRacks         = "concerns the placement of standby replicas by rack, and there are none"
 	inMemoryByStore = "stores are on disk, kept by Pebble, unless an operator says materialized: {inMemory: true}"
 	noWindows       = "concerns windowed serdes of Kafka's console clients"
 	newerKafka      = "comes with a release of Kafka after 4.3.1, whose settings are followed"
@@ -153,14 +151,14 @@ func stateKeys() []kafka.Key {
 
 func placementKeys() []kafka.Key {
 	return []kafka.Key{
-		refused(number(kafka.Long, "acceptable.recovery.lag", "10000", 0, noStandbys)),
-		refused(number(kafka.Int, "max.warmup.replicas", "2", 1, noStandbys)),
-		refused(number(kafka.Int, "num.standby.replicas", "0", 0, noStandbys)),
-		refused(number(kafka.Long, "probing.rebalance.interval.ms", "600000", 60000, noStandbys)),
-		refused(typed(kafka.Int, "rack.aware.assignment.non_overlap_cost", kafka.Null, noRacks)),
-		refused(oneOf(text("rack.aware.assignment.strategy", "none", noRacks), "none", "min_traffic", "balance_subtopology")),
-		refused(typed(kafka.List, "rack.aware.assignment.tags", "", noRacks)),
-		refused(typed(kafka.Int, "rack.aware.assignment.traffic_cost", kafka.Null, noRacks)),
+		number(kafka.Long, "acceptable.recovery.lag", "10000", 0, "how many offsets the state of a process may be behind for its task to move there at once"),
+		number(kafka.Int, "max.warmup.replicas", "2", 1, "copies of state, in the whole group, that are made because tasks are to move"),
+		number(kafka.Int, "num.standby.replicas", "0", 0, "copies of the state of each task that other processes keep up to date"),
+		number(kafka.Long, "probing.rebalance.interval.ms", "600000", 60000, "how often tasks that are to move are looked at again"),
+		number(kafka.Int, "rack.aware.assignment.non_overlap_cost", kafka.Null, 0, "what the move of a task costs against traffic; 1 for tasks with state and 0 for others when unset"),
+		oneOf(text("rack.aware.assignment.strategy", "none", "min_traffic gives tasks to the racks of their partitions (client.rack, broker.rack); balance_subtopology does so within what each thread has of a sub-topology"), "none", "min_traffic", "balance_subtopology"),
+		typed(kafka.List, "rack.aware.assignment.tags", "", "the tags in which the copies of a task's state should differ, at most five; each has a client.tag."),
+		number(kafka.Int, "rack.aware.assignment.traffic_cost", kafka.Null, 0, "what reading from another rack costs; 10 for tasks with state and 1 for others when unset"),
 		refused(text("task.assignor.class", kafka.Null, noJava)),
 	}
 }

@@ -102,7 +102,10 @@ func allNames() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-const topicPrefix = "topic."
+const (
+	topicPrefix = "topic."
+	tagPrefix   = "client.tag."
+)
 
 // prefix is a part of the names that direct a property to some clients.
 type prefix struct {
