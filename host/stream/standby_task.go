@@ -29,11 +29,11 @@ func (m *TaskManager) setStandbys(ids []topology.TaskID) error {
 		}
 	}
 	for _, id := range ids {
-		if m.findStandby(id) != nil || m.find(id) != nil || id.Subtopology >= len(m.cfg.plan.subtopologies) {
+		if m.findStandby(id) != nil || m.find(id) != nil {
 			continue
 		}
-		sub := m.cfg.plan.subtopologies[id.Subtopology]
-		if len(sub.ChangelogStores) == 0 {
+		sub := m.cfg.plan.byID(id.Subtopology)
+		if sub == nil || len(sub.ChangelogStores) == 0 {
 			continue
 		}
 		m.metrics.add(id, nil)

@@ -82,6 +82,23 @@ func TestGlobalTable(t *testing.T) {
 	})
 }
 
+// TestGlobalTableBeforeOthers: the sub-topology of a global table takes an id, so the ids of the others have a gap.
+func TestGlobalTableBeforeOthers(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, b *brokertest.Broker) {
+		h := newHarness(t, b)
+		table, in, out := b.CreateTopic(t, b.Name("table"), 1), b.CreateTopic(t, b.Name("in"), 2), b.CreateTopic(t, b.Name("out"), 1)
+		s := textBuilder()
+		names := s.GlobalTable(table)
+		s.Stream(in).LeftJoinGlobalTable(names, dsl.Expr("value"), joined).
+			SelectKey(dsl.Expr("value")).ToTable().ToStream().To(out)
+		h.rows(table, 1, "x=red")
+		app := h.start(build(t, s)).running()
+		h.rows(in, 2, "a=x", "b=y")
+		h.reaches(out, map[string]string{"x+red": "x+red", "y+none": "y+none"})
+		app.stop()
+	})
+}
+
 func TestForeignKeyJoin(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, b *brokertest.Broker) {
 		h := newHarness(t, b)

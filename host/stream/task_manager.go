@@ -100,7 +100,7 @@ func (m *TaskManager) assign(parts map[string][]int32) error {
 }
 
 func (m *TaskManager) create(id topology.TaskID, inputs []topology.TopicPartition, committed map[topology.TopicPartition]committedOffset) error {
-	t := &managedTask{id: id, sub: m.cfg.plan.subtopologies[id.Subtopology], inputs: inputs, committed: make(map[topology.TopicPartition]committedOffset)}
+	t := &managedTask{id: id, sub: m.cfg.plan.byID(id.Subtopology), inputs: inputs, committed: make(map[topology.TopicPartition]committedOffset)}
 	for _, tp := range inputs {
 		t.committed[tp] = committed[tp]
 		m.byPartition[tp] = &inputPartition{tp: tp, owner: t, paused: true}

@@ -59,6 +59,17 @@ func (p *topicPlan) addInternal(topics map[string]topology.InternalTopic) {
 	}
 }
 
+// byID is the sub-topology with an id, nil if there is none. Those of global stores take ids too and are not among them: an
+// id is no index.
+func (p *topicPlan) byID(id int) *topology.Subtopology {
+	for _, sub := range p.subtopologies {
+		if sub.ID == id {
+			return sub
+		}
+	}
+	return nil
+}
+
 // subtopology tells which sub-topology reads a topic. It is safe for concurrent use.
 func (p *topicPlan) subtopology(topic string) (int, bool) {
 	if sub, ok := p.readers[topic]; ok {
@@ -77,10 +88,11 @@ func (p *topicPlan) subtopology(topic string) (int, bool) {
 
 // changelogsOf are the changelogs of a sub-topology, sorted.
 func (p *topicPlan) changelogsOf(subtopology int) []string {
-	if subtopology >= len(p.subtopologies) {
+	sub := p.byID(subtopology)
+	if sub == nil {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(p.subtopologies[subtopology].ChangelogStores))
+	return slices.Sorted(maps.Keys(sub.ChangelogStores))
 }
 
 // source is the node of the sub-topology that reads a topic, or nil.
