@@ -237,6 +237,15 @@ func byteAttacks() []attack {
 		}
 	}
 	all := []attack{
+		named("9 million entries in passive element segments", large(errs.ModuleTooLarge, "element segments hold more than 65536", func() []byte {
+			segment := cat([]byte{1, 0}, vec(maxTableEntries, make([]byte, maxTableEntries)))
+			return cat(empty(1), section_(secElement, vec(140, bytes.Repeat(segment, 140))))
+		})),
+		named("9,000 types of 990 values", large(errs.ModuleTooLarge, "the types have more than 100000", func() []byte {
+			wide := cat([]byte{0x60}, vec(900, bytes.Repeat([]byte{valI64}, 900)), vec(90, bytes.Repeat([]byte{valI64}, 90)))
+			return section_(secType, vec(9000, bytes.Repeat(wide, 9000)))
+		})),
+		named("references to functions in a loop", attack{want: errs.ModuleForbidden.ID, says: "ref.func", module: inCode(forever(ops(opRefFunc, 0, opDrop)))}),
 		named("300,000 functions", large(errs.ModuleTooLarge, "too many functions", func() []byte { return empty(300_000) })),
 		named("50,000 functions of 5,000 locals", large(errs.ModuleTooLarge, "locals together", func() []byte {
 			return cat(empty(50_000), bodies(50_000, append(append(appendU32([]byte{1}, 5000), valI64), opEnd)))

@@ -208,8 +208,8 @@ func (s *scanner) rare(op byte, at int) error {
 		s.push(1)
 		_, err := s.m.refType()
 		return err
-	case opRefFunc:
-		return s.refFunc(at)
+	case opRefFunc: // wazero keeps an object of the host's for each time that it is executed, as long as the instance lives
+		return s.forbidden("references to functions made by code (ref.func)", "-mno-reference-types; tables and call_indirect are welcome")
 	case opPrefixMisc:
 		return s.misc(at)
 	case opPrefixSIMD:
@@ -251,20 +251,6 @@ func (s *scanner) selectTypes(at int) error {
 	}
 	_, err := s.m.valType()
 	return err
-}
-
-func (s *scanner) refFunc(at int) error {
-	f := s.m.r.u32()
-	if s.m.r.bad != "" {
-		return nil
-	}
-	if int64(f) >= int64(len(s.m.funcs)) {
-		return s.malformed(at, fmt.Sprintf("there is no function %d", f))
-	}
-	s.m.take(f)
-	s.patch(at+1, patchFunc, f)
-	s.push(1)
-	return nil
 }
 
 func (s *scanner) misc(at int) error {

@@ -54,7 +54,10 @@ type use struct {
 }
 
 func uses(m *module, metered []byte) []use {
-	all, largest, most := 0, 0, 0
+	all, largest, most, values := 0, 0, 0, 0
+	for _, t := range m.types {
+		values += len(t.params) + len(t.results)
+	}
 	for i := range m.bodies {
 		b := &m.bodies[i]
 		all += b.locals
@@ -68,11 +71,13 @@ func uses(m *module, metered []byte) []use {
 		{"bytes", len(m.bytes), MaxModuleBytes},
 		{"metered bytes", len(metered), maxMeteredBytes},
 		{"types", len(m.types), maxTypes},
+		{"parameters and results of types", values, maxTypeValues},
 		{"imports", len(m.imports), maxImports},
 		{"functions", len(m.bodies), maxFunctions},
 		{"exports", len(m.exports), maxExports},
 		{"globals", len(m.globals), maxGlobals},
 		{"element segments", m.elements, maxElements},
+		{"entries of element segments", m.elementRefs, maxTableEntries},
 		{"table", table, maxTableEntries},
 		{"data segments", m.data, maxDataSegments},
 		{"custom sections", len(m.customs), maxCustoms},

@@ -15,6 +15,7 @@ const MaxModuleBytes = 10 << 20
 // templates reaches 3 MB, 9,000 functions and a nesting of 549.
 const (
 	maxTypes        = 10_000
+	maxTypeValues   = 100_000 // parameters and results of all types
 	maxImports      = 200
 	maxFunctions    = 50_000
 	maxExports      = 1_000
@@ -158,6 +159,8 @@ type module struct {
 	exports  []exportEntry
 	start    *indexRef
 	elements int
+	// elementRefs are the entries of all element segments: wazero makes each one anew for every instance.
+	elementRefs int
 	// funcRefs are functions named outside of code, in the order of the bytes: by elements and globals.
 	funcRefs []indexRef
 	// taken tells which functions can be called through a table or are referred to.

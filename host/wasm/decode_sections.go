@@ -79,6 +79,7 @@ func (m *module) valTypes(limit int, what string) ([]byte, error) {
 func (m *module) typeSection() error {
 	n := m.r.count(maxTypes, "types")
 	m.types = make([]funcType, 0, n)
+	values := 0
 	for range n {
 		at := m.r.pos
 		switch form := m.r.byte(); {
@@ -98,6 +99,9 @@ func (m *module) typeSection() error {
 			return err
 		}
 		m.types = append(m.types, funcType{params, results})
+		if values += len(params) + len(results); values > maxTypeValues {
+			return m.tooLarge(fmt.Sprintf("the types have more than %d parameters and results together", maxTypeValues))
+		}
 	}
 	return nil
 }
@@ -413,7 +417,11 @@ func (m *module) element() error {
 			return err
 		}
 	}
-	for range m.r.count(maxTableEntries, "elements of a segment") {
+	n := m.r.count(maxTableEntries, "elements of a segment")
+	if m.elementRefs += n; m.elementRefs > maxTableEntries {
+		return m.tooLarge(fmt.Sprintf("the element segments hold more than %d entries together", maxTableEntries))
+	}
+	for range n {
 		var err error
 		if exprs {
 			err = m.constExpr()

@@ -103,7 +103,7 @@ var badModules = []struct {
 	{"a function that is not there", withCode(ops(opCall, 8)), errs.ModuleMalformed, "calls function 8"},
 	{"a local that is not there", withCode(ops(opLocalGet, 0, opDrop)), errs.ModuleMalformed, "no local 0"},
 	{"a type that is not there", withCode(ops(opBlock, 40, opEnd)), errs.ModuleMalformed, "has type 40"},
-	{"reference to a function that is not there", withCode(ops(opRefFunc, 8, opDrop)), errs.ModuleMalformed, "no function 8"},
+	{"reference to a function made by code", withCode(ops(opRefFunc, 7, opDrop)), errs.ModuleForbidden, "-mno-reference-types"},
 	{"export of the fuel global", with(func(w *wmodule, _ map[string]*wfunc) { w.rawExports = []exportEntry{{name: "f", kind: kindGlobal}} }), errs.ModuleMalformed, "does not exist"},
 	{"reserved export", with(func(w *wmodule, _ map[string]*wfunc) {
 		w.rawExports = []exportEntry{{name: exportFuel, kind: kindFunc}}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
@@ -29,9 +30,10 @@ const (
 	maxFaults = 100
 )
 
-// ReadFile reads a file of at most a document's size, whatever the file is: a pipe or a device ends there.
+// ReadFile reads a file of at most a document's size, whatever the file is: a pipe or a device ends there, and a pipe that
+// nobody writes to is empty.
 func ReadFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
