@@ -1,7 +1,7 @@
 # Two commands are enough: "go run ./cmd/wasmstream demo" and "make test".
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: conformance conformance-kafka build test test-fast race lint bench guests deps kafka cross fuzz cover baseline fault fault-long mutants
+.PHONY: conformance conformance-kafka conformance-connect build test test-fast race lint bench guests deps kafka cross fuzz cover baseline fault fault-long mutants
 
 KAFKA_DIR  ?= .cache/kafka
 KAFKA_PORT ?= 9092
@@ -27,8 +27,8 @@ race: ## the race detector over the packages with goroutines
 
 lint: ## gofumpt, vet, staticcheck
 	@out=$$(go tool gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofumpt: $$out"; exit 1; }
-	go vet ./... && go vet -tags integration ./... && go vet -tags failpoints,mutants ./host/stream ./cmd/wasmstream
-	go tool staticcheck -tags integration ./...
+	go vet ./... && go vet -tags integration,conformance ./... && go vet -tags failpoints,mutants ./host/stream ./cmd/wasmstream
+	go tool staticcheck -tags integration,conformance ./...
 
 guests: deps ## rebuilds the guests, and proves that the committed modules are current
 	go run ./internal/guestbuild/cmd/guests -check -all
@@ -69,6 +69,10 @@ baseline: ## the jobs of wasmstream bench as Kafka Streams applications, for --g
 conformance: ## the recorded cases of Kafka
 	go run ./internal/conformance -kind streams internal/conformance/testdata/streams-cases.jsonl
 	go run ./internal/conformance -kind vectors internal/conformance/testdata/streams-vectors.jsonl
+
+conformance-connect: deps ## one script of calls to Apache Kafka Connect and to ours, in both modes; RECORD=1 keeps Kafka's answers in testdata
+	.ci/with-kafka.sh .cache/kafka-connect $(TEST_PORT) env WASMSTREAM_RECORD=$(RECORD) \
+	  go test -tags integration,conformance -count 1 -timeout 15m -run TestAnswers ./internal/conformance/connectrest
 
 CASES ?= 5000
 

@@ -6,6 +6,8 @@
 #   kafka.sh stop DIR              stops the nodes of DIR
 #   kafka.sh kill DIR              the same by SIGKILL, for nodes of a test
 #   kafka.sh tool CLASS ARG...     one of Kafka's own commands
+#   kafka.sh connect standalone|distributed DIR WORKER.properties [CONNECTOR...]
+#                                  a worker of Kafka Connect, in DIR, until it is killed; its log is DIR/worker.out
 # KAFKA_LIBS: folder of the jars (default .cache/kafka-libs of the checkout). KAFKA_HEAP: heap of a node (256m).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -16,12 +18,12 @@ log4j=2.25.3
 cluster=d2FzbXN0cmVhbS10ZXN0cw
 
 fetch() {
-  [[ -f $libs/.complete-$version ]] && return 0
+  [[ -f $libs/.complete-$version-connect ]] && return 0
   command -v mvn > /dev/null || { echo "kafka: mvn is missing: install a JDK 17 and Maven (Debian: openjdk-17-jdk-headless maven)" >&2; exit 3; }
   mkdir -p "$libs"
   mvn -q -B -f "$root/.ci/kafka-pom.xml" -Dkafka.version="$version" -Dlog4j.version="$log4j" \
     dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$libs"
-  touch "$libs/.complete-$version"
+  touch "$libs/.complete-$version-connect"
 }
 
 # quiet writes a log4j configuration: lines of LEVEL and above, to FILE's standard output.
@@ -35,6 +37,18 @@ tool() {
   local conf=$libs/log4j2-tools.properties
   [[ -f $conf ]] || quiet "$conf" error ERR
   exec java -Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.configurationFile="$conf" -cp "$libs/*" "$@"
+}
+
+connect() {
+  local mode=$1 dir=$2 main=org.apache.kafka.connect.cli.ConnectStandalone
+  shift 2
+  [[ $mode == standalone ]] || main=org.apache.kafka.connect.cli.ConnectDistributed
+  fetch
+  quiet "$dir/log4j2.properties" info OUT
+  cd "$dir"
+  # shellcheck disable=SC2086
+  exec java -Xmx"${CONNECT_HEAP:-256m}" ${CONNECT_JVM_OPTS:--XX:+UseSerialGC -XX:TieredStopAtLevel=1} \
+    -Dlog4j2.configurationFile="$dir/log4j2.properties" -cp "$libs/*" "$main" "$@" > "$dir/worker.out" 2>&1
 }
 
 # properties DIR ID PORT N BASE: server.properties of one node
@@ -138,5 +152,6 @@ case ${1:-} in
   stop) stop "${2:?DIR}" ;;
   kill) kill_nodes "${2:?DIR}" ;;
   tool) shift; tool "$@" ;;
-  *) sed -n '2,10p' "$0"; exit 2 ;;
+  connect) shift; connect "$@" ;;
+  *) sed -n '2,12p' "$0"; exit 2 ;;
 esac

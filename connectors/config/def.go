@@ -69,6 +69,8 @@ type Key struct {
 	Display     string // Name where empty
 	Dependents  []string
 	Recommender Recommender
+	// Given keys are set by the framework: they are shown as required, and may be missing.
+	Given bool
 	// Internal keys work but are not shown.
 	Internal bool
 }
@@ -166,7 +168,6 @@ func (d *Def) Embed(prefix, group string, order int, child *Def) error {
 	for _, name := range names {
 		k := *child.keys[name]
 		k.Name = prefix + k.Name
-		k.Display = prefix + k.Display
 		if k.Group == "" {
 			k.Group = group
 		} else {

@@ -45,7 +45,7 @@ type Infos struct {
 // Info describes a key.
 func (k *Key) Info() *KeyInfo {
 	info := &KeyInfo{
-		Name: k.Name, Type: string(k.Type), Required: k.Required(), DefaultValue: Format(k.Default, k.Type),
+		Name: k.Name, Type: string(k.Type), Required: k.Required() || k.Given, DefaultValue: Format(k.Default, k.Type),
 		Importance: string(k.Importance), Documentation: k.Doc, Width: string(k.Width), DisplayName: k.Display,
 		Dependents: append([]string{}, k.Dependents...), Order: k.Order,
 	}

@@ -83,9 +83,11 @@ func (d *Defs) enrichAlias(def *config.Def, a aliased, alias string, props confi
 		Width: config.WidthLong, Display: a.title + " type for " + alias, Recommender: d.recommend(a.kind),
 		Doc: "The class of the " + lower + " '" + alias + "'.",
 	})
-	version := versionKey(prefix[:len(prefix)-1], alias, config.Medium, config.WidthMedium)
-	version.Group, version.Order, version.Display = group, 1, a.title+" plugin version for "+alias
+	version := versionKey(prefix[:len(prefix)-1], alias, config.High, config.WidthLong)
+	version.Group, version.Order, version.Display = group, 1, a.title+" version for "+alias
 	def.Define(version)
+	p, err := d.find(prefix+"type", strings.TrimSpace(props.Or(prefix+"type", "")), a.kind)
+	versionDefault(def, version.Name, p, err == nil)
 	own, err := d.ownSettings(a, prefix, props)
 	if err != nil {
 		if strict {

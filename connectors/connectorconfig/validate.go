@@ -15,6 +15,8 @@ import (
 type Options struct {
 	// WorkerGroup is the group.id of a distributed worker, "" for none.
 	WorkerGroup string
+	// Converters are the worker's converters by setting: key.converter, value.converter, header.converter.
+	Converters map[string]string
 	// ExactlyOnce says that the worker has exactly.once.source.support=enabled.
 	ExactlyOnce bool
 	// KafkaCompat leaves out what Kafka does not check: predicates that are missing.
@@ -35,7 +37,8 @@ func (d *Defs) Validate(props config.Props, opts Options) (config.Infos, error) 
 		return config.Infos{}, err
 	}
 	conn := p.NewConnector()
-	def := d.Base(p.Kind)
+	def := d.OfPlugin(p)
+	d.defaults(def, props, opts.Converters)
 	relevant := props
 	if opts.KafkaCompat {
 		relevant = withoutTopicCreation(props)
@@ -44,6 +47,11 @@ func (d *Defs) Validate(props config.Props, opts Options) (config.Infos, error) 
 		return config.Infos{}, err
 	}
 	values := def.ValidateAll(props)
+	for _, side := range []string{"key", "value", "header"} {
+		if v := values[side+".converter"]; len(v.Errors) > 0 {
+			v.Value = nil // a class that there is not is no value
+		}
+	}
 	if p.Kind == connectors.KindSink {
 		checkSink(props, values, opts)
 	} else {
@@ -243,7 +251,7 @@ func (d *Defs) converterInfos(side string, props config.Props, values map[string
 	prefixed := config.NewDef()
 	for _, n := range def.Names() {
 		k := *def.Key(n)
-		k.Name, k.Display = name+"."+k.Name, name+"."+k.Display
+		k.Name = name + "." + k.Name
 		prefixed.Define(k)
 	}
 	var keys []*config.Key

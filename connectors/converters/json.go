@@ -34,7 +34,7 @@ type JSON struct {
 // ConfigDef defines the settings.
 func (*JSON) ConfigDef() *config.Def {
 	return config.NewDef(
-		config.Key{Name: "converter.type", Type: config.String, Nullable: true, Importance: config.Low, Doc: "Whether it is for keys, values or headers.", Internal: true},
+		config.Key{Name: "converter.type", Type: config.String, Nullable: true, Importance: config.Low, Doc: "Whether it is for keys, values or headers.", Given: true},
 		config.Key{
 			Name: "schemas.enable", Type: config.Boolean, Default: true, Importance: config.High, Group: "Schemas", Order: 0, Width: config.WidthMedium, Display: "Enable Schemas",
 			Doc: "Whether each message holds its schema.",

@@ -59,7 +59,7 @@ func (c asHeader) ToConnectHeader(_, _ string, b []byte) (data.SchemaAndValue, e
 func (asHeader) Close() error { return nil }
 
 func converterTypeKey() config.Key {
-	return config.Key{Name: "converter.type", Type: config.String, Nullable: true, Importance: config.Low, Doc: "Whether it is for keys, values or headers.", Internal: true}
+	return config.Key{Name: "converter.type", Type: config.String, Nullable: true, Importance: config.Low, Doc: "Whether it is for keys, values or headers.", Given: true}
 }
 
 // stringConverter is Kafka's StringConverter: the text of any value.

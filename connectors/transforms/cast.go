@@ -31,7 +31,7 @@ func (*Cast) ConfigDef() *config.Def {
 	return config.NewDef(config.Key{
 		Name: "spec", Type: config.List, Validator: config.Check(checkCastSpec), Importance: config.High,
 		Doc: "Fields with their new types, as field:type,field:type, or one type for the whole key or value: int8, int16, int32, int64, float32, float64, boolean, string. Bytes become strings only.",
-	}, replaceNullKey(), syntaxKey())
+	}, replaceNullKey(), pathsKey())
 }
 
 func checkCastSpec(_ string, value any) error {

@@ -92,7 +92,7 @@ type HoistField struct {
 func (*HoistField) ConfigDef() *config.Def {
 	return config.NewDef(
 		config.Key{Name: "field", Type: config.String, Importance: config.Medium, Doc: "The name of the one field of the new struct or map."},
-		syntaxKey(),
+		pathsKey(),
 	)
 }
 

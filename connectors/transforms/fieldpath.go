@@ -21,6 +21,13 @@ func syntaxKey() config.Key {
 
 const replaceNull = "replace.null.with.default"
 
+// pathsKey is the same for transformations that have it beyond Kafka's: it comes behind their other settings.
+func pathsKey() config.Key {
+	key := syntaxKey()
+	key.Importance = config.Low
+	return key
+}
+
 // replaceNullKey is the setting of KIP-1040.
 func replaceNullKey() config.Key {
 	return config.Key{

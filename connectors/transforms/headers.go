@@ -83,7 +83,7 @@ func (*HeaderFrom) ConfigDef() *config.Def {
 		config.Key{Name: "fields", Type: config.List, Validator: config.NonEmptyList, Importance: config.High, Doc: "The fields that become headers."},
 		config.Key{Name: "headers", Type: config.List, Validator: config.NonEmptyList, Importance: config.High, Doc: "The headers, one for each of fields."},
 		config.Key{Name: "operation", Type: config.String, Validator: config.OneOf("move", "copy"), Importance: config.High, Doc: "move takes the fields away, copy leaves them."},
-		replaceNullKey(), syntaxKey(),
+		replaceNullKey(), pathsKey(),
 	)
 }
 

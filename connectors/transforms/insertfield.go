@@ -49,7 +49,7 @@ func (*InsertField) ConfigDef() *config.Def {
 		def.Define(config.Key{Name: name, Type: config.String, Nullable: true, Importance: config.Medium, Doc: docs[i]})
 	}
 	def.Define(config.Key{Name: "static.value", Type: config.String, Nullable: true, Importance: config.Medium, Doc: "The text for static.field."})
-	return def.Define(replaceNullKey()).Define(syntaxKey())
+	return def.Define(replaceNullKey()).Define(pathsKey())
 }
 
 // Configure reads the settings.

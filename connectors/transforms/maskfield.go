@@ -21,7 +21,7 @@ func (*MaskField) ConfigDef() *config.Def {
 	return config.NewDef(
 		config.Key{Name: "fields", Type: config.List, Validator: config.FilledList, Importance: config.High, Doc: "The fields to mask."},
 		config.Key{Name: "replacement", Type: config.String, Nullable: true, Validator: config.NonEmpty, Importance: config.Low, Doc: "What stands in place of numbers and strings; the zero of their type, if it is not set."},
-		replaceNullKey(), syntaxKey(),
+		replaceNullKey(), pathsKey(),
 	)
 }
 

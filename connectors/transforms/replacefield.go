@@ -20,7 +20,7 @@ func (*ReplaceField) ConfigDef() *config.Def {
 		config.Key{Name: "exclude", Type: config.List, Default: []string{}, Validator: config.FilledElements, Importance: config.Medium, Doc: "The fields that go, whatever include says."},
 		config.Key{Name: "include", Type: config.List, Default: []string{}, Validator: config.FilledElements, Importance: config.Medium, Doc: "The only fields that stay, if there are any."},
 		config.Key{Name: "renames", Type: config.List, Default: []string{}, Validator: config.Check(checkRenames), Importance: config.Medium, Doc: "New names, as old:new,old:new."},
-		replaceNullKey(), syntaxKey(),
+		replaceNullKey(), pathsKey(),
 	)
 }
 

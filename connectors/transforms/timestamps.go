@@ -28,7 +28,7 @@ func (*TimestampConverter) ConfigDef() *config.Def {
 		config.Key{Name: "target.type", Type: config.String, Validator: config.OneOf("string", "unix", "Date", "Time", "Timestamp"), Importance: config.High, Doc: "What it becomes: string, unix, Date, Time or Timestamp."},
 		config.Key{Name: "format", Type: config.String, Default: "", Importance: config.Medium, Doc: "The form of timestamps that are strings, before or after, as java.text.SimpleDateFormat has it."},
 		config.Key{Name: "unix.precision", Type: config.String, Default: "milliseconds", Validator: config.OneOf("nanoseconds", "microseconds", "milliseconds", "seconds"), Importance: config.Low, Doc: "What Unix time counts: seconds, milliseconds, microseconds or nanoseconds. What is finer than a millisecond is lost."},
-		replaceNullKey(), syntaxKey(),
+		replaceNullKey(), pathsKey(),
 	)
 }
 

@@ -21,7 +21,7 @@ const valueToKeyPurpose = "copying fields from value to key"
 func (*ValueToKey) ConfigDef() *config.Def {
 	return config.NewDef(
 		config.Key{Name: "fields", Type: config.List, Validator: config.FilledList, Importance: config.High, Doc: "The value's fields that make the key."},
-		replaceNullKey(), syntaxKey(),
+		replaceNullKey(), pathsKey(),
 	)
 }
 

@@ -30,6 +30,8 @@ type connectorConfig struct {
 	fencedKnown bool
 	pending     bool // tasks were committed after the last fencing
 	generation  int
+	// nulls are the names of settings that were given as null.
+	nulls []string
 	// applied are the settings that the tasks were made of.
 	applied map[string]string
 }
@@ -90,6 +92,14 @@ func (c *ClusterConfig) Connector(name string) map[string]string {
 	return nil
 }
 
+// Nulls are the names of settings that were given as null, sorted. Connector leaves them out.
+func (c *ClusterConfig) Nulls(name string) []string {
+	if k := c.connectors[name]; k != nil {
+		return k.nulls
+	}
+	return nil
+}
+
 // AppliedConnector are the settings that the connector's tasks were made of, nil if it has none.
 func (c *ClusterConfig) AppliedConnector(name string) map[string]string {
 	if k := c.connectors[name]; k != nil {
@@ -137,6 +147,12 @@ func (c *ClusterConfig) Inconsistent() (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Complete tells whether the number of a connector's tasks is known, and all their settings.
+func (c *ClusterConfig) Complete(name string) bool {
+	k := c.connectors[name]
+	return k != nil && k.counted && k.consistent
 }
 
 // TaskCountRecord is how many producers the last fencing was for, and whether there was one.
@@ -221,12 +237,12 @@ func (c *ClusterConfig) applyConnector(name string, value []byte) (ConfigEvent, 
 		}
 		return ConfigEvent{ConnectorRemoved: name}, nil
 	}
-	props, err := parseProperties(value)
+	props, nulls, err := parseProperties(value)
 	if err != nil {
 		return ConfigEvent{}, err
 	}
 	k := c.at(name)
-	k.props = props
+	k.props, k.nulls = props, nulls
 	if k.target == "" {
 		k.target = Started
 	}
@@ -240,23 +256,26 @@ func (c *ClusterConfig) remove(name string) {
 	k.count, k.counted, k.consistent = 0, false, false
 }
 
-func parseProperties(value []byte) (map[string]string, error) {
+func parseProperties(value []byte) (props map[string]string, nulls []string, err error) {
 	var v struct {
 		Properties map[string]*string `json:"properties"`
 	}
 	if err := json.Unmarshal(value, &v); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if v.Properties == nil {
-		return nil, fmt.Errorf("it has no properties")
+		return nil, nil, fmt.Errorf("it has no properties")
 	}
-	props := make(map[string]string, len(v.Properties))
+	props = make(map[string]string, len(v.Properties))
 	for key, p := range v.Properties {
-		if p != nil {
-			props[key] = *p
+		if p == nil {
+			nulls = append(nulls, key)
+			continue
 		}
+		props[key] = *p
 	}
-	return props, nil
+	slices.Sort(nulls)
+	return props, nulls, nil
 }
 
 func (c *ClusterConfig) applyTask(key string, value []byte) error {
@@ -264,7 +283,7 @@ func (c *ClusterConfig) applyTask(key string, value []byte) error {
 	if !ok {
 		return fmt.Errorf("the key names no task")
 	}
-	props, err := parseProperties(value)
+	props, _, err := parseProperties(value)
 	if err != nil {
 		return err
 	}

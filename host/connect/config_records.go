@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/wasmstream/wasmstream/connectors/config"
 )
 
 // TaskID names a task of a connector.
@@ -66,7 +68,7 @@ const (
 type Record struct{ Key, Value []byte }
 
 // ConnectorRecord says that a connector has these settings; nil deletes it.
-func ConnectorRecord(name string, props map[string]string) Record {
+func ConnectorRecord(name string, props config.Props) Record {
 	if props == nil {
 		return Record{Key: []byte(connectorPrefix + name)}
 	}

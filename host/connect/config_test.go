@@ -27,9 +27,9 @@ func props(v string) map[string]string { return map[string]string{"k": v} }
 // TestDeferredTasks wants task settings to hold only from their commit on, and only complete sets.
 func TestDeferredTasks(t *testing.T) {
 	records := []Record{
-		ConnectorRecord("c-1", props("one")),
+		ConnectorRecord("c-1", propsOf(props("one"))),
 		TaskRecord(TaskID{"c-1", 0}, props("t0")), TaskRecord(TaskID{"c-1", 1}, props("t1")), CommitRecord("c-1", 2),
-		ConnectorRecord("c-1", props("two")), TaskRecord(TaskID{"c-1", 0}, props("new")),
+		ConnectorRecord("c-1", propsOf(props("two"))), TaskRecord(TaskID{"c-1", 0}, props("new")),
 	}
 	c := fold(t, records...)
 	if diff := cmp.Diff([]TaskID{{"c-1", 0}, {"c-1", 1}}, c.Tasks("c-1")); diff != "" {
@@ -53,7 +53,7 @@ func TestDeferredTasks(t *testing.T) {
 
 // TestTargetStates wants tombstones to mean Started, and old records to be read.
 func TestTargetStates(t *testing.T) {
-	c := fold(t, TargetStateRecord("c", Stopped), ConnectorRecord("c", props("one")))
+	c := fold(t, TargetStateRecord("c", Stopped), ConnectorRecord("c", propsOf(props("one"))))
 	if got := c.TargetState("c"); got != Stopped {
 		t.Errorf("created with %s", got)
 	}

@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/config"
@@ -68,16 +69,13 @@ func (h *Herder) initialOffsets(ctx context.Context, name string, written config
 
 // PluginConfig are the settings that a plugin defines; of a connector those of every connector of its kind too.
 func (h *Herder) PluginConfig(name string) ([]*config.KeyInfo, error) {
-	p, err := h.worker.Plugins.Find(name, everyKind...)
+	p, err := h.pluginNamed(name)
 	if err != nil {
-		return nil, fault.NotFound.New("Unknown plugin " + name + ".")
+		return nil, err
 	}
 	defs := []*config.Def{p.ConfigDef()}
-	switch p.Kind {
-	case connectors.KindSource:
-		defs = append(defs, connectorconfig.New(h.worker.Plugins).Base(p.Kind))
-	case connectors.KindSink:
-		defs = append(defs, connectorconfig.New(h.worker.Plugins).Base(p.Kind))
+	if p.Kind == connectors.KindSource || p.Kind == connectors.KindSink {
+		defs = append(defs, connectorconfig.New(h.worker.Plugins).OfPlugin(p))
 	}
 	out := []*config.KeyInfo{}
 	seen := map[string]bool{}
@@ -90,6 +88,17 @@ func (h *Herder) PluginConfig(name string) ([]*config.KeyInfo, error) {
 		}
 	}
 	return out, nil
+}
+
+// pluginNamed finds a plugin of any kind. A class may be a converter and a header converter: then it is the converter.
+func (h *Herder) pluginNamed(name string) (connectors.Plugin, error) {
+	for _, kind := range everyKind {
+		p, err := h.worker.Plugins.Find(name, kind)
+		if err == nil || !errors.Is(err, connectors.ErrUnknownPlugin) {
+			return p, err
+		}
+	}
+	return connectors.Plugin{}, fault.NotFound.New("Unknown plugin " + name + ".")
 }
 
 // AcceptFence fences the producers of a connector's former tasks, for a worker that is about to start new ones (KIP-618).

@@ -77,7 +77,7 @@ func NewHerder(w *Worker) *Herder {
 	h.mu.held, h.mu.connectors, h.mu.tasks = map[string]int64{}, map[string]*RunningConnector{}, map[TaskID]*RunningTask{}
 	h.mu.stopping, h.mu.failures, h.mu.planning = map[any]bool{}, map[TaskID]*Failures{}, map[string]bool{}
 	h.validator = &Validator{
-		Plugins: w.Plugins, WorkerGroup: w.Config.Group, OverridePolicy: w.Config.OverridePolicy, Transform: w.resolve,
+		Converters: w.Config.converters(), Plugins: w.Plugins, WorkerGroup: w.Config.Group, OverridePolicy: w.Config.OverridePolicy, Transform: w.resolve,
 		ExactlyOnce: w.Config.ExactlyOnce == "enabled", Compat: w.Config.Compat,
 	}
 	w.TaskStatus, w.ConnectorStatus = h.taskStatus, h.connectorStatus
@@ -266,6 +266,9 @@ func (h *Herder) reconcile() {
 	if !h.ready.Load() {
 		return
 	}
+	for _, id := range h.forgettable() {
+		h.statuses.Send(TaskStatusRecord(id, nil))
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	wanted := h.wantedLocked()
@@ -288,6 +291,27 @@ func (h *Herder) reconcile() {
 	}
 }
 
+// forgettable are tasks that a connector has no more, whose status nobody else will take back: they ran here, or, on the leader,
+// nowhere.
+func (h *Herder) forgettable() (out []TaskID) {
+	leads, _ := h.leader()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, name := range h.mu.config.Connectors() {
+		has := h.mu.config.Tasks(name)
+		for _, id := range h.mu.statuses.Tasks(name) {
+			if id.Task < len(has) || h.mu.tasks[id] != nil || h.mu.stopping[id] || !h.mu.config.Complete(name) {
+				continue
+			}
+			s, _ := h.mu.statuses.Task(id)
+			if s.WorkerID == h.cfg.WorkerID() || leads && (h.member == nil || h.member.Owner(id) == "") {
+				out = append(out, id)
+			}
+		}
+	}
+	return out
+}
+
 // staleLocked tells whether the task's settings have changed.
 func (h *Herder) staleLocked(t *RunningTask) bool {
 	return h.mu.config.Generation(t.Spec.ID.Connector) != t.Spec.Generation
@@ -302,7 +326,11 @@ func (h *Herder) runConnectorLocked(name string) {
 	if h.mu.stopping[name] {
 		return
 	}
-	c := h.worker.StartConnector(name, propsOf(h.mu.config.Connector(name)), target, func() { h.plan(name) })
+	props := propsOf(h.mu.config.Connector(name))
+	for _, k := range h.mu.config.Nulls(name) {
+		props[k] = nil
+	}
+	c := h.worker.StartConnector(name, props, target, func() { h.plan(name) })
 	h.mu.connectors[name] = c
 }
 

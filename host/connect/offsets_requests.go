@@ -192,6 +192,9 @@ func (h *Herder) alterSink(ctx context.Context, c connectors.SinkConnector, name
 		if err != nil {
 			return false, err
 		}
+		if offset != nil && *offset < 0 {
+			return false, internal("Failed to modify offsets for sink connector %s", name)
+		}
 		wanted[tp] = offset
 	}
 	adm, err := h.admin.get()

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/config"
@@ -57,8 +59,12 @@ func (h *Herder) infoOf(c *ClusterConfig, name string) (ConnectorInfo, error) {
 	if props == nil {
 		return ConnectorInfo{}, fault.NotFound.New("Connector " + name + " not found")
 	}
+	shown := pointersTo(h.masked(props, props))
+	for _, k := range c.Nulls(name) {
+		shown[k] = nil
+	}
 	return ConnectorInfo{
-		Name: name, Config: pointersTo(h.masked(props, props)), Tasks: append([]TaskID{}, c.Tasks(name)...), Type: h.typeOf(props),
+		Name: name, Config: shown, Tasks: append([]TaskID{}, c.Tasks(name)...), Type: h.typeOf(props),
 	}, nil
 }
 
@@ -89,12 +95,12 @@ func (h *Herder) Status(name string) (ConnectorStateInfo, error) {
 
 func (h *Herder) statusLocked(name string, plan *RestartPlan) (ConnectorStateInfo, error) {
 	s, ok := h.mu.statuses.Connector(name)
-	if !ok {
+	if !ok || !h.mu.config.Contains(name) {
 		return ConnectorStateInfo{}, fault.NotFound.New("No status found for connector " + name)
 	}
 	info := ConnectorStateInfo{Name: name, Connector: stateInfo(s), Tasks: []StateInfo{}, Type: h.typeOf(h.mu.config.Connector(name))}
 	if plan != nil && plan.Connector {
-		info.Connector.State, info.Connector.Trace = StateRestarting, ""
+		info.Connector.State = StateRestarting
 	}
 	for _, id := range h.mu.statuses.Tasks(name) {
 		task, _ := h.mu.statuses.Task(id)
@@ -102,7 +108,7 @@ func (h *Herder) statusLocked(name string, plan *RestartPlan) (ConnectorStateInf
 		n := id.Task
 		t.ID = &n
 		if plan != nil && slices.Contains(plan.Tasks, id) {
-			t.State, t.Trace = StateRestarting, ""
+			t.State = StateRestarting
 		}
 		info.Tasks = append(info.Tasks, t)
 	}
@@ -123,7 +129,7 @@ func (h *Herder) TaskStatus(id TaskID) (StateInfo, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s, ok := h.mu.statuses.Task(id)
-	if !ok {
+	if !ok || !h.mu.config.Contains(id.Connector) {
 		return StateInfo{}, fault.NotFound.New("No status found for task " + id.String())
 	}
 	info := stateInfo(s)
@@ -179,29 +185,60 @@ func (h *Herder) PutConnector(ctx context.Context, name string, props config.Pro
 	if err != nil {
 		return false, info, err
 	}
-	unlock, err := h.lockLeading(ctx, "set connector configs")
+	created, err = h.storeConnector(ctx, name, props, initial, replace)
+	if err == nil && h.member == nil {
+		err = h.awaitPlanned(ctx, name)
+	}
 	if err != nil {
 		return false, info, err
+	}
+	info, err = h.Info(name)
+	return created, info, err
+}
+
+func (h *Herder) storeConnector(ctx context.Context, name string, props config.Props, initial TargetState, replace bool) (created bool, err error) {
+	unlock, err := h.lockLeading(ctx, "set connector configs")
+	if err != nil {
+		return false, err
 	}
 	defer unlock()
 	exists := h.snapshot().Contains(name)
 	if exists && !replace {
-		return false, info, fault.AlreadyExists.New("Connector " + name + " already exists")
+		return false, fault.AlreadyExists.New("Connector " + name + " already exists")
 	}
 	var records []Record
 	if initial != "" {
 		records = append(records, TargetStateRecord(name, initial))
 	}
-	if err := h.write(ctx, "writing a config for connector "+name+" to the config topic", append(records, ConnectorRecord(name, props.Map()))...); err != nil {
-		return false, info, err
-	}
-	info, err = h.Info(name)
-	for k, v := range props { // settings that are null are shown as they came, though nothing is stored of them
-		if v == nil && err == nil {
-			info.Config[k] = nil
+	return !exists, h.write(ctx, "writing a config for connector "+name+" to the config topic", append(records, ConnectorRecord(name, props))...)
+}
+
+// planPatience is how long a standalone worker's answer about a new connector waits for its tasks.
+const planPatience = 10 * time.Second
+
+// awaitPlanned waits until a connector has made its tasks or failed: answers of a standalone worker tell the tasks, and Kafka's
+// tell the failure.
+func (h *Herder) awaitPlanned(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, planPatience)
+	defer cancel()
+	for {
+		h.mu.Lock()
+		c := h.mu.connectors[name]
+		stored := h.mu.config.Connector(name)
+		wanted := h.mu.config.TargetState(name) == Started
+		planned := maps.Equal(h.mu.config.AppliedConnector(name), stored)
+		h.mu.Unlock()
+		var failed error
+		if c != nil && maps.Equal(c.Props.Map(), stored) {
+			failed = c.failure()
+		}
+		switch {
+		case failed != nil && h.cfg.Compat:
+			return failed
+		case failed != nil, planned, !wanted, !h.worker.Clock.Sleep(ctx, 2*time.Millisecond):
+			return nil
 		}
 	}
-	return !exists, info, err
 }
 
 // write appends to the config topic; what it is for stands in the answer of a request that times out meanwhile.

@@ -17,6 +17,8 @@ type Validator struct {
 	Plugins *connectors.Plugins
 	// WorkerGroup is group.id of a distributed worker, "" of a standalone one.
 	WorkerGroup string
+	// Converters are the worker's converters by setting.
+	Converters map[string]string
 	// OverridePolicy is connector.client.config.override.policy: All, None or Principal.
 	OverridePolicy string
 	// Transform resolves variables; nil leaves settings as they are.
@@ -37,7 +39,7 @@ func (v *Validator) Validate(raw config.Props) (config.Infos, error) {
 		props = resolved
 	}
 	infos, err := connectorconfig.New(v.Plugins).Validate(props, connectorconfig.Options{
-		WorkerGroup: v.WorkerGroup, ExactlyOnce: v.ExactlyOnce, KafkaCompat: v.Compat, Overrides: v.overrides,
+		WorkerGroup: v.WorkerGroup, Converters: v.Converters, ExactlyOnce: v.ExactlyOnce, KafkaCompat: v.Compat, Overrides: v.overrides,
 	})
 	if err != nil {
 		return infos, err

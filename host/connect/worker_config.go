@@ -272,6 +272,15 @@ func (c *WorkerConfig) ClientProperties(kind kafka.Kind, overrides config.Props)
 	return out
 }
 
+// converters are the classes of the worker's converters by setting.
+func (c *WorkerConfig) converters() map[string]string {
+	out := map[string]string{}
+	for _, key := range []string{keyConverterKey, valueConverterKey, headerConverterKey} {
+		out[key], _ = c.ConverterProps(key, nil)
+	}
+	return out
+}
+
 // ConverterProps are the class of a converter and its settings without prefix: the connector's own, else the worker's.
 func (c *WorkerConfig) ConverterProps(key string, connector config.Props) (class string, props config.Props) {
 	from := c.Props

@@ -128,7 +128,24 @@ func (c *RunningConnector) transition(target TargetState) error {
 	return nil
 }
 
+// refuseNulls is Kafka's refusal of settings that are null, which comes when the connector starts. Here they are as if they
+// were not there, unless the worker is to be like Kafka's.
+func (c *RunningConnector) refuseNulls() error {
+	if !c.w.Config.Compat {
+		return nil
+	}
+	for _, name := range c.Props.Names() {
+		if c.Props[name] == nil {
+			return config.Exception("Non-string value found in original settings for key " + name + ": null")
+		}
+	}
+	return nil
+}
+
 func (c *RunningConnector) start() (err error) {
+	if err := c.refuseNulls(); err != nil {
+		return err
+	}
 	if c.resolved, err = c.w.resolve(c.Props); err != nil {
 		return err
 	}
@@ -180,6 +197,13 @@ func (c *RunningConnector) setStarted(b bool) {
 	}
 }
 
+// failure is the error that the connector has failed with, nil if it has not.
+func (c *RunningConnector) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.err
+}
+
 func (c *RunningConnector) isStarted() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -197,8 +221,8 @@ func (c *RunningConnector) fail(err error) {
 
 func (c *RunningConnector) tell(s State, err error) {
 	status := Status{State: s}
-	if c.plugin != nil {
-		status.Version = c.plugin.Version
+	if p, err := c.w.Plugins.Connector(c.Props.Or(classKey, "")); err == nil {
+		status.Version = p.Version
 	}
 	if err != nil {
 		status.Trace = fault.Trace(err)

@@ -328,6 +328,9 @@ func (r *request) signature() (connect.RequestSignature, error) {
 }
 
 func postTasks(r *request) error {
+	if !r.h.Herder.Config().Distributed() {
+		return status(http.StatusInternalServerError, "Kafka Connect in standalone mode does not support externally setting task configurations.")
+	}
 	s, err := r.signature()
 	if err != nil && r.h.Herder.Config().Protocol == connect.ProtocolSession {
 		return err
@@ -336,6 +339,9 @@ func postTasks(r *request) error {
 }
 
 func putFence(r *request) error {
+	if !r.h.Herder.Config().Distributed() {
+		return status(http.StatusInternalServerError, "Kafka Connect in standalone mode does not support exactly-once source connectors.")
+	}
 	s, err := r.signature()
 	if err != nil && r.h.Herder.Config().Protocol == connect.ProtocolSession {
 		return err

@@ -109,10 +109,8 @@ func (h *handler) routes() map[string]map[string]endpoint {
 		"/connector-plugins/{plugin}/config":          {"GET": getPluginConfig},
 		"/connector-plugins/{plugin}/config/validate": {"PUT": validate},
 	})
-	if h.Herder.Config().Distributed() {
-		all["/connectors/{name}/tasks"]["POST"] = postTasks
-		all["/connectors/{name}/fence"] = map[string]endpoint{"PUT": putFence}
-	}
+	all["/connectors/{name}/tasks"]["POST"] = postTasks
+	all["/connectors/{name}/fence"] = map[string]endpoint{"PUT": putFence}
 	return all
 }
 
@@ -122,10 +120,8 @@ func (h *handler) around(next http.Handler) http.Handler {
 		for _, rule := range h.headers {
 			rule.apply(w.Header())
 		}
-		if h.cors.apply(w, r) {
-			return
-		}
-		if h.Auth != nil && !internalPath(r) && !h.Auth.admits(r) {
+		h.cors.apply(w, r)
+		if h.Auth != nil && !preflight(r) && !internalPath(r) && !h.Auth.admits(r) {
 			h.Auth.refuse(w)
 			return
 		}
@@ -162,7 +158,8 @@ func (h *handler) route(methods map[string]endpoint) http.Handler {
 		switch {
 		case method == http.MethodOptions:
 			w.Header().Set("Allow", strings.Join(allow, ","))
-			w.WriteHeader(http.StatusOK)
+			w.Header().Set("Content-Type", "text/plain")
+			_, _ = io.WriteString(w, strings.Join(allow, ", ")) // the client is gone
 			return
 		case e == nil:
 			w.Header().Set("Allow", strings.Join(allow, ","))

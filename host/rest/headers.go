@@ -63,19 +63,21 @@ func newCORS(worker config.Props) cors {
 	return cors{worker.Or("access.control.allow.origin", ""), worker.Or("access.control.allow.methods", "GET,POST,HEAD")}
 }
 
-// apply sets the headers for a browser; true when the request was a preflight and is answered.
-func (c cors) apply(w http.ResponseWriter, r *http.Request) bool {
+// preflight tells whether a browser asks what it may ask. It sends no credentials with that.
+func preflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+}
+
+// apply sets the headers for a browser.
+func (c cors) apply(w http.ResponseWriter, r *http.Request) {
 	origin := r.Header.Get("Origin")
 	if c.origin == "" || origin == "" || c.origin != "*" && !strings.Contains(","+c.origin+",", ","+origin+",") {
-		return false
+		return
 	}
 	w.Header().Set("Access-Control-Allow-Origin", origin)
 	w.Header().Add("Vary", "Origin")
-	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
-		return false
+	if preflight(r) {
+		w.Header().Set("Access-Control-Allow-Methods", c.methods)
+		w.Header().Set("Access-Control-Allow-Headers", "Content-Type, Authorization")
 	}
-	w.Header().Set("Access-Control-Allow-Methods", c.methods)
-	w.Header().Set("Access-Control-Allow-Headers", "Content-Type, Authorization")
-	w.WriteHeader(http.StatusOK)
-	return true
 }

@@ -15,7 +15,7 @@ import (
 
 func getPlugins(r *request) error {
 	var kinds []connectors.Kind
-	if !strings.EqualFold(r.URL.Query().Get("connectorsOnly"), "false") {
+	if only := r.URL.Query(); !only.Has("connectorsOnly") || strings.EqualFold(only.Get("connectorsOnly"), "true") {
 		kinds = []connectors.Kind{connectors.KindSink, connectors.KindSource}
 	}
 	out := []connect.PluginInfo{}

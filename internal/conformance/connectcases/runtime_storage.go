@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wasmstream/wasmstream/connectors/config"
 	"github.com/wasmstream/wasmstream/connectors/data"
 	"github.com/wasmstream/wasmstream/host/connect"
 )
@@ -73,7 +74,7 @@ func bootstrap(fold *connect.ClusterConfig, steps []json.RawMessage) error {
 		if !ok || strings.Contains(string(mustBody(map[string]json.RawMessage{"steps": mustList(steps)})), `"connector-`+name+`"`) {
 			continue
 		}
-		r := connect.ConnectorRecord(name, map[string]string{"name": name})
+		r := connect.ConnectorRecord(name, config.PropsOf(map[string]string{"name": name}))
 		if _, err := fold.Apply(-1, r.Key, r.Value); err != nil {
 			return err
 		}
