@@ -92,13 +92,17 @@ func (h *Herder) PluginConfig(name string) ([]*config.KeyInfo, error) {
 
 // pluginNamed finds a plugin of any kind. A class may be a converter and a header converter: then it is the converter.
 func (h *Herder) pluginNamed(name string) (connectors.Plugin, error) {
+	unknown := fault.NotFound.New("Unknown plugin " + name + ".")
 	for _, kind := range everyKind {
 		p, err := h.worker.Plugins.Find(name, kind)
-		if err == nil || !errors.Is(err, connectors.ErrUnknownPlugin) {
-			return p, err
+		if err == nil {
+			return p, nil
+		}
+		if !errors.Is(err, connectors.ErrUnknownPlugin) { // a module that there is, without this component
+			unknown = fault.NotFound.New(err.Error())
 		}
 	}
-	return connectors.Plugin{}, fault.NotFound.New("Unknown plugin " + name + ".")
+	return connectors.Plugin{}, unknown
 }
 
 // AcceptFence fences the producers of a connector's former tasks, for a worker that is about to start new ones (KIP-618).
