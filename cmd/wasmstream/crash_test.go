@@ -59,6 +59,7 @@ const yamlHead = `apiVersion: wasmstream/v1
 kind: Application
 metadata: {name: crash}
 config:
+  acceptable.recovery.lag: 9223372036854775807 # tasks move at once and restore, not after a warm-up
   application.id: %s
   bootstrap.servers: %s
   processing.guarantee: exactly_once_v2

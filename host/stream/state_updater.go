@@ -257,6 +257,7 @@ func (u *StateUpdater) begin(r *restoration, c changelogChunk) {
 	if r.begun.Load() {
 		return
 	}
+	failpoint("restoring")
 	r.start, r.since = c.from, u.cfg.clock()
 	r.end.Store(c.end)
 	r.begun.Store(true)

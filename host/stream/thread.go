@@ -344,9 +344,6 @@ func (s *session) loop(ctx context.Context) error {
 // once is one round. busy says that records were waiting after the round before, so that the poll does not wait.
 func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 	m := s.cfg.metrics
-	if s.tasks.restoring() {
-		failpoint("restoring")
-	}
 	if err := s.tasks.restore(); err != nil {
 		return false, err
 	}
