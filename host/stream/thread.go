@@ -218,6 +218,8 @@ type session struct {
 	lastCommit time.Time
 	probeAt    time.Time // when to have the group balanced anew; zero: not
 	batch      *state.Batch
+	// placedOnce: the group has given an assignment, maybe an empty one. Before that the session is starting.
+	placedOnce bool
 }
 
 func (t *Thread) runSession(ctx context.Context) (err error) {
@@ -513,6 +515,7 @@ func (s *session) placed() {
 	if s.failure != nil {
 		return
 	}
+	s.placedOnce = true
 	p := s.consumer.cfg.assignor.placement()
 	s.fail(s.tasks.setStandbys(p.standbys))
 	s.probeAt = time.Time{}
@@ -543,9 +546,9 @@ func (s *session) revoked(parts map[string][]int32) {
 	s.showRunning()
 }
 
-// showRunning sets the state once everything that is assigned is restored and runs.
+// showRunning sets the state once there is an assignment and everything in it is restored and runs.
 func (s *session) showRunning() {
-	if s.failure == nil && !s.tasks.restoring() {
+	if s.failure == nil && s.placedOnce && !s.tasks.restoring() {
 		s.setState(ThreadRunning)
 	}
 }
