@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/wasmstream/wasmstream/internal/fakekafka"
 )
@@ -81,28 +82,52 @@ func (b *Broker) CreateTopic(t testing.TB, name string, partitions int32, config
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	adm := kadm.NewClient(b.Client(t))
+	cl := b.Client(t)
+	adm := kadm.NewClient(cl)
 	if _, err := adm.CreateTopic(ctx, partitions, -1, set, name); err != nil {
 		t.Fatalf("creating topic %s: %v", name, err)
 	}
-	awaitTopic(ctx, t, adm, name)
+	brokers, err := adm.ListBrokers(ctx)
+	if err != nil {
+		t.Fatalf("listing brokers: %v", err)
+	}
+	for _, id := range brokers.NodeIDs() {
+		awaitTopic(ctx, t, cl.Broker(int(id)), name)
+	}
 	return name
 }
 
-// awaitTopic returns when every broker knows the topic: they hear of it some time after the controller has answered.
-func awaitTopic(ctx context.Context, t testing.TB, adm *kadm.Client, name string) {
+// awaitTopic returns when a broker knows the topic with a leader: brokers hear of it some time after the controller has
+// answered.
+func awaitTopic(ctx context.Context, t testing.TB, broker *kgo.Broker, name string) {
 	t.Helper()
-	for agreeing, brokers := 0, 1; agreeing < brokers; { // kgo asks one broker after the other
-		meta, err := adm.Metadata(ctx, name)
+	req := kmsg.NewPtrMetadataRequest()
+	topic := kmsg.NewMetadataRequestTopic()
+	topic.Topic = &name
+	req.Topics = append(req.Topics, topic)
+	for {
+		resp, err := broker.RetriableRequest(ctx, req)
 		if ctx.Err() != nil {
 			t.Fatalf("topic %s does not appear: %v", name, err)
 		}
-		if err != nil || meta.Topics.Error() != nil || !meta.Topics.Has(name) {
-			agreeing = 0
-			continue
+		if err == nil && known(resp.(*kmsg.MetadataResponse)) {
+			return
 		}
-		agreeing, brokers = agreeing+1, len(meta.Brokers)
 	}
+}
+
+func known(meta *kmsg.MetadataResponse) bool {
+	for _, topic := range meta.Topics {
+		if topic.ErrorCode != 0 || len(topic.Partitions) == 0 {
+			return false
+		}
+		for _, p := range topic.Partitions {
+			if p.ErrorCode != 0 {
+				return false
+			}
+		}
+	}
+	return len(meta.Topics) > 0
 }
 
 // Produce writes records in order and waits for them.
