@@ -21,6 +21,12 @@ const (
 	OpenDirection = "direction"
 )
 
+// Directions in which a converter is opened.
+const (
+	ToConnect   = "toConnect"
+	FromConnect = "fromConnect"
+)
+
 // Modes in which a component is opened.
 const (
 	ModeNormal   = "normal"

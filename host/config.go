@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"net"
@@ -104,15 +103,6 @@ func (c Config) withSettings(fault error) error {
 		}
 	}
 	return byPlace(faults...)
-}
-
-// plain strips the path that the error of package os repeats.
-func plain(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }
 
 // Setting is one effective setting with its origin. Its names in JSON are a contract.

@@ -66,7 +66,7 @@ func LoadContext(ctx context.Context, path string, o LoadOptions) (Config, error
 	}
 	data, err := spec.ReadFile(path)
 	if err != nil {
-		return Config{}, errs.ConfigFile.New(path, "the file cannot be read", "").WithCause(plain(err))
+		return Config{}, errs.ConfigFile.New(path, "the file cannot be read", "").WithCause(errs.WithoutPath(err))
 	}
 	app, fault := spec.Parse(path, data, spec.Options{Set: stronger})
 	return configOf(path, app, layers, fault)

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -128,12 +129,5 @@ func (r patientRules) Component(module, component string) stream.GuestSettings {
 
 // DefaultSerdes are default.key.serde and default.value.serde, bytes if they are not set.
 func (b *TestBench) DefaultSerdes() (key, value topology.Serde) {
-	return orBytes(b.settings.KeySerde), orBytes(b.settings.ValueSerde)
-}
-
-func orBytes(s topology.Serde) topology.Serde {
-	if s == nil {
-		return topology.Bytes
-	}
-	return s
+	return cmp.Or(b.settings.KeySerde, topology.Bytes), cmp.Or(b.settings.ValueSerde, topology.Bytes)
 }

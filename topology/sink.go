@@ -20,6 +20,14 @@ type SinkOptions struct {
 	KeySerializer, ValueSerializer FunctionSupplier
 }
 
+// sinkNode is a sink that has no topic yet.
+func sinkNode(name string, o SinkOptions) *Node {
+	return &Node{
+		Name: name, Kind: SinkNode, KeySerde: o.KeySerde, ValueSerde: o.ValueSerde, Partitioner: o.Partitioner,
+		KeyForm: o.KeySerializer, ValueForm: o.ValueSerializer,
+	}
+}
+
 // AddDynamicSink adds a sink whose topic extractor answers for each record, as the value. The topics must exist.
 func (t *Topology) AddDynamicSink(name string, extractor FunctionSupplier, o SinkOptions, parents ...string) error {
 	if err := t.checkNewName(name); err != nil {
@@ -32,10 +40,8 @@ func (t *Topology) AddDynamicSink(name string, extractor FunctionSupplier, o Sin
 	if err != nil {
 		return err
 	}
-	n := &Node{
-		Name: name, Kind: SinkNode, KeySerde: o.KeySerde, ValueSerde: o.ValueSerde, Partitioner: o.Partitioner,
-		KeyForm: o.KeySerializer, ValueForm: o.ValueSerializer, TopicExtractor: extractor,
-	}
+	n := sinkNode(name, o)
+	n.TopicExtractor = extractor
 	return t.add(n, up)
 }
 

@@ -130,7 +130,8 @@ func (t *Topology) AddSink(name, topic string, o SinkOptions, parents ...string)
 	if err != nil {
 		return err
 	}
-	n := &Node{Name: name, Kind: SinkNode, Topics: []string{topic}, KeySerde: o.KeySerde, ValueSerde: o.ValueSerde, Partitioner: o.Partitioner, KeyForm: o.KeySerializer, ValueForm: o.ValueSerializer}
+	n := sinkNode(name, o)
+	n.Topics = []string{topic}
 	_, n.Internal = t.internal[topic]
 	return t.add(n, up)
 }

@@ -77,14 +77,6 @@ func (c *assignCluster) costs(id topology.TaskID) (traffic, overlap int) {
 	return traffic, overlap
 }
 
-// standbyTraffic is the cost of a standby of a task in a process, if places count.
-func (c *assignCluster) standbyTraffic(id topology.TaskID, p processKey) int {
-	if !c.rackAware() {
-		return 0
-	}
-	return away(c.racks[id].changelogs, c.processes[p].rack)
-}
-
 // optimize exchanges tasks between members until no exchange makes the sum of costs smaller: the least there is with as
 // many tasks for each member as it has. With balance_subtopology members also keep their numbers of each sub-topology.
 func (c *assignCluster) optimize(goal [][]topology.TaskID) {

@@ -115,12 +115,14 @@ type standbyPlan struct {
 	wanted map[topology.TaskID][]processKey // standbys alone
 	load   map[processKey]int               // tasks and copies
 	limit  map[processKey]int               // a fair share of them
+	racks  bool                             // places count
 }
 
 func newStandbyPlan(c *assignCluster, a *assignment) *standbyPlan {
 	s := &standbyPlan{
 		c: c, a: a, active: make(map[topology.TaskID]processKey), copies: make(map[topology.TaskID][]processKey),
 		wanted: make(map[topology.TaskID][]processKey), load: make(map[processKey]int), limit: make(map[processKey]int),
+		racks: c.rackAware(),
 	}
 	for m, tasks := range a.tasks {
 		p := c.members[m].process
@@ -163,7 +165,7 @@ func (s *standbyPlan) better(id topology.TaskID, a, b processKey) bool {
 		cmp.Compare(s.differs(id, b), s.differs(id, a)),
 		-compareBool(s.load[a] < s.limit[a], s.load[b] < s.limit[b]),
 		cmp.Compare(s.held(id, a), s.held(id, b)),
-		cmp.Compare(s.c.standbyTraffic(id, a), s.c.standbyTraffic(id, b)),
+		cmp.Compare(s.traffic(id, a), s.traffic(id, b)),
 		cmp.Compare(s.load[a]*s.c.processes[b].threads, s.load[b]*s.c.processes[a].threads),
 	) < 0
 }
@@ -178,6 +180,14 @@ func (s *standbyPlan) differs(id topology.TaskID, p processKey) (n int) {
 		}
 	}
 	return n
+}
+
+// traffic is the cost of a standby of a task in a process, if places count.
+func (s *standbyPlan) traffic(id topology.TaskID, p processKey) int {
+	if !s.racks {
+		return 0
+	}
+	return away(s.c.racks[id].changelogs, s.c.processes[p].rack)
 }
 
 // held orders processes by what they have: a copy that is kept, state, none.

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -76,7 +77,7 @@ func (a *assignmentInfo) append(dst []byte) []byte {
 	dst = append(dst, assignmentVersion)
 	dst = appendField(dst, fieldError, []byte{byte(a.err)})
 	for _, h := range a.hosts {
-		field := append(binary.AppendUvarint(nil, uint64(len(h.server))), h.server...)
+		field := appendText(nil, h.server)
 		field = appendTasks(appendTasks(field, h.active), h.standby)
 		dst = appendField(dst, fieldHosts, field)
 	}
@@ -98,18 +99,32 @@ func parseAssignmentInfo(b []byte) (info assignmentInfo) {
 		case tag == fieldStandbys:
 			info.standbys, _ = parseTasks(field)
 		case tag == fieldHosts:
-			size, n := binary.Uvarint(field)
-			if n <= 0 || size > uint64(len(field)-n) {
+			server, field, ok := parseText(field)
+			if !ok {
 				return
 			}
-			h := hostTasks{server: string(field[n : n+int(size)])}
-			field = field[n+int(size):]
+			h := hostTasks{server: server}
 			h.active, field = parseTasks(field)
 			h.standby, _ = parseTasks(field)
 			info.hosts = append(info.hosts, h)
 		}
 	})
 	return info
+}
+
+// appendText encodes a text behind its length.
+func appendText(dst []byte, text string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
+}
+
+// parseText reads what appendText wrote and returns what follows.
+func parseText(b []byte) (text string, rest []byte, ok bool) {
+	size, n := binary.Uvarint(b)
+	if n <= 0 || size > uint64(len(b)-n) {
+		return "", nil, false
+	}
+	b = b[n:]
+	return string(b[:size]), b[size:], true
 }
 
 func appendTasks(dst []byte, ids []topology.TaskID) []byte {
@@ -179,12 +194,7 @@ func (c *assignCluster) hosts(active, standbys [][]topology.TaskID) []hostTasks 
 		hosts[i].active = append(hosts[i].active, active[m]...)
 		hosts[i].standby = append(hosts[i].standby, standbys[m]...)
 	}
-	slices.SortFunc(hosts, func(a, b hostTasks) int {
-		if a.server < b.server {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(hosts, func(a, b hostTasks) int { return cmp.Compare(a.server, b.server) })
 	for i := range hosts {
 		slices.SortFunc(hosts[i].active, compareTasks)
 		slices.SortFunc(hosts[i].standby, compareTasks)

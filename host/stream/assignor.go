@@ -199,13 +199,10 @@ func (a *Assignor) askCluster(c *assignCluster) {
 			logs[id.Subtopology] = a.cfg.Changelogs(id.Subtopology)
 			changelogs = append(changelogs, logs[id.Subtopology]...)
 		}
-		c.stateful[id] = len(logs[id.Subtopology]) > 0
-		all = append(all, c.topics[id]...)
-	}
-	for id, is := range c.stateful {
-		if !is {
-			delete(c.stateful, id)
+		if len(logs[id.Subtopology]) > 0 {
+			c.stateful[id] = true
 		}
+		all = append(all, c.topics[id]...)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()

@@ -46,7 +46,7 @@ func appendUserData(dst []byte, s *subscriptionInfo) []byte {
 		dst = appendField(dst, fieldKept, appendTasks(nil, s.standbys))
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.tags)) {
-		dst = appendField(dst, fieldTag, append(append(binary.AppendUvarint(nil, uint64(len(key))), key...), s.tags[key]...))
+		dst = appendField(dst, fieldTag, append(appendText(nil, key), s.tags[key]...))
 	}
 	return dst
 }
@@ -74,8 +74,8 @@ func parseUserData(b []byte) (s subscriptionInfo) {
 		case tag == fieldKept:
 			s.standbys, _ = parseTasks(field)
 		case tag == fieldTag:
-			if size, n := binary.Uvarint(field); n > 0 && size <= uint64(len(field)-n) {
-				s.tags[string(field[n:n+int(size)])] = string(field[n+int(size):])
+			if key, value, ok := parseText(field); ok {
+				s.tags[key] = string(value)
 			}
 		}
 	})

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -126,11 +127,16 @@ func (r *ChangelogReader) remove(list []*restoration) {
 func (r *ChangelogReader) due() (list []*changelogPosition) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	standby := !slices.ContainsFunc(slices.Collect(maps.Values(r.mu.positions)), func(p *changelogPosition) bool { return !p.r.standby })
+	var standbys []*changelogPosition
 	for _, p := range r.mu.positions {
-		if p.r.standby == standby {
+		if p.r.standby {
+			standbys = append(standbys, p)
+		} else {
 			list = append(list, p)
 		}
+	}
+	if len(list) == 0 {
+		return standbys
 	}
 	return list
 }
@@ -315,19 +321,9 @@ func (r *ChangelogReader) leaders(ctx context.Context, list []*changelogPosition
 	for _, p := range lost {
 		d, ok := topics[p.r.tp.Topic].Partitions[p.r.tp.Partition]
 		if !ok || d.Leader < 0 {
-			return fmt.Errorf("looking for the leader of %s-%d: %w", p.r.tp.Topic, p.r.tp.Partition, cmpErr(topics[p.r.tp.Topic].Err, kerr.LeaderNotAvailable))
+			return fmt.Errorf("looking for the leader of %s-%d: %w", p.r.tp.Topic, p.r.tp.Partition, cmp.Or[error](topics[p.r.tp.Topic].Err, kerr.LeaderNotAvailable))
 		}
 		p.leader = d.Leader
-	}
-	return nil
-}
-
-// cmpErr is the first error that is one.
-func cmpErr(list ...error) error {
-	for _, err := range list {
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }

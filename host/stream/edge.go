@@ -57,9 +57,14 @@ func (n *node) converted(f topology.Function, rec *topology.Record, data []byte)
 	case err != nil || none:
 		return nil, none, err
 	case len(answers) != 1:
-		return nil, false, errs.GuestAnswer.New(n.spec.Name, fmt.Sprintf("the function must answer exactly once (got %d answers)", len(answers)), "")
+		return nil, false, n.notOnce(answers)
 	}
 	return answers[0].Value, false, nil
+}
+
+// notOnce is the error of a function that answers another number of times than once.
+func (n *node) notOnce(answers []topology.Record) error {
+	return errs.GuestAnswer.New(n.spec.Name, fmt.Sprintf("the function must answer exactly once (got %d answers)", len(answers)), "")
 }
 
 // formed is a record in the form of the topic, borrowed until the next one.
@@ -75,10 +80,15 @@ func (n *node) formed(rec *topology.Record) (formed *topology.Record, none bool,
 	return &n.shaped, none, err
 }
 
-// deform takes key and value of a record out of the form of the topic. The record is not read if a function gave it up.
-func (q *RecordQueue) deform(h *topology.Record, raw *kgo.Record) (read bool, err error) {
+// describe gives the head what its source's functions may ask for beside key and value.
+func (q *RecordQueue) describe(h *topology.Record, raw *kgo.Record) {
 	h.Headers, h.Timestamp, h.StreamTime = q.headersOf(raw), raw.Timestamp.UnixMilli(), q.partitionTime
 	h.Offset, h.Origin, h.Index, h.Extra = raw.Offset, q.origin, 0, nil
+}
+
+// deform takes key and value of a record out of the form of the topic. The record is not read if a function gave it up.
+func (q *RecordQueue) deform(h *topology.Record, raw *kgo.Record) (read bool, err error) {
+	q.describe(h, raw)
 	var none bool
 	if h.Key, none, err = q.source.converted(q.source.keyForm, h, h.Key); err != nil || none {
 		return false, err
@@ -89,8 +99,7 @@ func (q *RecordQueue) deform(h *topology.Record, raw *kgo.Record) (read bool, er
 
 // extracted is the time that the source's function gives a record, below 0 if it is to be dropped.
 func (q *RecordQueue) extracted(h *topology.Record, raw *kgo.Record) (int64, error) {
-	h.Headers, h.Timestamp, h.StreamTime = q.headersOf(raw), raw.Timestamp.UnixMilli(), q.partitionTime
-	h.Offset, h.Origin, h.Index, h.Extra = raw.Offset, q.origin, 0, nil
+	q.describe(h, raw)
 	answers, none, err := q.source.ask(q.source.timestamps, h)
 	switch {
 	case err != nil:
@@ -98,7 +107,7 @@ func (q *RecordQueue) extracted(h *topology.Record, raw *kgo.Record) (int64, err
 	case none || len(answers) == 0:
 		return unknownTime, nil
 	case len(answers) > 1:
-		return 0, errs.GuestAnswer.New(q.source.spec.Name, fmt.Sprintf("the function must answer exactly once (got %d answers)", len(answers)), "")
+		return 0, q.source.notOnce(answers)
 	}
 	return answers[0].Timestamp, nil
 }

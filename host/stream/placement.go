@@ -121,20 +121,3 @@ func replicaRacks(ctx context.Context, admin *kadm.Client, topics []string) (map
 	}
 	return racks, nil
 }
-
-// RestoreProgress is how far the stores are that the thread restores or keeps as standbys. It can be called from any
-// goroutine.
-func (t *Thread) RestoreProgress() []RestoreProgress {
-	if u := t.updating.Load(); u != nil {
-		return u.progress()
-	}
-	return nil
-}
-
-// RestoreProgress is how far the stores are that are restored or kept as standbys.
-func (a *App) RestoreProgress() (list []RestoreProgress) {
-	for _, t := range a.running() {
-		list = append(list, t.RestoreProgress()...)
-	}
-	return list
-}

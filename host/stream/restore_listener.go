@@ -87,3 +87,20 @@ func SumRestores(list []RestoreProgress, now time.Time) (s RestoreSummary) {
 	}
 	return s
 }
+
+// RestoreProgress is how far the stores are that the thread restores or keeps as standbys. It can be called from any
+// goroutine.
+func (t *Thread) RestoreProgress() []RestoreProgress {
+	if u := t.updating.Load(); u != nil {
+		return u.progress()
+	}
+	return nil
+}
+
+// RestoreProgress is how far the stores are that are restored or kept as standbys.
+func (a *App) RestoreProgress() (list []RestoreProgress) {
+	for _, t := range a.running() {
+		list = append(list, t.RestoreProgress()...)
+	}
+	return list
+}

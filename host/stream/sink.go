@@ -52,10 +52,7 @@ func (n *node) topicFor(rec *topology.Record) (string, error) {
 	if n.extractor == nil {
 		return n.topic, nil
 	}
-	n.single[0] = *rec
-	n.single[0].Index = 0
-	answers, err := n.extractor.Call(n.single[:], n.answers[:0])
-	n.answers = answers
+	answers, _, err := n.ask(n.extractor, rec)
 	switch {
 	case err != nil:
 		return "", err

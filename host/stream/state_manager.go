@@ -112,7 +112,10 @@ func (m *StateManager) openRest(committed map[topology.TopicPartition]committedO
 			tp := topology.TopicPartition{Topic: topic, Partition: m.task.Partition}
 			s.source, s.limit = &tp, committed[tp].offset
 		}
-		if err := cmp.Or(m.dropForeign(s, matches), m.add(s)); err != nil {
+		if err := m.dropForeign(s, matches); err != nil {
+			return err
+		}
+		if err := m.add(s); err != nil {
 			return err
 		}
 	}

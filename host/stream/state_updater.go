@@ -246,7 +246,7 @@ func (u *StateUpdater) apply(c changelogChunk) error {
 	r.position.Store(c.next)
 	r.end.Store(c.end)
 	r.restored.Add(n)
-	u.tell(t, r, c.next, n, c.end)
+	u.tell(r, n)
 	if c.done {
 		return u.complete(t, r)
 	}
@@ -269,13 +269,14 @@ func (u *StateUpdater) begin(r *restoration, c changelogChunk) {
 	u.cfg.log.Info("restoring a store", "store", r.store, "task", r.task.String(), "from", r.start, "to", c.end)
 }
 
-func (u *StateUpdater) tell(t *updatingTask, r *restoration, next, n, end int64) {
+// tell says that n records were applied.
+func (u *StateUpdater) tell(r *restoration, n int64) {
 	switch {
 	case n == 0:
 	case r.standby:
-		u.cfg.standbys.OnBatchLoaded(r.tp, r.store, t.id, next, n, end)
+		u.cfg.standbys.OnBatchLoaded(r.tp, r.store, r.task, r.position.Load(), n, r.end.Load())
 	default:
-		u.cfg.restores.OnBatchRestored(r.tp, r.store, next, n)
+		u.cfg.restores.OnBatchRestored(r.tp, r.store, r.position.Load(), n)
 	}
 }
 
@@ -342,13 +343,8 @@ func (u *StateUpdater) complete(t *updatingTask, r *restoration) error {
 	if slices.ContainsFunc(t.list, func(o *restoration) bool { return !o.done }) {
 		return nil
 	}
-	first := r.since
-	for _, o := range t.list {
-		if o.since.Before(first) {
-			first = o.since
-		}
-	}
-	t.caughtUp(u.cfg.batch, first)
+	first := slices.MinFunc(t.list, func(a, b *restoration) int { return a.since.Compare(b.since) })
+	t.caughtUp(u.cfg.batch, first.since)
 	if err := u.cfg.batch.Commit(); err != nil {
 		return err
 	}

@@ -136,7 +136,7 @@ func filesAt(path string, o Options) ([]string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, errs.ConfigFile.New(path, "the file cannot be read", "").WithCause(plain(err))
+		return nil, errs.ConfigFile.New(path, "the file cannot be read", "").WithCause(errs.WithoutPath(err))
 	case info.IsDir():
 		return inFolder(path)
 	case !isTests(path) && isApplication(path):
@@ -161,7 +161,7 @@ func walk(root string) ([]string, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, errs.ConfigFile.New(root, "the folder cannot be read", "").WithCause(plain(err))
+		return nil, errs.ConfigFile.New(root, "the folder cannot be read", "").WithCause(errs.WithoutPath(err))
 	}
 	return all, nil
 }
@@ -169,7 +169,7 @@ func walk(root string) ([]string, error) {
 func inFolder(dir string) (all []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, errs.ConfigFile.New(dir, "the folder cannot be read", "").WithCause(plain(err))
+		return nil, errs.ConfigFile.New(dir, "the folder cannot be read", "").WithCause(errs.WithoutPath(err))
 	}
 	for _, e := range entries {
 		if path := filepath.Join(dir, e.Name()); !e.IsDir() && isTests(path) {
@@ -195,14 +195,6 @@ func testsOf(application string, o Options) (all []string, err error) {
 		}
 	}
 	return all, nil
-}
-
-// plain strips the path that the error of package os repeats.
-func plain(err error) error {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return path.Err
-	}
-	return err
 }
 
 var (
@@ -251,7 +243,7 @@ func applicationOf(file *spec.TestFile, o Options) (string, error) {
 func onlyApplication(file *spec.TestFile) (string, error) {
 	entries, err := os.ReadDir(file.Folder())
 	if err != nil {
-		return "", errs.ConfigFile.New(file.Folder(), "the folder cannot be read", "").WithCause(plain(err))
+		return "", errs.ConfigFile.New(file.Folder(), "the folder cannot be read", "").WithCause(errs.WithoutPath(err))
 	}
 	var found []string
 	for _, e := range entries {

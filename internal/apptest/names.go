@@ -1,6 +1,7 @@
 package apptest
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -45,7 +46,7 @@ func newNames(t *topology.Topology, bench *host.TestBench, file *spec.TestFile) 
 		n.know(n.deadLetterTopic, spec.TopicSerdes{Key: topology.Bytes, Value: topology.Bytes})
 	}
 	for topic, s := range file.Serdes {
-		n.topics[topic] = spec.TopicSerdes{Key: or(s.Key, n.topics[topic].Key), Value: or(s.Value, n.topics[topic].Value)}
+		n.topics[topic] = spec.TopicSerdes{Key: cmp.Or(s.Key, n.topics[topic].Key), Value: cmp.Or(s.Value, n.topics[topic].Value)}
 	}
 	return n
 }
@@ -68,14 +69,7 @@ func (n *names) add(node *topology.Node, applicationID string) {
 // know adds a topic, or what is said of it elsewhere.
 func (n *names) know(topic string, s spec.TopicSerdes) {
 	known := n.topics[topic]
-	n.topics[topic] = spec.TopicSerdes{Key: or(known.Key, s.Key), Value: or(known.Value, s.Value)}
-}
-
-func or(a, b topology.Serde) topology.Serde {
-	if a != nil {
-		return a
-	}
-	return b
+	n.topics[topic] = spec.TopicSerdes{Key: cmp.Or(known.Key, s.Key), Value: cmp.Or(known.Value, s.Value)}
 }
 
 // serdes are those of a topic.
@@ -86,7 +80,7 @@ func (n *names) serdes(topic string) spec.TopicSerdes {
 			s = spec.TopicSerdes{Key: node.KeySerde, Value: node.ValueSerde}
 		}
 	}
-	return spec.TopicSerdes{Key: or(s.Key, n.defaults.Key), Value: or(s.Value, n.defaults.Value)}
+	return spec.TopicSerdes{Key: cmp.Or(s.Key, n.defaults.Key), Value: cmp.Or(s.Value, n.defaults.Value)}
 }
 
 // reads tells whether a source reads the topic, and whether by a pattern.
@@ -104,7 +98,7 @@ func (n *names) storeNames() []string { return slices.Sorted(maps.Keys(n.stores)
 
 // storeSerdes are those of the rows of a store, whose keys are windowed where the store is.
 func (n *names) storeSerdes(s *topology.StoreSpec) spec.TopicSerdes {
-	key, value := or(s.KeySerde, n.defaults.Key), or(s.ValueSerde, n.defaults.Value)
+	key, value := cmp.Or(s.KeySerde, n.defaults.Key), cmp.Or(s.ValueSerde, n.defaults.Value)
 	switch s.Kind {
 	case topology.Window, topology.TimestampedWindow:
 		key = topology.TimeWindowed(key, s.WindowSize)

@@ -13,7 +13,7 @@ import (
 
 // TestWhatIsWrittenIsReadAgain writes random values as --update does and reads them as a case.
 func TestWhatIsWrittenIsReadAgain(t *testing.T) {
-	text := rapid.StringMatching(`[ -~äöü€\n\t]{0,12}`)
+	text := rapid.OneOf(rapid.StringMatching(`[ -~äöü€\n\t]{0,12}`), rapid.StringMatching(`[{]?"?([$]|[$][{]|env:|"|:|a){0,6}[}]?`))
 	rapid.Check(t, func(t *rapid.T) {
 		var s topology.Serde
 		var data []byte
@@ -27,7 +27,8 @@ func TestWhatIsWrittenIsReadAgain(t *testing.T) {
 			s, data = topology.Long, rapid.SliceOfN(rapid.Byte(), 8, 8).Draw(t, "long")
 		case 3:
 			s = topology.JSON
-			data = fmt.Appendf(nil, `{%q:[%d,%t,null,%q]}`, "k", rapid.Int().Draw(t, "n"), rapid.Bool().Draw(t, "b"), "text")
+			data = fmt.Appendf(nil, `{%q:[%d,%t,null,%q]}`, "k$$", rapid.Int().Draw(t, "n"), rapid.Bool().Draw(t, "b"),
+				rapid.StringMatching(`[a-z$]{0,5}`).Draw(t, "member"))
 		default:
 			s = topology.TimeWindowed(topology.String, 5000)
 			data = topology.AppendTimeWindowedKey(nil, []byte(text.Draw(t, "key")), int64(rapid.IntRange(0, 1<<40).Draw(t, "start")))

@@ -78,7 +78,7 @@ func (r *caseRunner) sectionEdits(key string, content []expected) ([]edit, error
 // listLines are a key with the records that came, the key at a column.
 func (r *caseRunner) listLines(key string, column int, x *expected) []string {
 	indent := strings.Repeat(" ", column-1)
-	head := indent + quotedIfNeeded(key) + ":"
+	head := indent + keyOf(key) + ":"
 	if len(x.got) == 0 {
 		return []string{head + " []"}
 	}
@@ -125,7 +125,7 @@ func rewrite(path string, edits []edit) error {
 		return err
 	}
 	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")), info.Mode().Perm()); err != nil {
-		return errs.ConfigFile.New(path, "the file cannot be written", "").WithCause(plain(err))
+		return errs.ConfigFile.New(path, "the file cannot be written", "").WithCause(errs.WithoutPath(err))
 	}
 	return nil
 }

@@ -69,19 +69,6 @@ func (w *ConnectWorker) awaitHealthy(t testing.TB) {
 	}
 }
 
-// Process is the process of the worker.
-func (w *ConnectWorker) Process() *os.Process { return w.cmd.Process }
-
-// Stop has the worker stop its connectors and leave its group, and returns when it has ended.
-func (w *ConnectWorker) Stop(t testing.TB) {
-	t.Helper()
-	if err := w.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	_ = w.cmd.Wait() // the JVM tells of the signal
-	w.cmd = nil
-}
-
 // Kill ends it at once.
 func (w *ConnectWorker) Kill() {
 	if w.cmd != nil {

@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -86,7 +87,7 @@ func (k *CogroupedKStream) Aggregate(initializer Fn, o ...Materialized) *KTable 
 func (w *TimeWindowedCogroupedKStream) Aggregate(initializer Fn, o ...Materialized) *KTable {
 	m := w.k.defaults(first(o), initializer)
 	store := w.k.b.windowStore(m, cogroupAggregateName, w.windows, OnWindowUpdate)
-	key := topology.TimeWindowed(or(m.Key, w.k.b.defaults.Key), w.windows.sizeMs())
+	key := topology.TimeWindowed(cmp.Or(m.Key, w.k.b.defaults.Key), w.windows.sizeMs())
 	return w.k.table(m, store, key, initializer, nil, func(a Aggregation) windowSupplier {
 		return w.windows.aggregate(a, store, OnWindowUpdate)
 	})
@@ -97,7 +98,7 @@ func (w *TimeWindowedCogroupedKStream) Aggregate(initializer Fn, o ...Materializ
 func (w *SessionWindowedCogroupedKStream) Aggregate(initializer, merger Fn, o ...Materialized) *KTable {
 	m := w.k.defaults(first(o), initializer)
 	store := w.k.b.sessionStore(m, cogroupAggregateName, w.windows, OnWindowUpdate)
-	key := topology.SessionWindowed(or(m.Key, w.k.b.defaults.Key))
+	key := topology.SessionWindowed(cmp.Or(m.Key, w.k.b.defaults.Key))
 	return w.k.table(m, store, key, initializer, &merger, func(a Aggregation) windowSupplier {
 		return w.windows.aggregate(a, store, OnWindowUpdate)
 	})
@@ -106,7 +107,7 @@ func (w *SessionWindowedCogroupedKStream) Aggregate(initializer, merger Fn, o ..
 // defaults are m with the serdes of the groups' keys and of what initializer answers where it has none.
 func (k *CogroupedKStream) defaults(m Materialized, initializer Fn) Materialized {
 	key := k.groups[0].g.grouped.Key
-	m.Key = or(m.Key, key)
+	m.Key = cmp.Or(m.Key, key)
 	if m.Value == nil {
 		_, out := k.b.place(expr.Initializer, initializer, expr.Types{Key: key})
 		m.Value = out.Value

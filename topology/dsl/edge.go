@@ -47,7 +47,7 @@ type Timestamps struct{ Call }
 func (t Timestamps) Open(ctx topology.Context) (topology.Function, error) {
 	f, err := t.open(ctx)
 	if err == nil && t.isExpr() {
-		f = numberedTimes{f}
+		f = readingValues{f, readTime}
 	}
 	return f, err
 }
@@ -63,18 +63,26 @@ func NativeTimestamps(extract func(r *topology.Record, partitionTime int64) int6
 	})
 }
 
-// numberedTimes reads times from the values that an expression gives.
-type numberedTimes struct{ topology.Function }
+// readingValues reads what an expression gives as values into the field that is asked for.
+type readingValues struct {
+	topology.Function
+	read func(answer *topology.Record, value []byte)
+}
 
-// Call asks the expression. A null is no time.
-func (f numberedTimes) Call(in, out []topology.Record) ([]topology.Record, error) {
+// Call asks the expression.
+func (f readingValues) Call(in, out []topology.Record) ([]topology.Record, error) {
 	start := len(out)
 	out, err := f.Function.Call(in, out)
 	for i := start; i < len(out); i++ {
-		out[i].Timestamp = -1
-		if v := out[i].Value; len(v) == 8 {
-			out[i].Timestamp = int64(binary.BigEndian.Uint64(v))
-		}
+		f.read(&out[i], out[i].Value)
 	}
 	return out, err
+}
+
+// readTime reads a time; a null is none.
+func readTime(answer *topology.Record, value []byte) {
+	answer.Timestamp = -1
+	if len(value) == 8 {
+		answer.Timestamp = int64(binary.BigEndian.Uint64(value))
+	}
 }

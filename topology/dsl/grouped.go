@@ -1,6 +1,10 @@
 package dsl
 
-import "github.com/wasmstream/wasmstream/topology"
+import (
+	"cmp"
+
+	"github.com/wasmstream/wasmstream/topology"
+)
 
 // KGroupedStream is a stream that waits for an aggregation.
 type KGroupedStream struct {
@@ -26,7 +30,7 @@ func (g *KGroupedStream) Count(o ...Materialized) *KTable {
 		store = g.b.storeName(aggregateName)
 	}
 	name := g.b.nodeName(m.StoreNamed, aggregateName)
-	spec := m.spec(store, or(m.Key, g.grouped.Key), or(m.Value, topology.Long))
+	spec := m.spec(store, cmp.Or(m.Key, g.grouped.Key), cmp.Or(m.Value, topology.Long))
 	parent, sources := g.repartitioned(store)
 	sendOld := false
 	n := &graphNode{name: name, outputVersioned: versionedness(m), lower: func(t *topology.Topology, up []string) error {
@@ -60,7 +64,7 @@ func (g *KGroupedStream) Aggregate(initializer, aggregator Fn, o ...Materialized
 }
 
 func (g *KGroupedStream) aggregate(m Materialized, prefix string, functions Aggregation, a *aggregation) *KTable {
-	m.Key, m.Value = or(m.Key, g.grouped.Key), a.aggregate
+	m.Key, m.Value = cmp.Or(m.Key, g.grouped.Key), a.aggregate
 	store := g.b.aggregateStore(m, prefix, OnWindowUpdate)
 	return g.table(m, prefix, store, &Aggregate{Aggregation: functions, Store: store.Name}, store.KeySerde)
 }

@@ -1,6 +1,8 @@
 package dsl
 
 import (
+	"cmp"
+
 	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/expr"
 )
@@ -26,7 +28,7 @@ func (t *KTable) GroupBy(fn Fn, o ...Grouped) *KGroupedTable {
 	}
 	name := t.b.nodeName(Named(g.Name), tableSelectName)
 	c, out := t.b.place(expr.Map, fn, t.types())
-	g.Key, g.Value = or(g.Key, out.Key), or(g.Value, out.Value)
+	g.Key, g.Value = cmp.Or(g.Key, out.Key), cmp.Or(g.Value, out.Value)
 	supplier := TableGroupBy{Call: c}
 	n := &graphNode{name: name, lower: func(top *topology.Topology, up []string) error {
 		return top.AddProcessor(name, supplier, up...)
@@ -41,7 +43,7 @@ func (t *KTable) GroupBy(fn Fn, o ...Grouped) *KGroupedTable {
 func (g *KGroupedTable) Count(o ...Materialized) *KTable {
 	m := first(o)
 	store := g.storeName(m)
-	m.Value = or(m.Value, topology.Long)
+	m.Value = cmp.Or(m.Value, topology.Long)
 	return g.aggregate(m, store, tableAggregateName, &TableAggregate{Store: store, Count: true})
 }
 
@@ -50,7 +52,7 @@ func (g *KGroupedTable) Count(o ...Materialized) *KTable {
 func (g *KGroupedTable) Reduce(adder, subtractor Fn, o ...Materialized) *KTable {
 	m := first(o)
 	store := g.storeName(m)
-	m.Value = or(m.Value, g.grouped.Value)
+	m.Value = cmp.Or(m.Value, g.grouped.Value)
 	a := aggregation{b: g.b, key: g.grouped.Key, value: g.grouped.Value, aggregate: m.Value}
 	return g.aggregate(m, store, tableReduceName, &TableAggregate{
 		Store: store, Reduce: true, Adder: a.reduce(adder).Reducer, Subtractor: a.reduce(subtractor).Reducer,
@@ -93,7 +95,7 @@ func (g *KGroupedTable) aggregate(m Materialized, store, prefix string, s *Table
 		g.repartition.node = &graphNode{name: source, lower: g.repartition.lower}
 	}
 	g.b.addGraphNode(g.repartition.node, g.node)
-	spec := m.spec(store, or(m.Key, g.grouped.Key), m.Value)
+	spec := m.spec(store, cmp.Or(m.Key, g.grouped.Key), m.Value)
 	n := aggregateNode(name, s, &spec)
 	n.outputVersioned = versionedness(m)
 	g.b.addGraphNode(n, g.repartition.node)

@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -136,7 +137,7 @@ func (s *KStream) GroupBy(fn Fn, o ...Grouped) *KGroupedStream {
 	}
 	c, out := s.call(expr.SelectKey, fn)
 	n := s.processor(Named(g.Name), keySelectName, SelectKey{Call: c})
-	g.Key, g.Value = or(g.Key, out.Key), or(g.Value, s.value)
+	g.Key, g.Value = cmp.Or(g.Key, out.Key), cmp.Or(g.Value, s.value)
 	return &KGroupedStream{b: s.b, node: n, grouped: g, rekeyed: true, sources: s.sources}
 }
 
@@ -146,7 +147,7 @@ func (s *KStream) GroupByKey(o ...Grouped) *KGroupedStream {
 	if err := checkName(g.Name); err != nil {
 		s.b.fail(err)
 	}
-	g.Key, g.Value = or(g.Key, s.key), or(g.Value, s.value)
+	g.Key, g.Value = cmp.Or(g.Key, s.key), cmp.Or(g.Value, s.value)
 	return &KGroupedStream{b: s.b, node: s.node, grouped: g, rekeyed: s.rekeyed, sources: s.sources}
 }
 
@@ -160,7 +161,7 @@ func (s *KStream) Repartition(o ...Repartitioned) *KStream {
 	if name == "" {
 		name = s.b.generate(repartitionName)
 	}
-	r.Key, r.Value = or(r.Key, s.key), or(r.Value, s.value)
+	r.Key, r.Value = cmp.Or(r.Key, s.key), cmp.Or(r.Value, s.value)
 	p := s.b.newRepartition(name, r)
 	p.partitioner = s.partitioner(r.Partitioner)
 	n := p.graphNode()
@@ -225,7 +226,7 @@ func (s *KStream) ToExtracted(extractor Fn, o ...Produced) {
 }
 
 func (s *KStream) sinkOptions(p Produced) topology.SinkOptions {
-	key, value := or(p.Key, s.key), or(p.Value, s.value)
+	key, value := cmp.Or(p.Key, s.key), cmp.Or(p.Value, s.value)
 	return topology.SinkOptions{
 		KeySerde: key, ValueSerde: value, Partitioner: s.partitioner(p.Partitioner),
 		KeySerializer: s.b.form(expr.Serializer, p.KeySerializer, key, true), ValueSerializer: s.b.form(expr.Serializer, p.ValueSerializer, value, false),
@@ -271,8 +272,8 @@ func (s *KStream) processor(given Named, prefix string, supplier topology.Proces
 func (s *KStream) call(kind expr.Kind, fn Fn) (Call, expr.Types) {
 	c := Call{
 		Fn: fn, Kind: kind,
-		KeySerde:   serdeName(or(s.key, s.b.defaults.Key)),
-		ValueSerde: serdeName(or(s.value, s.b.defaults.Value)),
+		KeySerde:   serdeName(cmp.Or(s.key, s.b.defaults.Key)),
+		ValueSerde: serdeName(cmp.Or(s.value, s.b.defaults.Value)),
 	}
 	out, err := fn.outTypes()
 	switch {
@@ -281,7 +282,7 @@ func (s *KStream) call(kind expr.Kind, fn Fn) (Call, expr.Types) {
 	case !fn.isSet():
 		s.b.fail(errs.TopologyInvalid.New(s.b.next(), string(kind)+" needs a function", "give a guest component or an expression"))
 	case fn.isExpr() && c.KeySerde != "" && c.ValueSerde != "":
-		p, err := fn.compile(kind, expr.Types{Key: or(s.key, s.b.defaults.Key), Value: or(s.value, s.b.defaults.Value)})
+		p, err := fn.compile(kind, expr.Types{Key: cmp.Or(s.key, s.b.defaults.Key), Value: cmp.Or(s.value, s.b.defaults.Value)})
 		if err != nil {
 			s.b.fail(located(err, s.b.next()))
 			break
@@ -297,13 +298,6 @@ func (b *StreamsBuilder) next() string {
 		return "the first operator"
 	}
 	return "the operator after " + b.names[len(b.names)-1]
-}
-
-func or(a, b topology.Serde) topology.Serde {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // repartition is a repartition topic with the nodes around it.

@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -47,7 +48,7 @@ func (s *KStream) joinTable(t *KTable, fn Fn, o Joined, left bool) *KStream {
 		prefix = streamLeftJoinName
 	}
 	name := s.b.nodeName(Named(o.Name), prefix)
-	key, value := or(o.Key, s.key), or(o.Value, s.value)
+	key, value := cmp.Or(o.Key, s.key), cmp.Or(o.Value, s.value)
 	c, out := s.b.place(expr.Joiner, fn, expr.Types{Key: key, Value: value, Second: t.value})
 	join := StreamTableJoin{Joiner: c, Left: left, Table: t.of.view()}
 	var buffer *topology.StoreSpec

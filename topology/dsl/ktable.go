@@ -1,6 +1,8 @@
 package dsl
 
 import (
+	"cmp"
+
 	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/expr"
 )
@@ -119,7 +121,7 @@ func (t *KTable) derive(d *derivedTable, prefix string, value topology.Serde, o 
 		t.b.storeName(prefix) // taken, not used
 	}
 	name := t.b.nodeName(m.StoreNamed, prefix)
-	key, value := or(m.Key, t.key), or(m.Value, value)
+	key, value := cmp.Or(m.Key, t.key), cmp.Or(m.Value, value)
 	if m.Name != "" {
 		spec := m.spec(m.Name, key, value)
 		d.store, d.result.Store = &spec, m.Name

@@ -1,6 +1,8 @@
 package dsl
 
 import (
+	"cmp"
+
 	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/expr"
 )
@@ -52,7 +54,7 @@ func (t *KTable) joinForeignKey(other *KTable, foreignKey, joiner Fn, tj TableJo
 	j.foreignKey, _ = t.b.place(expr.SelectKey, foreignKey, t.types())
 	var out expr.Types
 	j.joiner, out = t.b.place(expr.Joiner, withOutValue(joiner, m.Value), expr.Types{Key: t.key, Value: t.value, Second: other.value})
-	return j.build(or(m.Value, out.Value))
+	return j.build(cmp.Or(m.Value, out.Value))
 }
 
 // foreignKeyJoin makes the graph of a foreign-key join.
@@ -159,7 +161,7 @@ func (j *foreignKeyJoin) source(name, topic string, key topology.Serde, sink *gr
 
 // table adds the node that makes a table of the results.
 func (j *foreignKeyJoin) table(value topology.Serde, resolve *graphNode) *KTable {
-	key := or(j.m.Key, j.this.key)
+	key := cmp.Or(j.m.Key, j.this.key)
 	spec := j.m.spec(j.resultStore, key, value)
 	of := &sourceTable{store: &spec, kept: j.m.Name != ""}
 	n := &graphNode{name: j.result, outputVersioned: versionedness(j.m), lower: func(t *topology.Topology, up []string) error {

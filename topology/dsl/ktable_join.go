@@ -1,6 +1,8 @@
 package dsl
 
 import (
+	"cmp"
+
 	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/expr"
 )
@@ -43,7 +45,7 @@ func (t *KTable) join(other *KTable, fn Fn, join string, o []Materialized) *KTab
 	j.joinThis = t.b.suffixedName(m.StoreNamed, "-join-this", tableJoinThisName)
 	j.joinOther = t.b.suffixedName(m.StoreNamed, "-join-other", tableJoinOtherName)
 	j.views = [2]View{t.of.view(), other.of.view()}
-	key, value := or(m.Key, t.key), or(m.Value, out.Value)
+	key, value := cmp.Or(m.Key, t.key), cmp.Or(m.Value, out.Value)
 	if store != "" {
 		spec := m.spec(store, key, value)
 		j.store, j.result.Store = &spec, store

@@ -15,7 +15,7 @@ type Partitioner struct{ Call }
 func (p Partitioner) Open(ctx topology.Context) (topology.Function, error) {
 	f, err := p.open(ctx)
 	if err == nil && p.isExpr() {
-		f = numberedPartitions{f}
+		f = readingValues{f, readPartition}
 	}
 	return f, err
 }
@@ -67,18 +67,10 @@ func NativePartitioner(choose func(topic string, r *topology.Record, partitions 
 	})
 }
 
-// numberedPartitions reads partitions from the values that an expression gives.
-type numberedPartitions struct{ topology.Function }
-
-// Call asks the expression. A null leaves the record to its key.
-func (f numberedPartitions) Call(in, out []topology.Record) ([]topology.Record, error) {
-	start := len(out)
-	out, err := f.Function.Call(in, out)
-	for i := start; i < len(out); i++ {
-		out[i].Dest = -1
-		if v := out[i].Value; len(v) == 4 {
-			out[i].Dest = int32(binary.BigEndian.Uint32(v))
-		}
+// readPartition reads a partition; a null leaves the record to its key.
+func readPartition(answer *topology.Record, value []byte) {
+	answer.Dest = -1
+	if len(value) == 4 {
+		answer.Dest = int32(binary.BigEndian.Uint32(value))
 	}
-	return out, err
 }

@@ -1,6 +1,8 @@
 package dsl
 
 import (
+	"cmp"
+
 	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/expr"
@@ -9,7 +11,7 @@ import (
 // place puts fn where it is asked about records of the serdes in, checks it, and says which serdes its results have as
 // far as that can be known now.
 func (b *StreamsBuilder) place(kind expr.Kind, fn Fn, in expr.Types) (Call, expr.Types) {
-	in.Key, in.Value, in.Second = or(in.Key, b.defaults.Key), or(in.Value, b.defaults.Value), or(in.Second, b.defaults.Value)
+	in.Key, in.Value, in.Second = cmp.Or(in.Key, b.defaults.Key), cmp.Or(in.Value, b.defaults.Value), cmp.Or(in.Second, b.defaults.Value)
 	c := Call{
 		Fn: fn, Kind: kind,
 		KeySerde: serdeName(in.Key), ValueSerde: serdeName(in.Value), SecondSerde: serdeName(in.Second),

@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -35,7 +36,7 @@ func (s *KStream) Print(o ...Printed) {
 		p.To = os.Stdout
 	}
 	printer := &Print{
-		Label: p.Label, File: p.File, KeySerde: serdeName(or(s.key, s.b.defaults.Key)), ValueSerde: serdeName(or(s.value, s.b.defaults.Value)), to: p.To,
+		Label: p.Label, File: p.File, KeySerde: serdeName(cmp.Or(s.key, s.b.defaults.Key)), ValueSerde: serdeName(cmp.Or(s.value, s.b.defaults.Value)), to: p.To,
 	}
 	if p.Mapper.isSet() {
 		c, _ := s.call(expr.MapValues, p.Mapper.Out(nil, topology.String))

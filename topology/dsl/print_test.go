@@ -58,13 +58,17 @@ func TestAnd(t *testing.T) {
 	}
 }
 
-// TestReadOnlyStateStore: the topic is what the store is restored from.
+// TestReadOnlyStateStore: the topic is what the store is restored from, read as the parameters say.
 func TestReadOnlyStateStore(t *testing.T) {
 	b := dsl.NewStreamsBuilder()
-	b.AddReadOnlyStateStore(topology.StoreSpec{Name: "rows", Kind: topology.KeyValue}, "in", dsl.Consumed{Name: "rows"}, dsl.PassThrough{})
+	inOrder := dsl.NativeTimestamps(func(_ *topology.Record, partitionTime int64) int64 { return partitionTime + 1 })
+	b.AddReadOnlyStateStore(topology.StoreSpec{Name: "rows", Kind: topology.KeyValue}, "in", dsl.Consumed{Name: "rows", Timestamps: inOrder}, dsl.PassThrough{})
 	topo, err := b.Build()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if source := topo.Node("rows-source"); source == nil || source.Timestamps == nil {
+		t.Errorf("the source %+v does not ask for times", source)
 	}
 	sub := topo.Subtopologies("app")[0]
 	if sub.SourceChangelogs["in"] != "rows" || len(sub.Changelogs) != 0 {

@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -87,7 +88,7 @@ func suffixed(name, suffix, other string) string {
 
 // repartitionForJoin is the stream behind a repartition topic. Joins of one stream that give no names share it.
 func (s *KStream) repartitionForJoin(name string, key, value topology.Serde) *KStream {
-	r := Repartitioned{Key: or(key, s.key), Value: or(value, s.value)}
+	r := Repartitioned{Key: cmp.Or(key, s.key), Value: cmp.Or(value, s.value)}
 	names := len(s.b.names)
 	p := s.b.newRepartition(name, r)
 	if s.repartitioned == nil || name != s.Name() {
@@ -115,8 +116,8 @@ type streamJoinBuilder struct {
 }
 
 func (j *streamJoinBuilder) build(fn Fn) *KStream {
-	key := or(j.o.Key, j.this.key)
-	left, right := or(j.o.Value, j.this.value), or(j.o.OtherValue, j.other.value)
+	key := cmp.Or(j.o.Key, j.this.key)
+	left, right := cmp.Or(j.o.Value, j.this.value), cmp.Or(j.o.OtherValue, j.other.value)
 	generated := j.names()
 	j.stores(generated, key, left, right)
 	var out expr.Types

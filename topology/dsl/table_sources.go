@@ -1,6 +1,8 @@
 package dsl
 
 import (
+	"cmp"
+
 	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/topology"
 )
@@ -53,7 +55,7 @@ func (b *StreamsBuilder) tableSource(topic string, o tableOptions) *tableSourceP
 	if err := checkName(m.Name); err != nil {
 		b.fail(err)
 	}
-	key, value := or(c.Key, m.Key), or(c.Value, m.Value)
+	key, value := cmp.Or(c.Key, m.Key), cmp.Or(c.Value, m.Value)
 	store := m.Name
 	if store == "" {
 		store = b.storeName(topic + "-")
@@ -77,7 +79,7 @@ func (s *KStream) ToTable(o ...Materialized) *KTable {
 	if store == "" {
 		store = s.b.storeName(toTableName)
 	}
-	key, value := or(m.Key, s.key), or(m.Value, s.value)
+	key, value := cmp.Or(m.Key, s.key), cmp.Or(m.Value, s.value)
 	parent, sources := s.node, s.sources
 	if s.rekeyed {
 		p := s.b.newRepartition(name, Repartitioned{Key: key, Value: value})
@@ -120,32 +122,28 @@ func (t *GlobalKTable) QueryableStoreName() string { return t.store }
 // AddGlobalStore makes a store of which every instance has the whole: a processor of its own writes it from all
 // partitions of a topic, also when the instance starts.
 func (b *StreamsBuilder) AddGlobalStore(store topology.StoreSpec, topic string, c Consumed, p topology.ProcessorSupplier) *StreamsBuilder {
+	store.LoggingDisabled = true
+	return b.storeOfTopic((*topology.Topology).AddGlobalStore, store, topic, c, p)
+}
+
+// AddReadOnlyStateStore makes a store of a topic (KIP-813): a processor of its own writes it, other processors may read
+// it, and the topic is what it is restored from, so it has no changelog.
+func (b *StreamsBuilder) AddReadOnlyStateStore(store topology.StoreSpec, topic string, c Consumed, p topology.ProcessorSupplier) *StreamsBuilder {
+	return b.storeOfTopic((*topology.Topology).AddReadOnlyStateStore, store, topic, c, p)
+}
+
+// addStoreOfTopic is how a Topology adds a store with the source that feeds it and the processor that writes it.
+type addStoreOfTopic func(t *topology.Topology, store *topology.StoreSpec, source string, o topology.SourceOptions, topic, name string, p topology.ProcessorSupplier) error
+
+func (b *StreamsBuilder) storeOfTopic(add addStoreOfTopic, store topology.StoreSpec, topic string, c Consumed, p topology.ProcessorSupplier) *StreamsBuilder {
 	if err := checkName(store.Name); err != nil {
 		b.fail(err)
 	}
 	source := b.suffixedName(Named(c.Name), "-source", sourceName)
 	name := b.nodeName(Named(c.Name), tableSourceName)
 	options := b.sourceOptions(c, c.Key, c.Value)
-	store.LoggingDisabled = true
 	b.addGraphNode(&graphNode{name: name, lower: func(t *topology.Topology, _ []string) error {
-		return t.AddGlobalStore(&store, source, options, topic, name, p)
-	}}, b.root)
-	return b
-}
-
-// AddReadOnlyStateStore makes a store of a topic (KIP-813): a processor of its own writes it, other processors may read
-// it, and the topic is what it is restored from, so it has no changelog.
-func (b *StreamsBuilder) AddReadOnlyStateStore(store topology.StoreSpec, topic string, c Consumed, p topology.ProcessorSupplier) *StreamsBuilder {
-	if err := checkName(store.Name); err != nil {
-		b.fail(err)
-	}
-	source := b.suffixedName(Named(c.Name), "-source", sourceName)
-	name := b.nodeName(Named(c.Name), tableSourceName)
-	options := topology.SourceOptions{
-		KeySerde: c.Key, ValueSerde: c.Value, OffsetReset: c.OffsetReset, TimestampExtractor: c.TimestampExtractor,
-	}
-	b.addGraphNode(&graphNode{name: name, lower: func(t *topology.Topology, _ []string) error {
-		return t.AddReadOnlyStateStore(&store, source, options, topic, name, p)
+		return add(t, &store, source, options, topic, name, p)
 	}}, b.root)
 	return b
 }

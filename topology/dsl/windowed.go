@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
@@ -122,24 +123,24 @@ func (w *TimeWindowedKStream) table(m Materialized, prefix string, value topolog
 	g := w.g
 	a := g.aggregation(m, value)
 	functions := of(&a)
-	m.Key, m.Value = or(m.Key, g.grouped.Key), a.aggregate
+	m.Key, m.Value = cmp.Or(m.Key, g.grouped.Key), a.aggregate
 	store := g.b.windowStore(m, prefix, w.windows, w.emit)
 	supplier := w.windows.aggregate(functions, store, w.emit)
-	return g.table(m, prefix, store, supplier, topology.TimeWindowed(or(m.Key, g.b.defaults.Key), w.windows.sizeMs()))
+	return g.table(m, prefix, store, supplier, topology.TimeWindowed(cmp.Or(m.Key, g.b.defaults.Key), w.windows.sizeMs()))
 }
 
 func (w *SessionWindowedKStream) table(m Materialized, prefix string, value topology.Serde, of func(*aggregation) Aggregation) *KTable {
 	g := w.g
 	a := g.aggregation(m, value)
 	functions := of(&a)
-	m.Key, m.Value = or(m.Key, g.grouped.Key), a.aggregate
+	m.Key, m.Value = cmp.Or(m.Key, g.grouped.Key), a.aggregate
 	store := g.b.sessionStore(m, prefix, w.windows, w.emit)
 	supplier := w.windows.aggregate(functions, store, w.emit)
-	return g.table(m, prefix, store, supplier, topology.SessionWindowed(or(m.Key, g.b.defaults.Key)))
+	return g.table(m, prefix, store, supplier, topology.SessionWindowed(cmp.Or(m.Key, g.b.defaults.Key)))
 }
 
 func (g *KGroupedStream) aggregation(m Materialized, value topology.Serde) aggregation {
-	return aggregation{b: g.b, key: g.grouped.Key, value: g.grouped.Value, aggregate: or(m.Value, value)}
+	return aggregation{b: g.b, key: g.grouped.Key, value: g.grouped.Value, aggregate: cmp.Or(m.Value, value)}
 }
 
 // table adds an operator that aggregates, with its store, behind the repartition that it may need.

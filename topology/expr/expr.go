@@ -13,6 +13,7 @@
 package expr
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"sync"
@@ -144,8 +145,8 @@ func Compile(s Spec) (*Program, error) {
 		return nil, &Error{Source: s.Value, Message: "an expression has no effect in " + string(s.Kind), Fix: "use a guest component"}
 	}
 	in := Types{
-		Key: or(s.In.Key, topology.Bytes), Value: or(s.In.Value, topology.Bytes),
-		Second: or(s.In.Second, topology.Bytes), MappedKey: or(s.In.MappedKey, topology.Bytes),
+		Key: cmp.Or(s.In.Key, topology.Bytes), Value: cmp.Or(s.In.Value, topology.Bytes),
+		Second: cmp.Or(s.In.Second, topology.Bytes), MappedKey: cmp.Or(s.In.MappedKey, topology.Bytes),
 	}
 	env, err := newEnv(s.Kind, in)
 	if err != nil {
@@ -190,7 +191,7 @@ func (p *Program) compile(env *cel.Env, s Spec) (err error) {
 		p.out.Value = p.value.outOrNil()
 	case FlatMap:
 		p.value, err = p.typed(env, s.Value, cel.ListType(cel.DynType), nil)
-		p.out = Types{Key: or(s.Out.Key, topology.JSON), Value: or(s.Out.Value, topology.JSON)}
+		p.out = Types{Key: cmp.Or(s.Out.Key, topology.JSON), Value: cmp.Or(s.Out.Value, topology.JSON)}
 	default:
 		err = &Error{Source: s.Value, Message: fmt.Sprintf("no expressions for operators of kind %q", s.Kind)}
 	}
@@ -422,11 +423,4 @@ func conversion(out topology.Serde) string {
 		return "compare it with something"
 	}
 	return "convert it by bytes(...)"
-}
-
-func or(a, b topology.Serde) topology.Serde {
-	if a != nil {
-		return a
-	}
-	return b
 }

@@ -1,8 +1,6 @@
 package spec
 
 import (
-	"errors"
-	"io/fs"
 	"strings"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
@@ -88,9 +86,5 @@ func (d *document) reference(v *value, inner string) (string, bool) {
 
 // reason is err without the path, which the message names already.
 func reason(err error) string {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err.Error()
-	}
-	return err.Error()
+	return errs.WithoutPath(err).Error()
 }

@@ -92,7 +92,7 @@ func appendJSON(dst []byte, v *value) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = append(appendString(dst, e.key), ':')
+			dst = append(append(dst, Quoted(e.key)...), ':')
 			dst = appendJSON(dst, e.value)
 		}
 		return append(dst, '}')
@@ -108,7 +108,7 @@ func appendJSON(dst []byte, v *value) []byte {
 	case v.plain && isBare(v.text):
 		return append(dst, v.text...)
 	}
-	return appendString(dst, v.text)
+	return append(dst, Quoted(v.text)...)
 }
 
 // isBare tells whether a plain text is a number or a boolean of JSON.
@@ -116,10 +116,11 @@ func isBare(text string) bool {
 	return text != "" && text[0] != '"' && text[0] != '{' && text[0] != '[' && text != "null" && json.Valid([]byte(text))
 }
 
-func appendString(dst []byte, text string) []byte {
+// Quoted is a text in quotes, as JSON and YAML have it.
+func Quoted(text string) string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(text) // of a string to memory
-	return append(dst, strings.TrimSuffix(b.String(), "\n")...)
+	return strings.TrimSuffix(b.String(), "\n")
 }

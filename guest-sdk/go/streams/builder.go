@@ -2,7 +2,6 @@ package streams
 
 import (
 	"strconv"
-	"time"
 
 	wasmstream "github.com/wasmstream/wasmstream/guest-sdk/go"
 )
@@ -52,12 +51,10 @@ func (b *StreamsBuilder) AddStateStore(s Store) *StreamsBuilder {
 	var o object
 	o.text("name", s.Name)
 	o.given("type", s.Type)
-	o.serde("key", s.Key)
-	o.serde("value", s.Value)
+	o.serdes(s.Key, s.Value)
 	o.flag("inMemory", s.InMemory)
 	o.flag("caching", s.Caching)
-	o.unless("logging", s.LoggingDisabled)
-	o.settings("changelog", s.ChangelogConfigs)
+	o.logged(s.LoggingDisabled, s.ChangelogConfigs)
 	b.stores = append(b.stores, o.bytes())
 	return b
 }
@@ -176,6 +173,3 @@ func first[T any](options []T) T {
 	}
 	return options[0]
 }
-
-// milliseconds of d, as documents have durations.
-func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

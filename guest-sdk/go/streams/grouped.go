@@ -53,14 +53,10 @@ func (b *StreamsBuilder) reduce(from string, fn Function, o []Materialized) *KTa
 	return &KTable{b, e.id}
 }
 
-// aggregate writes the functions of an aggregation; the serde of what the initializer gives is that of the table if the
-// store says none.
+// aggregate writes the functions of an aggregation; the serde of what the first of them gives that says one is that of
+// the table, if the store says none.
 func (b *StreamsBuilder) aggregate(from string, o []Materialized, fns ...functionField) *KTable {
-	return b.aggregateBy("aggregate", from, o, fns)
-}
-
-func (b *StreamsBuilder) aggregateBy(op, from string, o []Materialized, fns []functionField) *KTable {
-	e := b.add(op, string(first(o).StoreNamed), from)
+	e := b.add("aggregate", string(first(o).StoreNamed), from)
 	var value Serde
 	for _, f := range fns {
 		e.body.function(f.name, f.fn)
@@ -68,9 +64,7 @@ func (b *StreamsBuilder) aggregateBy(op, from string, o []Materialized, fns []fu
 			value = f.fn.OutValue()
 		}
 	}
-	if op == "aggregate" {
-		e.body.serde("value", value)
-	}
+	e.body.serde("value", value)
 	e.body.materialized(o)
 	return &KTable{b, e.id}
 }
@@ -86,7 +80,11 @@ func (g *KGroupedTable) Count(o ...Materialized) *KTable { return g.b.count(g.id
 
 // Reduce combines the values of each key: adder adds a new one, subtractor takes an old one out.
 func (g *KGroupedTable) Reduce(adder, subtractor Function, o ...Materialized) *KTable {
-	return g.b.aggregateBy("reduce", g.id, o, []functionField{{"adder", adder}, {"subtractor", subtractor}})
+	e := g.b.add("reduce", string(first(o).StoreNamed), g.id)
+	e.body.function("adder", adder)
+	e.body.function("subtractor", subtractor)
+	e.body.materialized(o)
+	return &KTable{g.b, e.id}
 }
 
 // Aggregate aggregates the values of each key, beginning with what initializer answers.

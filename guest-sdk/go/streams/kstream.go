@@ -1,5 +1,7 @@
 package streams
 
+import "strconv"
+
 // KStream is a stream of records on its way through the topology. Each method adds an operator and returns the stream
 // behind it; a stream may be used by several operators, which see its records in the order in which they were added.
 type KStream struct {
@@ -75,7 +77,7 @@ func (s *KStream) Split(name ...Named) *BranchedKStream {
 // Branch is the stream of the records for which fn says yes and no branch before it did.
 func (k *BranchedKStream) Branch(fn Function, o ...Branched) *KStream {
 	var body object
-	id := k.e.id + "." + string(number(len(k.e.branches)+1))
+	id := k.e.id + "." + strconv.Itoa(len(k.e.branches)+1)
 	body.text("id", id)
 	body.given("name", first(o).Name)
 	body.call(fn)
@@ -108,16 +110,14 @@ func (o *object) grouped(fn Function, g Grouped) {
 	if g.Value == "" {
 		g.Value = fn.OutValue()
 	}
-	o.serde("key", g.Key)
-	o.serde("value", g.Value)
+	o.serdes(g.Key, g.Value)
 }
 
 // GroupByKey groups by the key as it is. An aggregation afterwards repartitions only if the key was changed before.
 func (s *KStream) GroupByKey(o ...Grouped) *KGroupedStream {
 	g := first(o)
 	e := s.b.add("groupByKey", g.Name, s.id)
-	e.body.serde("key", g.Key)
-	e.body.serde("value", g.Value)
+	e.body.serdes(g.Key, g.Value)
 	return &KGroupedStream{s.b, e.id}
 }
 
@@ -126,10 +126,9 @@ func (s *KStream) Repartition(o ...Repartitioned) *KStream {
 	r := first(o)
 	e := s.b.add("repartition", r.Name, s.id)
 	if r.Partitions > 0 {
-		e.body.raw("partitions", number(r.Partitions))
+		e.body.number("partitions", int64(r.Partitions))
 	}
-	e.body.serde("key", r.Key)
-	e.body.serde("value", r.Value)
+	e.body.serdes(r.Key, r.Value)
 	e.body.function("partitioner", r.Partitioner)
 	return &KStream{s.b, e.id}
 }
@@ -179,10 +178,9 @@ func (s *KStream) joinTable(op string, t *KTable, fn Function, o Joined) *KStrea
 	e := s.b.add(op, o.Name, s.id, t.id)
 	e.body.call(fn)
 	e.body.serde("result", fn.OutValue())
-	e.body.serde("key", o.Key)
-	e.body.serde("value", o.Value)
+	e.body.serdes(o.Key, o.Value)
 	if o.GracePeriod != 0 {
-		e.body.raw("gracePeriod", []byte(milliseconds(o.GracePeriod)))
+		e.body.duration("gracePeriod", o.GracePeriod)
 	}
 	return &KStream{s.b, e.id}
 }

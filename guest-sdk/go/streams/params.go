@@ -33,7 +33,7 @@ func ListOf(inner Serde) Serde { return "list(" + inner + ")" }
 
 // TimeWindowed are keys of windows of a size.
 func TimeWindowed(inner Serde, size time.Duration) Serde {
-	return "timeWindowed(" + inner + "," + Serde(milliseconds(size)) + ")"
+	return "timeWindowed(" + inner + "," + Serde(strconv.FormatInt(size.Milliseconds(), 10)) + ")"
 }
 
 // SessionWindowed are keys of sessions.
@@ -120,17 +120,15 @@ func (o *object) materialized(all []Materialized) {
 	m := first(all)
 	var body object
 	body.given("name", m.Name)
-	body.serde("key", m.Key)
-	body.serde("value", m.Value)
+	body.serdes(m.Key, m.Value)
 	body.flag("inMemory", m.InMemory)
 	body.unless("caching", m.CachingDisabled)
-	body.unless("logging", m.LoggingDisabled)
-	body.settings("changelog", m.ChangelogConfigs)
+	body.logged(m.LoggingDisabled, m.ChangelogConfigs)
 	if m.Retention != 0 {
-		body.raw("retention", []byte(milliseconds(m.Retention)))
+		body.duration("retention", m.Retention)
 	}
 	if m.Versioned {
-		body.raw("historyRetention", []byte(milliseconds(m.HistoryRetention)))
+		body.duration("historyRetention", m.HistoryRetention)
 	}
 	if len(body) > 0 {
 		o.raw("materialized", body.bytes())
@@ -155,13 +153,11 @@ type StreamJoined struct {
 }
 
 func (j StreamJoined) write(o *object) {
-	o.serde("key", j.Key)
-	o.serde("value", j.Value)
+	o.serdes(j.Key, j.Value)
 	o.serde("otherValue", j.OtherValue)
 	o.given("storeName", j.StoreName)
 	o.flag("inMemory", j.InMemory)
-	o.unless("logging", j.LoggingDisabled)
-	o.settings("changelog", j.ChangelogConfigs)
+	o.logged(j.LoggingDisabled, j.ChangelogConfigs)
 }
 
 // TableJoined says how tables are joined by a foreign key.
@@ -178,5 +174,3 @@ type Branched struct{ Name string }
 type Printed struct {
 	Name, Label string
 }
-
-func number(n int) []byte { return strconv.AppendInt(nil, int64(n), 10) }

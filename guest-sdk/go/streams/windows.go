@@ -1,9 +1,6 @@
 package streams
 
-import (
-	"strconv"
-	"time"
-)
+import "time"
 
 // Windows are time, unlimited or sliding windows.
 type Windows interface {
@@ -69,7 +66,7 @@ func (UnlimitedWindows) kind() string { return "unlimitedWindows" }
 
 func (w UnlimitedWindows) json() []byte {
 	var o object
-	o.raw("start", strconv.AppendInt(nil, w.Start, 10))
+	o.number("start", w.Start)
 	return o.bytes()
 }
 
@@ -174,10 +171,10 @@ func (s Suppressed) write(o *object) {
 		o.duration("untilTimeLimit", s.limit)
 	}
 	if s.buffer.MaxRecords > 0 {
-		o.raw("maxRecords", strconv.AppendInt(nil, s.buffer.MaxRecords, 10))
+		o.number("maxRecords", s.buffer.MaxRecords)
 	}
 	if s.buffer.MaxBytes > 0 {
-		o.raw("maxBytes", strconv.AppendInt(nil, s.buffer.MaxBytes, 10))
+		o.number("maxBytes", s.buffer.MaxBytes)
 	}
 	o.flag("emitEarly", s.buffer.EmitEarly)
 	o.unless("logging", s.buffer.LoggingDisabled)
@@ -190,5 +187,3 @@ type BufferConfig struct {
 	EmitEarly            bool
 	LoggingDisabled      bool
 }
-
-func (o *object) duration(key string, d time.Duration) { o.raw(key, []byte(milliseconds(d))) }

@@ -1,6 +1,11 @@
 package streams
 
-import wasmstream "github.com/wasmstream/wasmstream/guest-sdk/go"
+import (
+	"strconv"
+	"time"
+
+	wasmstream "github.com/wasmstream/wasmstream/guest-sdk/go"
+)
 
 // object is a JSON object on its way: its fields, separated by commas. What is not given is not written.
 type object []byte
@@ -23,6 +28,10 @@ func (o *object) text(key, value string) {
 	*o = wasmstream.AppendJSONString(*o, value)
 }
 
+func (o *object) number(key string, n int64) { o.raw(key, strconv.AppendInt(nil, n, 10)) }
+
+func (o *object) duration(key string, d time.Duration) { o.number(key, d.Milliseconds()) }
+
 // given is text that may be left out.
 func (o *object) given(key, value string) {
 	if value != "" {
@@ -39,6 +48,18 @@ func (o *object) texts(key string, values []string) {
 }
 
 func (o *object) serde(key string, s Serde) { o.given(key, string(s)) }
+
+// serdes are those of keys and values.
+func (o *object) serdes(key, value Serde) {
+	o.serde("key", key)
+	o.serde("value", value)
+}
+
+// logged says whether the changes of a store are logged, and how.
+func (o *object) logged(disabled bool, changelog []Setting) {
+	o.unless("logging", disabled)
+	o.settings("changelog", changelog)
+}
 
 // topicSerde is how keys or values are written in a topic.
 func (o *object) topicSerde(key string, s Serde, form Function) {
@@ -96,8 +117,7 @@ func (o *object) call(f Function) {
 
 // outs adds the serdes of what the function makes.
 func (o *object) outs(f Function) {
-	o.serde("key", f.OutKey())
-	o.serde("value", f.OutValue())
+	o.serdes(f.OutKey(), f.OutValue())
 }
 
 func (o object) bytes() []byte { return append(append([]byte{'{'}, o...), '}') }

@@ -237,8 +237,13 @@ func (c *component) drop(in *instance) {
 // name is the component as settings name it.
 func (c *component) name() string { return className(c.module.name, c.spec.Name) }
 
-// broken is an error of a guest as Connect knows errors; its text begins with the code.
-func broken(coded *errs.Error) error { return fault.Connect.New(coded.Error()).Because(coded) }
+// said is the error record rec, by which the guest gives a record up.
+func (c *component) said(rec *abi.Record, where string) error {
+	return reported(abi.Class(rec.Dest), where, c.name(), printable(rec.Value))
+}
+
+// broken is a coded error, of a guest or about one, as Connect knows errors; its text begins with the code.
+func broken(coded error) error { return fault.Connect.New(coded.Error()).Because(coded) }
 
 // reported is what a guest itself says is wrong.
 func reported(class abi.Class, where, name, text string) error {

@@ -11,12 +11,6 @@ import (
 	"github.com/wasmstream/wasmstream/connectors/data"
 )
 
-// Directions of a converter, as its open frames have them.
-const (
-	toConnect   = "toConnect"
-	fromConnect = "fromConnect"
-)
-
 // converter is a component of kind converter: opened twice, once for each direction, when that is first needed.
 type converter struct {
 	plugin
@@ -32,7 +26,7 @@ func (c *converter) Configure(props config.Props, isKey bool) error {
 	c.props, c.isKey, c.started = props.Clone(), isKey, true
 	c.props.Set("isKey", strconv.FormatBool(isKey))
 	var err error
-	c.to, err = c.direction(c.to, toConnect) // settings that it refuses are told at once
+	c.to, err = c.direction(c.to, abi.ToConnect) // settings that it refuses are told at once
 	return err
 }
 
@@ -51,7 +45,7 @@ func (c *converter) Close() error { return errors.Join(c.to.close(), c.from.clos
 
 // ToConnectData implements connectors.Converter.
 func (c *converter) ToConnectData(topic string, h connectors.Headers, b []byte) (v data.SchemaAndValue, err error) {
-	if c.to, err = c.direction(c.to, toConnect); err != nil {
+	if c.to, err = c.direction(c.to, abi.ToConnect); err != nil {
 		return v, err
 	}
 	return c.to.toData(topic, nil, h, b)
@@ -59,7 +53,7 @@ func (c *converter) ToConnectData(topic string, h connectors.Headers, b []byte) 
 
 // FromConnectData implements connectors.Converter.
 func (c *converter) FromConnectData(dst []byte, topic string, h *connectors.Headers, v data.SchemaAndValue) (out []byte, null bool, err error) {
-	if c.from, err = c.direction(c.from, fromConnect); err != nil {
+	if c.from, err = c.direction(c.from, abi.FromConnect); err != nil {
 		return dst, false, err
 	}
 	var headers connectors.Headers
@@ -79,7 +73,7 @@ func (c *headerConverter) Configure(props config.Props) error {
 
 // ToConnectHeader implements connectors.HeaderConverter.
 func (c *headerConverter) ToConnectHeader(topic, key string, b []byte) (v data.SchemaAndValue, err error) {
-	if c.to, err = c.direction(c.to, toConnect); err != nil {
+	if c.to, err = c.direction(c.to, abi.ToConnect); err != nil {
 		return v, err
 	}
 	return c.to.toData(topic, []byte(key), nil, b)
@@ -87,7 +81,7 @@ func (c *headerConverter) ToConnectHeader(topic, key string, b []byte) (v data.S
 
 // FromConnectHeader implements connectors.HeaderConverter.
 func (c *headerConverter) FromConnectHeader(dst []byte, topic, key string, v data.SchemaAndValue) (out []byte, null bool, err error) {
-	if c.from, err = c.direction(c.from, fromConnect); err != nil {
+	if c.from, err = c.direction(c.from, abi.FromConnect); err != nil {
 		return dst, false, err
 	}
 	return c.from.fromData(dst, topic, []byte(key), nil, v)
@@ -99,13 +93,9 @@ func (c *component) toData(topic string, key []byte, h connectors.Headers, b []b
 	if err != nil {
 		return v, err
 	}
-	in.beginOne()
-	rec := abi.Record{Key: key, Value: b, Timestamp: connectors.NoTimestamp, Offset: -1, Partition: -1, Dest: in.topic(topic)}
-	frame := abi.AppendRecord(abi.AppendFrameHeader(c.frame[:0], &abi.FrameHeader{Partition: -1, StreamTime: connectors.NoTimestamp}), &rec)
-	if len(h) > 0 && in.spec.Wants.Has(abi.WantHeaders) {
-		if frame, err = in.headers(frame, abi.FrameHeaderSize, h); err != nil {
-			return v, err
-		}
+	frame, err := in.headers(in.one(c.frame, topic, key, b), abi.FrameHeaderSize, h)
+	if err != nil {
+		return v, err
 	}
 	err = c.convert(in, frame, topic, func(answer *abi.Record) error {
 		v, err = in.dec.datum(answer.Value, data.SchemaAndValue{})
@@ -120,9 +110,7 @@ func (c *component) fromData(dst []byte, topic string, key []byte, h connectors.
 	if err != nil {
 		return dst, false, err
 	}
-	in.beginOne()
-	rec := abi.Record{Key: key, Timestamp: connectors.NoTimestamp, Offset: -1, Partition: -1, Dest: in.topic(topic)}
-	frame := abi.AppendRecord(abi.AppendFrameHeader(c.frame[:0], &abi.FrameHeader{Partition: -1, StreamTime: connectors.NoTimestamp}), &rec)
+	frame := in.one(c.frame, topic, key, nil)
 	keyLen, valueLen := -1, -1
 	if key != nil {
 		keyLen = len(key)
@@ -131,10 +119,8 @@ func (c *component) fromData(dst []byte, topic string, key []byte, h connectors.
 		return dst, false, err
 	}
 	abi.FinishParts(frame, abi.FrameHeaderSize, keyLen, valueLen)
-	if len(h) > 0 && in.spec.Wants.Has(abi.WantHeaders) {
-		if frame, err = in.headers(frame, abi.FrameHeaderSize, h); err != nil {
-			return dst, false, err
-		}
+	if frame, err = in.headers(frame, abi.FrameHeaderSize, h); err != nil {
+		return dst, false, err
 	}
 	out = dst
 	err = c.convert(in, frame, topic, func(answer *abi.Record) error {
@@ -144,9 +130,10 @@ func (c *component) fromData(dst []byte, topic string, key []byte, h connectors.
 	return out, null, err
 }
 
-// beginOne forgets what the frame before carried.
-func (in *instance) beginOne() {
-	in.enc.pending, in.topics, in.host.times = in.enc.pending[:0], in.topics[:0], in.host.times[:0]
+// one begins a frame, in the memory of dst, with one record for a converter.
+func (in *instance) one(dst []byte, topic string, key, value []byte) []byte {
+	frame := in.begin(dst, ofRecords)
+	return abi.AppendRecord(frame, &abi.Record{Key: key, Value: value, Timestamp: connectors.NoTimestamp, Offset: -1, Partition: -1, Dest: in.topic(topic)})
 }
 
 // convert sends a frame of one record and wants one answer.
@@ -159,7 +146,7 @@ func (c *component) convert(in *instance, frame []byte, topic string, take func(
 		answers++
 		switch {
 		case rec.Kind == abi.KindError:
-			said = reported(abi.Class(rec.Dest), where, c.name(), printable(rec.Value))
+			said = c.said(rec, where)
 			return nil
 		case rec.Index == abi.NoIndex || rec.Flags&abi.KeepValue != 0 || answers > 1:
 			return clause("CONN-3", "a converter answers other than by one record with a value of its own")

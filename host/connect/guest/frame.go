@@ -20,8 +20,7 @@ const (
 // encode writes records as a frame into c.frame, as many as one frame takes, and returns how many. An error is that of
 // the first of them, which is then alone to blame.
 func (in *instance) encode(dst []byte, rs []*connectors.Record) (frame []byte, n int, err error) {
-	in.enc.pending, in.topics, in.host.times = in.enc.pending[:0], in.topics[:0], in.host.times[:0]
-	frame = abi.AppendFrameHeader(dst[:0], &abi.FrameHeader{Partition: -1, StreamTime: connectors.NoTimestamp})
+	frame = in.begin(dst, ofRecords)
 	for n < len(rs) && n < frameRecords && len(frame) < frameBytes {
 		start := len(frame)
 		next, err := in.encodeRecord(frame, rs[n], n)
@@ -37,6 +36,15 @@ func (in *instance) encode(dst []byte, rs []*connectors.Record) (frame []byte, n
 	}
 	return in.finish(frame, n), n, nil
 }
+
+// begin forgets what the frame before carried and begins one in the memory of dst.
+func (in *instance) begin(dst []byte, header abi.FrameHeader) []byte {
+	in.enc.pending, in.topics, in.host.times = in.enc.pending[:0], in.topics[:0], in.host.times[:0]
+	return abi.AppendFrameHeader(dst[:0], &header)
+}
+
+// ofRecords is the header of a frame of records, which come from no partition of an application.
+var ofRecords = abi.FrameHeader{Partition: -1, StreamTime: connectors.NoTimestamp}
 
 // finish appends topics and schemas and ends the frame.
 func (in *instance) finish(frame []byte, n int) []byte {
@@ -67,10 +75,7 @@ func (in *instance) encodeRecord(frame []byte, r *connectors.Record, i int) (_ [
 		}
 	}
 	abi.FinishParts(frame, start, keyLen, valueLen)
-	if len(r.Headers) > 0 && in.spec.Wants.Has(abi.WantHeaders) {
-		return in.headers(frame, start, r.Headers)
-	}
-	return frame, nil
+	return in.headers(frame, start, r.Headers)
 }
 
 // part appends a datum and returns its length, -1 for null without a schema.
@@ -83,7 +88,11 @@ func (in *instance) part(frame []byte, v data.SchemaAndValue) (_ []byte, n int, 
 	return frame, len(frame) - start, err
 }
 
+// headers appends the headers of the record that begins at frame[start], if the component wants them.
 func (in *instance) headers(frame []byte, start int, headers connectors.Headers) ([]byte, error) {
+	if len(headers) == 0 || !in.spec.Wants.Has(abi.WantHeaders) {
+		return frame, nil
+	}
 	var scratch []byte
 	for _, h := range headers {
 		datum, n, err := in.part(scratch[:0], h.Value)
@@ -119,17 +128,25 @@ func (in *instance) topic(name string) uint32 {
 
 // process sends a frame and hands every record that is answered to each, with the topics of its frame.
 func (in *instance) process(ctx context.Context, frame []byte, inputs int, each func(*abi.Record, []string) error) error {
+	if err := in.hand(ctx, frame); err != nil {
+		return err
+	}
+	view, err := in.wasm.Process(in.handle, len(frame))
+	if err != nil {
+		return err
+	}
+	return in.answers(view, abi.Expect{Output: true, Inputs: inputs, Connect: true}, each)
+}
+
+// hand puts a frame into the guest's memory, for the call that follows.
+func (in *instance) hand(ctx context.Context, frame []byte) error {
 	buf, err := in.wasm.Reserve(len(frame))
 	if err != nil {
 		return err
 	}
 	copy(buf, frame)
 	in.host.begin(ctx)
-	view, err := in.wasm.Process(in.handle, len(frame))
-	if err != nil {
-		return err
-	}
-	return in.answers(view, abi.Expect{Output: true, Inputs: inputs, Connect: true}, each)
+	return nil
 }
 
 // answers decodes all frames of a call. What is handed to each may be kept: it is a copy of the guest's memory.

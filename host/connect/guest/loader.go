@@ -15,7 +15,6 @@ import (
 
 	"github.com/wasmstream/wasmstream/abi"
 	"github.com/wasmstream/wasmstream/connectors"
-	"github.com/wasmstream/wasmstream/connectors/fault"
 	"github.com/wasmstream/wasmstream/host/wasm"
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
@@ -108,7 +107,7 @@ func (l *Loader) Load(kind connectors.Kind, name string) (p connectors.Plugin, f
 	}
 	m, err := l.module(file)
 	if err != nil {
-		return p, false, fault.Connect.New(err.Error()).Because(err)
+		return p, false, broken(err)
 	}
 	manifest, _ := m.manifest()
 	spec := manifest.Component(component)
@@ -125,8 +124,7 @@ func (l *Loader) Load(kind connectors.Kind, name string) (p connectors.Plugin, f
 }
 
 func unfit(name, what, fix string) error {
-	err := errs.ConnectPlugin.New(name, what, fix)
-	return fault.Connect.New(err.Error()).Because(err)
+	return broken(errs.ConnectPlugin.New(name, what, fix))
 }
 
 func names(m *abi.Manifest) []string {
@@ -173,9 +171,9 @@ func (l *Loader) plugin(m *module, manifest *abi.Manifest, spec *abi.Component) 
 	case abi.HeaderConverter:
 		p.HeaderConverter = func() connectors.HeaderConverter { return &headerConverter{converter{plugin: of()}} }
 	case abi.Source:
-		p.Source = func() connectors.SourceConnector { return &sourceConnector{plugin: of(), version: p.Version} }
+		p.Source = func() connectors.SourceConnector { return &sourceConnector{connector: connector{of(), p.Version}} }
 	case abi.Sink:
-		p.Sink = func() connectors.SinkConnector { return &sinkConnector{plugin: of(), version: p.Version} }
+		p.Sink = func() connectors.SinkConnector { return &sinkConnector{connector: connector{of(), p.Version}} }
 	}
 	return p
 }

@@ -11,9 +11,8 @@ import (
 
 // sinkConnector is a component of kind sink.
 type sinkConnector struct {
-	plugin
+	connector
 	connectors.ManyTasks
-	version string
 }
 
 // Version implements connectors.Connector.
@@ -29,12 +28,9 @@ func (s *sinkConnector) Start(_ connectors.ConnectorContext, props config.Props)
 	return err
 }
 
-// TaskClass implements connectors.SinkConnector.
-func (s *sinkConnector) TaskClass() string { return className(s.module.name, s.spec.Name) }
-
 // NewTask implements connectors.SinkConnector.
 func (s *sinkConnector) NewTask() connectors.SinkTask {
-	return &sinkTask{plugin: plugin{loader: s.loader, module: s.module, spec: s.spec}}
+	return &sinkTask{plugin: s.task()}
 }
 
 // sinkTask hands records to a guest.
@@ -48,12 +44,7 @@ type sinkTask struct {
 // Start implements connectors.SinkTask.
 func (s *sinkTask) Start(ctx connectors.SinkTaskContext, props config.Props) error {
 	s.context = ctx
-	return s.startWith(props, extra{connector: props.Or("name", ""), task: props.Or("task.id", "0"), node: s.node()}, func(c *component) {
-		c.egress = s.loader.egress.grant(secrets(&s.spec, props))
-		if log := ctx.Log(); log != nil {
-			c.log = log
-		}
-	})
+	return s.startTask(props, ctx.Log(), nil)
 }
 
 // Put implements connectors.SinkTask.
@@ -71,7 +62,7 @@ func (s *sinkTask) put(ctx context.Context, records []connectors.SinkRecord, rs 
 	for len(rs) > 0 {
 		in, err := s.c.ready()
 		if err != nil {
-			return fault.Connect.New(err.Error()).Because(err)
+			return broken(err)
 		}
 		n, said, err := s.frame(ctx, in, rs)
 		switch {
@@ -110,7 +101,7 @@ func (s *sinkTask) frame(ctx context.Context, in *instance, rs []*connectors.Rec
 		}
 		if abi.Class(rec.Dest) != abi.ClassSkip {
 			said = append(said, make([]error, int(rec.Index)+1-len(said))...)
-			said[rec.Index] = reported(abi.Class(rec.Dest), placeOf(rs[rec.Index]), s.c.name(), printable(rec.Value))
+			said[rec.Index] = s.c.said(rec, placeOf(rs[rec.Index]))
 		}
 		return nil
 	})

@@ -28,9 +28,8 @@ func sourceKeys() config.Key {
 
 // sourceConnector is a component of kind source.
 type sourceConnector struct {
-	plugin
+	connector
 	connectors.OneTask
-	version string
 }
 
 // Version implements connectors.Connector.
@@ -46,12 +45,9 @@ func (s *sourceConnector) Start(_ connectors.ConnectorContext, props config.Prop
 	return err
 }
 
-// TaskClass implements connectors.SourceConnector.
-func (s *sourceConnector) TaskClass() string { return className(s.module.name, s.spec.Name) }
-
 // NewTask implements connectors.SourceConnector.
 func (s *sourceConnector) NewTask() connectors.SourceTask {
-	return &sourceTask{plugin: plugin{loader: s.loader, module: s.module, spec: s.spec}}
+	return &sourceTask{plugin: s.task()}
 }
 
 // sourceTask polls a guest.
@@ -92,24 +88,7 @@ func (s *sourceTask) Start(ctx *connectors.SourceTaskContext, props config.Props
 	s.context, s.interval = ctx, time.Duration(v.Int(pollInterval))*time.Millisecond
 	s.partitions, s.acked = map[string]*data.Map{}, map[*data.Map]*data.Map{}
 	s.mu.given = map[string]connectors.SourceOffset{}
-	return s.startWith(props, extra{connector: props.Or("name", ""), task: props.Or("task.id", "0"), node: s.node()}, func(c *component) {
-		c.offsets = s.offsetOf
-		c.egress = s.loader.egress.grant(secrets(&s.spec, props))
-		if ctx.Log != nil {
-			c.log = ctx.Log
-		}
-	})
-}
-
-// secrets are the settings of type PASSWORD.
-func secrets(spec *abi.Component, props config.Props) map[string]string {
-	out := map[string]string{}
-	for _, s := range spec.Config {
-		if v, ok := props.Get(s.Name); ok && s.Type == string(config.Password) {
-			out[secretWord(s.Name)] = v
-		}
-	}
-	return out
+	return s.startTask(props, ctx.Log, func(c *component) { c.offsets = s.offsetOf })
 }
 
 // offsetOf answers offset_get.
@@ -253,8 +232,7 @@ func (s *sourceTask) Commit() error {
 		return nil
 	}
 	in := s.c.live
-	in.beginOne()
-	frame := abi.AppendFrameHeader(s.c.frame[:0], &abi.FrameHeader{Partition: -1, Flags: abi.FrameHasArguments})
+	frame := in.begin(s.c.frame, abi.FrameHeader{Partition: -1, Flags: abi.FrameHasArguments})
 	n := 0
 	for partition, offset := range s.acked {
 		p, err := in.enc.datum(nil, data.SchemaAndValue{Value: data.MapValue(partition)})
@@ -267,10 +245,8 @@ func (s *sourceTask) Commit() error {
 	}
 	clear(s.acked)
 	s.c.frame = in.finish(frame, n)
-	buf, err := in.wasm.Reserve(len(s.c.frame))
+	err := in.hand(context.Background(), s.c.frame)
 	if err == nil {
-		copy(buf, s.c.frame)
-		in.host.begin(context.Background())
 		err = in.wasm.Ack(in.handle, len(s.c.frame))
 	}
 	if err != nil {

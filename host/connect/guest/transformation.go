@@ -106,7 +106,7 @@ func (t *transformation) take(in *instance, rs []*connectors.Record, rec *abi.Re
 		if abi.Class(rec.Dest) == abi.ClassSkip {
 			return nil
 		}
-		a.err = reported(abi.Class(rec.Dest), placeOf(r), t.c.name(), printable(rec.Value))
+		a.err = t.c.said(rec, placeOf(r))
 		return nil
 	}
 	if a.got {
@@ -184,7 +184,7 @@ func (p *predicate) Test(r *connectors.Record) (yes bool, err error) {
 	err = in.process(context.Background(), p.c.frame, 1, func(rec *abi.Record, _ []string) error {
 		switch {
 		case rec.Kind == abi.KindError:
-			said = reported(abi.Class(rec.Dest), placeOf(r), p.c.name(), printable(rec.Value))
+			said = p.c.said(rec, placeOf(r))
 		case rec.Index == abi.NoIndex || rec.Flags&abi.KeepAll != abi.KeepAll || yes:
 			return clause("CONN-2", "a predicate answers other than by one record with all KEEP flags")
 		default:

@@ -9,12 +9,6 @@ import (
 	"github.com/wasmstream/wasmstream/abi"
 )
 
-// Directions of converters.
-const (
-	directionTo   = "toConnect"
-	directionFrom = "fromConnect"
-)
-
 // settingValue is what the kit sets a setting to that a plugin needs.
 func settingValue(s *abi.Setting) string {
 	switch {

@@ -315,7 +315,7 @@ func openFrame(c *abi.Component, more bool) []byte {
 	if c.Kind.Connect() {
 		add(abi.OpenConnector, "tck")
 		add(abi.OpenTask, "0")
-		add(abi.OpenDirection, directionTo)
+		add(abi.OpenDirection, abi.ToConnect)
 	}
 	for i := range c.Config {
 		if s := &c.Config[i]; !s.Optional {

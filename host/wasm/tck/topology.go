@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/wasmstream/wasmstream/abi"
 )
@@ -15,20 +16,17 @@ func (k *kit) topology(m *abi.Manifest) {
 	if m.Topology == nil {
 		return
 	}
-	var document struct {
-		Operators []json.RawMessage `json:"operators"`
-	}
+	var document map[string]any
 	problem := ""
-	if err := json.Unmarshal(m.Topology, &document); err != nil || document.Operators == nil {
+	if err := json.Unmarshal(m.Topology, &document); err != nil {
+		problem = "the topology has no array of operators"
+	} else if _, ok := document["operators"].([]any); !ok {
 		problem = "the topology has no array of operators"
 	}
 	if !k.report.hold("TOP-1", "", problem) {
 		return
 	}
-	var operators any
-	if err := json.Unmarshal(m.Topology, &operators); err != nil {
-		problem = err.Error()
-	} else if name := strangeGuest(operators, m); name != "" {
+	if name := strangeGuest(document, m); name != "" {
 		problem = fmt.Sprintf("the topology calls %q, which is no component of the module", name)
 	}
 	k.report.hold("TOP-2", "", problem)
@@ -44,22 +42,17 @@ func strangeGuest(v any, m *abi.Manifest) string {
 			}
 		}
 	case map[string]any:
-		if name, ok := v["guest"].(string); ok && m.Component(name) == nil && m.Component(ownName(name, m)) == nil {
+		if name, ok := v["guest"].(string); ok && m.Component(name) == nil && m.Component(strings.TrimPrefix(name, m.Name+"/")) == nil {
 			return name
 		}
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if name := strangeGuest(v[key], m); name != "" && key != "config" {
+			if key == "config" {
+				continue
+			}
+			if name := strangeGuest(v[key], m); name != "" {
 				return name
 			}
 		}
-	}
-	return ""
-}
-
-// ownName is the component of a name with the module's own in front.
-func ownName(name string, m *abi.Manifest) string {
-	if prefix := m.Name + "/"; len(name) > len(prefix) && name[:len(prefix)] == prefix {
-		return name[len(prefix):]
 	}
 	return ""
 }
