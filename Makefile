@@ -1,7 +1,7 @@
 # Two commands are enough: "go run ./cmd/wasmstream demo" and "make test".
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: conformance conformance-kafka conformance-connect build test test-fast race lint bench guests deps kafka cross fuzz cover baseline fault fault-long mutants
+.PHONY: conformance conformance-kafka conformance-connect takeover build test test-fast race lint bench guests deps kafka cross fuzz cover baseline fault fault-long mutants
 
 KAFKA_DIR  ?= .cache/kafka
 KAFKA_PORT ?= 9092
@@ -78,8 +78,11 @@ CASES ?= 5000
 
 conformance-kafka: SEED ?= 1
 conformance-kafka: ## CASES random topologies and inputs of SEED, beside Kafka Streams' own test driver
-	mvn -q -B -f internal/conformance/kafkastreams/pom.xml -Dcases.target=$(CURDIR)/.cache/conformance compile \
-	  dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.cache/conformance/libs
+	.ci/kafka-streams.sh
 	go run ./internal/conformance -generate $(CASES) -seed $(SEED) | \
 	  java -Xmx700m -cp '.cache/conformance/classes:.cache/conformance/libs/*' wasmstream.conformance.Cases > .cache/conformance/seed-$(SEED).jsonl
 	go run ./internal/conformance -kind streams .cache/conformance/seed-$(SEED).jsonl
+
+ROUNDS ?= 3
+takeover: ## ROUNDS times Kafka Streams runs twelve applications, we go on with them, and it again; then we first
+	go test -tags integration -timeout 2h -count 1 -v ./internal/conformance/takeover -args -takeover.rounds=$(ROUNDS)

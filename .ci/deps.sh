@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the tests need beside Go and Rust by rustup, JDK 17 and Maven: the C and Rust toolchains for wasm
-# and Apache Kafka's jars. What is there already is left alone; the second call takes a second.
+# Installs what the tests need beside Go and Rust by rustup, JDK 17 and Maven: the C and Rust toolchains for wasm,
+# Apache Kafka's jars, and the programs of Kafka Streams that we are compared with. What is there already is left
+# alone; the second call takes a second.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -23,3 +24,4 @@ if (( ${#missing[@]} )); then
 fi
 "$here/rust-wasm-std.sh"
 "$here/kafka.sh" fetch
+"$here/kafka-streams.sh"

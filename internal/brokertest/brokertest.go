@@ -74,6 +74,13 @@ func (b *Broker) Client(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 // returns its name.
 func (b *Broker) CreateTopic(t testing.TB, name string, partitions int32, configs ...string) string {
 	t.Helper()
+	b.CreateTopics(t, []string{name}, partitions, configs...)
+	return name
+}
+
+// CreateTopics is CreateTopic for several at once.
+func (b *Broker) CreateTopics(t testing.TB, names []string, partitions int32, configs ...string) {
+	t.Helper()
 	forever := "-1"
 	set := map[string]*string{"retention.ms": &forever}
 	for _, c := range configs {
@@ -84,17 +91,19 @@ func (b *Broker) CreateTopic(t testing.TB, name string, partitions int32, config
 	defer cancel()
 	cl := b.Client(t)
 	adm := kadm.NewClient(cl)
-	if _, err := adm.CreateTopic(ctx, partitions, -1, set, name); err != nil {
-		t.Fatalf("creating topic %s: %v", name, err)
+	created, err := adm.CreateTopics(ctx, partitions, -1, set, names...)
+	if err := errors.Join(err, created.Error()); err != nil {
+		t.Fatalf("creating topics %v: %v", names, err)
 	}
 	brokers, err := adm.ListBrokers(ctx)
 	if err != nil {
 		t.Fatalf("listing brokers: %v", err)
 	}
 	for _, id := range brokers.NodeIDs() {
-		awaitTopic(ctx, t, cl.Broker(int(id)), name)
+		for _, name := range names {
+			awaitTopic(ctx, t, cl.Broker(int(id)), name)
+		}
 	}
-	return name
 }
 
 // awaitTopic returns when a broker knows the topic with a leader: brokers hear of it some time after the controller has
