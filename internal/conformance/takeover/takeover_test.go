@@ -198,21 +198,23 @@ func (k *takeover) app(a application, dir string) *stream.App {
 	return app
 }
 
-// feed writes n records to each topic.
+// feed writes n records to each topic. The right ones are there first: a stream is not to be joined with versions of a
+// table that only come after it.
 func (k *takeover) feed(n int) {
 	k.t.Helper()
-	var all []*kgo.Record
+	var left, right []*kgo.Record
 	for _, a := range k.apps {
 		for i := range n {
 			at := k.start + int64(k.written+i)*stepMs
-			all = append(all, k.add(a, "left", k.key(), k.value(a, i), at))
+			left = append(left, k.add(a, "left", k.key(), k.value(a, i), at))
 			if a.right {
-				all = append(all, k.add(a, "right", k.key(), k.value(a, i), at+stepMs/2))
+				right = append(right, k.add(a, "right", k.key(), k.value(a, i), at+stepMs/2))
 			}
 		}
 	}
 	k.written += n
-	k.produce(all)
+	k.produce(right)
+	k.produce(left)
 }
 
 func (k *takeover) key() string { return fmt.Sprintf("k%d", k.rng.IntN(keys)) }
