@@ -7,6 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 missing=()
 command -v clang-19 > /dev/null || missing+=(clang-19)
+command -v curl > /dev/null || missing+=(curl)
 command -v wasm-ld-19 > /dev/null || missing+=(lld-19)
 [[ -d /usr/include/wasm32-wasi ]] || missing+=(wasi-libc libclang-rt-19-dev-wasm32)
 [[ -x /usr/bin/rustc ]] || missing+=(rustc-web)

@@ -16,6 +16,10 @@ func TestLabOnApacheKafka(t *testing.T) {
 	l.run("docs/lab-wordcount.md")
 }
 
+func TestConnectLabOnApacheKafka(t *testing.T) {
+	newLab(t, brokertest.Own(t).Addr, false).runConnect()
+}
+
 // useKafkaTools puts Kafka's own commands on the PATH, by the names that its distribution has for them.
 func (l *lab) useKafkaTools() {
 	l.t.Helper()

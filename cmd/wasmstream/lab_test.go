@@ -86,7 +86,7 @@ func (l *lab) foreground(steps []step) {
 		if err != nil {
 			l.t.Fatalf("$ %s\n%s%s%v\n%s", s.command, out, stderr.String(), err, l.transcripts())
 		}
-		if d := cmp.Diff(strings.ReplaceAll(s.output, "/tmp/kafka-streams", l.stateDir), string(out)); d != "" {
+		if d := shownDiff(strings.ReplaceAll(s.output, "/tmp/kafka-streams", l.stateDir), string(out)); d != "" {
 			l.t.Fatalf("$ %s printed something else (-page +really):\n%s\n%s", s.command, d, l.transcripts())
 		}
 	}
@@ -163,8 +163,9 @@ func (l *lab) command(line string) *exec.Cmd {
 
 // block is one fenced console block of a page.
 type block struct {
-	terminal string
-	steps    []step
+	terminal   string
+	eventually bool // what it shows may take a moment to come true
+	steps      []step
 }
 
 // step is a command and what it prints.
@@ -178,7 +179,7 @@ func consoleBlocks(page string) []block {
 		switch {
 		case open == nil && strings.HasPrefix(line, "```console"):
 			_, name, _ := strings.Cut(line, "terminal=")
-			open = &block{terminal: name}
+			open = &block{terminal: name, eventually: strings.HasSuffix(line, " eventually")}
 		case open != nil && line == "```":
 			blocks = append(blocks, *open)
 			open = nil
@@ -213,6 +214,24 @@ func freeAddr(t testing.TB) string {
 
 func TestLabOnTheEmbeddedBroker(t *testing.T) {
 	newLab(t, freeAddr(t), true).run("docs/lab-wordcount.md")
+}
+
+func TestConnectLabOnTheEmbeddedBroker(t *testing.T) {
+	newLab(t, freeAddr(t), true).runConnect()
+}
+
+// runConnect works through the Connect lab in an empty folder, its workers on free ports.
+func (l *lab) runConnect() {
+	l.t.Helper()
+	page, err := os.ReadFile(filepath.Join(l.root, "docs/lab-connect.md"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	first, second := freeAddr(l.t), freeAddr(l.t)
+	here := strings.NewReplacer("localhost:9092", l.addr, "localhost:8083", first, "localhost:8084", second)
+	l.env = append(l.env, "WASMSTREAM_CONNECT_URL=http://"+first)
+	l.root = l.t.TempDir()
+	l.blocks(here.Replace(string(page)))
 }
 
 func TestConsoleBlocks(t *testing.T) {
