@@ -163,6 +163,14 @@ func (c Config) Validate() error {
 	return byPlace(faults...)
 }
 
+// WithoutCluster is c for uses that ask no cluster: bootstrap.servers need not be set.
+func (c Config) WithoutCluster() Config {
+	c.layers = slices.Insert(slices.Clone(c.layers), 0, streamsconfig.Layer{
+		Origin: "no cluster", Values: map[string]string{"bootstrap.servers": "localhost:9092"},
+	})
+	return c
+}
+
 // Check reports every fault that can be found without a broker: those of Validate, and those of the modules, which it
 // compiles and compares with what the topology wants of them.
 func (c Config) Check(ctx context.Context) error {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/wasmstream/wasmstream/host/stream"
@@ -29,9 +28,7 @@ type TestBench struct {
 // NewTestBench checks the application as Check does, and keeps the modules that it compiles. bootstrap.servers need not
 // be set.
 func NewTestBench(ctx context.Context, cfg Config) (*TestBench, error) {
-	cfg.layers = slices.Insert(slices.Clone(cfg.layers), 0, streamsconfig.Layer{
-		Origin: "tests", Values: map[string]string{"bootstrap.servers": "localhost:9092"},
-	})
+	cfg = cfg.WithoutCluster()
 	b := &TestBench{cfg: cfg, modules: map[string][]byte{}}
 	err := cfg.Validate()
 	engineConfig := wasm.DefaultConfig()

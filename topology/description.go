@@ -8,10 +8,13 @@ import (
 // Description is a topology as plain data, for programs. Its names in JSON are a contract. Topics have their full names,
 // internal ones with the application.id.
 type Description struct {
-	ApplicationID  string                 `json:"application_id"`
-	Subtopologies  []SubtopologyDescribed `json:"subtopologies"`
-	Stores         []StoreDescribed       `json:"stores"`
-	InternalTopics []TopicDescribed       `json:"internal_topics"`
+	ApplicationID string                 `json:"application_id"`
+	Subtopologies []SubtopologyDescribed `json:"subtopologies"`
+	// GlobalSubtopologies read global stores. They have ids among the others', and no tasks.
+	GlobalSubtopologies []SubtopologyDescribed `json:"global_subtopologies,omitempty"`
+
+	Stores         []StoreDescribed `json:"stores"`
+	InternalTopics []TopicDescribed `json:"internal_topics"`
 	// Text is that of Kafka's Topology#describe.
 	Text string `json:"description"`
 }
@@ -70,6 +73,11 @@ func (t *Topology) Description(applicationID string) Description {
 		d.InternalTopics = append(d.InternalTopics, describeTopics("repartition", s.Repartitions)...)
 		d.InternalTopics = append(d.InternalTopics, describeTopics("changelog", s.Changelogs)...)
 	}
+	for id, nodes := range t.groups() {
+		if isGlobal(nodes) {
+			d.GlobalSubtopologies = append(d.GlobalSubtopologies, t.describeGlobal(id, nodes, applicationID))
+		}
+	}
 	for _, s := range t.stores {
 		store := StoreDescribed{Name: s.Name, Type: s.Kind, InMemory: s.InMemory, Caching: s.CachingEnabled}
 		if !s.LoggingDisabled {
@@ -78,6 +86,18 @@ func (t *Topology) Description(applicationID string) Description {
 		d.Stores = append(d.Stores, store)
 	}
 	return d
+}
+
+// describeGlobal describes the nodes that keep a global store.
+func (t *Topology) describeGlobal(id int, nodes []*Node, applicationID string) SubtopologyDescribed {
+	sub := SubtopologyDescribed{ID: id, SourceTopics: []string{}, SinkTopics: []string{}, Stores: []string{}}
+	for _, n := range nodes {
+		d := t.describeNode(n, applicationID)
+		sub.Nodes = append(sub.Nodes, d)
+		sub.SourceTopics = append(sub.SourceTopics, d.Topics...)
+		sub.Stores = append(sub.Stores, d.Stores...)
+	}
+	return sub
 }
 
 func (t *Topology) describeNode(n *Node, applicationID string) NodeDescribed {

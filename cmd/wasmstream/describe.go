@@ -11,7 +11,7 @@ import (
 
 func describeCommand() *cli.Command {
 	return &cli.Command{
-		Name: "describe", Aliases: []string{"graph"}, Usage: "print the topology of an application, as Kafka's Topology#describe does", ArgsUsage: " ",
+		Name: "describe", Usage: "print the topology of an application, as Kafka's Topology#describe does", ArgsUsage: " ",
 		Flags: append(
 			applicationFlags(),
 			&cli.BoolFlag{Name: "effective-config", Usage: "print the settings that hold instead"},
@@ -45,6 +45,7 @@ func describe(c *cli.Context) error {
 		}
 		return nil
 	}
+	cfg = cfg.WithoutCluster()
 	if err := cfg.Check(c.Context); err != nil {
 		return err
 	}
