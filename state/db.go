@@ -39,6 +39,7 @@ type DB struct {
 	tables       atomic.Int64                         // tables written by restores
 	restoring    struct{ stores, bytes atomic.Int64 } // stores with restored records that are not written, and their size
 	tableOptions *pebble.Options                      // as Pebble has settled them
+	viewers      sync.RWMutex                         // views hold it to read, closing the database to write
 
 	mu struct {
 		sync.Mutex
@@ -254,10 +255,13 @@ func (db *DB) unregister(s *KeyValueBytes) {
 }
 
 // Offset is the committed changelog offset of a persistent store (the next record to restore), and whether there is
-// one; -1 without. It does not need the store to be open.
+// one; -1 without. It does not need the store to be open. Of a store in memory it is that of the open one.
 func (db *DB) Offset(id StoreID) (int64, bool) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
+	if s := db.mu.open[id]; s != nil && s.volatile {
+		return s.offset, s.offset >= 0
+	}
 	st := db.mu.catalog.stores[id]
 	if st == nil || !st.hasOffset {
 		return -1, false
@@ -393,7 +397,8 @@ func (db *DB) Stats() Stats {
 	return s
 }
 
-// Close closes the stores that are still open, and the database. It can be called twice. No store may be in use.
+// Close closes the stores that are still open, and the database, when the last view is closed. It can be called twice. No
+// store may be in use.
 func (db *DB) Close() error {
 	db.mu.Lock()
 	stores := slices.Collect(maps.Values(db.mu.open))
@@ -407,6 +412,8 @@ func (db *DB) Close() error {
 	for _, s := range stores {
 		faults = append(faults, s.Close())
 	}
+	db.viewers.Lock()
+	defer db.viewers.Unlock()
 	return errors.Join(append(faults, db.closePebble())...)
 }
 

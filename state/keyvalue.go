@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -28,6 +29,11 @@ type KeyValueBytes struct {
 	seg      *segments // of windowed stores: their rows expire
 	dirty    bool      // something was written since the last commit
 	staged   bool
+
+	// shared keeps the committed pairs of a store in memory, and closed, as they are while views read them. Reads and
+	// writes of the task take it not; commits and restores of stores in memory do.
+	shared sync.RWMutex
+	viewed bool // this is a view
 
 	volatile bool  // the offset is the store's own, not the database's
 	offset   int64 // of volatile stores
@@ -99,6 +105,9 @@ func (s *KeyValueBytes) Put(key, value []byte) error {
 	}
 	if s.staged {
 		return fmt.Errorf("writing store %q: it is staged for a commit", s.id)
+	}
+	if s.viewed {
+		return fmt.Errorf("writing store %q: %w", s.id, errViewed)
 	}
 	if len(key)+len(value) > maxPairBytes {
 		what := fmt.Sprintf("a pair of %d + %d bytes is too large for a store (at most %d)", len(key), len(value), maxPairBytes)
@@ -260,8 +269,14 @@ func (s *KeyValueBytes) stageTime(b *pebble.Batch) error {
 // committed is called by the batch.
 func (s *KeyValueBytes) committed() {
 	s.staged = false
+	if s.volatile {
+		s.shared.Lock()
+	}
 	s.pairs.committed(s.over)
 	s.commitTime()
+	if s.volatile {
+		s.shared.Unlock()
+	}
 	s.clear()
 	if s.onCommit != nil {
 		s.onCommit()
@@ -367,6 +382,17 @@ func (s *KeyValueBytes) restore(records []KV, next int64) error {
 }
 
 func (s *KeyValueBytes) restoreMemory(m memory, records []KV, next int64) error {
+	if err := s.applyToMemory(m, records); err != nil {
+		return err
+	}
+	b := s.db.NewBatch()
+	b.SetOffset(s.id, next)
+	return b.Commit()
+}
+
+func (s *KeyValueBytes) applyToMemory(m memory, records []KV) error {
+	s.shared.Lock()
+	defer s.shared.Unlock()
 	m.unshare()
 	err := s.each(records, func(keyHead, key []byte, r *KV) error {
 		if r.Value == nil {
@@ -376,13 +402,10 @@ func (s *KeyValueBytes) restoreMemory(m memory, records []KV, next int64) error 
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		s.commitTime()
 	}
-	s.commitTime()
-	b := s.db.NewBatch()
-	b.SetOffset(s.id, next)
-	return b.Commit()
+	return err
 }
 
 // restoreBy restores a store whose records say how it changes: apply writes what they come to, as a transaction of its
@@ -494,7 +517,9 @@ func (s *KeyValueBytes) Close() error {
 		return nil
 	}
 	faults := []error{s.settle()}
+	s.shared.Lock()
 	s.closed = true
+	s.shared.Unlock()
 	for m, place := range s.iters {
 		if invariants {
 			faults = append(faults, fmt.Errorf("closing store %q: %w, opened by\n%s", s.id, ErrIteratorLeak, place))

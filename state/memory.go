@@ -14,6 +14,8 @@ type memory interface {
 	unshare()
 	set(keyHead, key, head, tail []byte)
 	delete(keyHead, key []byte)
+	// view reads the same pairs beside their owner, who may not write meanwhile.
+	view() memory
 }
 
 // memoryPair is one committed pair in memory. Its bytes are its own.

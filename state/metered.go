@@ -48,6 +48,7 @@ func newMeter(metrics *StoreMetrics) meter {
 type MeteredKeyValueStore struct {
 	meter
 	inner   layer
+	bytes   *KeyValueBytes // the innermost layer
 	context *RecordContext
 }
 

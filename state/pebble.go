@@ -28,10 +28,11 @@ type pairs interface {
 // pebblePairs are the pairs under one number in the shared Pebble.
 type pebblePairs struct {
 	db     *DB
-	prefix []byte // number of the store
-	end    []byte // number of the next store
-	key    []byte // scratch: prefix|key
-	value  []byte // what get lent
+	reader pebbleReader // the database, or a snapshot of it
+	prefix []byte       // number of the store
+	end    []byte       // number of the next store
+	key    []byte       // scratch: prefix|key
+	value  []byte       // what get lent
 
 	// idle is an iterator of Pebble over what is committed now, to be used again, or nil: making one costs more than most
 	// walks. It goes with the next commit.
@@ -41,7 +42,7 @@ type pebblePairs struct {
 }
 
 func newPebblePairs(db *DB, number uint32) *pebblePairs {
-	p := &pebblePairs{db: db, prefix: binary.BigEndian.AppendUint32(nil, number)}
+	p := &pebblePairs{db: db, reader: db.pebble, prefix: binary.BigEndian.AppendUint32(nil, number)}
 	p.end = binary.BigEndian.AppendUint32(nil, number+1)
 	p.key = append(p.key, p.prefix...)
 	return p
@@ -52,7 +53,7 @@ func (p *pebblePairs) get(key []byte) ([]byte, error) {
 		return nil, err
 	}
 	p.key = append(p.key[:prefixSize], key...)
-	value, closer, err := p.db.pebble.Get(p.key)
+	value, closer, err := p.reader.Get(p.key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
 	}
@@ -77,7 +78,7 @@ func (p *pebblePairs) iterate(spans []keySpan, reverse bool) (spanIterator, erro
 	p.idle = nil
 	if iter == nil {
 		var err error
-		if iter, err = p.db.pebble.NewIter(&pebble.IterOptions{LowerBound: p.prefix, UpperBound: p.end}); err != nil {
+		if iter, err = p.reader.NewIter(&pebble.IterOptions{LowerBound: p.prefix, UpperBound: p.end}); err != nil {
 			return nil, p.db.wrap("opening an iterator", err)
 		}
 	}

@@ -21,7 +21,9 @@
 // store in segments of time (segments.go; segmented_memory.go in memory). lru.go is a layer, buffer.go stands on a bytes
 // store alone. window_key.go, join_side.go, record_headers.go and buffer_value.go have Kafka's bytes. damage.go and
 // essential_fs.go say what happens when the disk fails; directory.go owns the folder.
-// The only lock is DB.mu; it guards the catalog and is never held over I/O that can wait for a compaction.
+// view.go lets other goroutines read what is committed.
+// DB.mu guards the catalog and is never held over I/O that can wait for a compaction. What views take, in this order, is
+// KeyValueBytes.shared, DB.viewers, DB.mu.
 package state
 
 import "errors"

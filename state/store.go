@@ -113,7 +113,9 @@ func (db *DB) NewKeyValueStore(c StoreConfig) (*MeteredKeyValueStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewMetered(top, c.Context, c.Metrics), nil
+	m := NewMetered(top, c.Context, c.Metrics)
+	m.bytes = bytes
+	return m, nil
 }
 
 func (c *StoreConfig) settle() {
@@ -213,7 +215,9 @@ func (db *DB) newLRUStore(c StoreConfig) (TransactionalStore, error) {
 	if top, err = c.cached(newLRU(top, int(c.MaxEntries)), bytes); err != nil {
 		return nil, err
 	}
-	return NewMetered(top, c.Context, c.Metrics), nil
+	m := NewMetered(top, c.Context, c.Metrics)
+	m.bytes = bytes
+	return m, nil
 }
 
 // FlushAll flushes stores in their order, which should be that of the topology, until none of them holds anything back:

@@ -18,6 +18,7 @@ type windowed struct {
 	bytes   *KeyValueBytes
 	seg     *segments
 	context *RecordContext
+	resume  []byte // of views: where the next walk goes on
 	key     []byte // scratch: a physical key
 	index   []byte // scratch: a physical key in the other order
 }
@@ -162,6 +163,9 @@ func (r *rowRange) begin() (err error) {
 	for n := first; n <= last; n++ {
 		r.spans = append(r.spans, r.span(n))
 	}
+	if after := r.store.resume; after != nil {
+		r.spans = resumeAfter(r.spans, after, r.reverse)
+	}
 	r.iter, err = r.store.inner.scan(r.spans, r.reverse)
 	return err
 }
@@ -263,6 +267,9 @@ func (r *rowRange) take(row []byte) bool {
 	}
 	return (r.keyFrom == nil || bytes.Compare(r.key, r.keyFrom) >= 0) && (r.keyTo == nil || bytes.Compare(r.key, r.keyTo) <= 0)
 }
+
+// Row names the current row for View.ResumeAfter.
+func (r *rowRange) Row() []byte { return r.iter.Key() }
 
 // Key is the current key.
 func (r *rowRange) Key() []byte { return r.key }

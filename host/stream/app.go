@@ -90,6 +90,9 @@ type Config struct {
 	StandbyListener StandbyUpdateListener
 	// UncaughtHandler is asked when a thread has failed, on that thread's goroutine; nil answers ShutdownClient.
 	UncaughtHandler func(error) UncaughtAnswer
+	// ApplicationServer is told to the other processes of the application as the place where this one answers queries,
+	// HOST:PORT; the setting application.server is stronger.
+	ApplicationServer string
 	// ClientOptions are appended to the options of every client.
 	ClientOptions []kgo.Opt
 	// Clock is the wall clock; nil is the real one.
@@ -116,6 +119,10 @@ type App struct {
 	faults        *FaultBook
 	guestModules  []string // in use by the topology
 	db            atomic.Pointer[state.DB]
+	plan          atomic.Pointer[topicPlan]
+	client        atomic.Pointer[kgo.Client] // for requests of administration, while the application runs
+	queries       queryables
+	assigned      atomic.Pointer[assignmentInfo] // as last heard by a thread
 	reloads       struct{ done, refused, failed atomic.Int64 }
 	partitions    atomic.Pointer[map[string]int32]
 	mu            struct {
@@ -274,6 +281,9 @@ func (a *App) runIn(ctx context.Context, client *kgo.Client, dir *state.Director
 		return errors.Join(err, a.global.close(), db.Close())
 	}
 	a.db.Store(db)
+	a.plan.Store(plan)
+	a.client.Store(client)
+	defer a.client.Store(nil)
 	a.guestModules = guestModulesOf(plan)
 	a.threads = threads
 	close(a.ready)
@@ -415,7 +425,7 @@ func (a *App) sharedThreadConfig(plan *topicPlan, processID string, db *state.DB
 		bufferedRecords: s.BufferedRecords, bufferedBytes: number(consumer["max.partition.fetch.bytes"]), maxRecord: number(producer["max.request.size"]),
 		cacheBytes: s.CacheBytes / int64(s.NumStreamThreads), shutdownGrace: shutdownGrace, pollRecords: -1,
 		clock: a.clock, log: a.log, changed: a.threadChanged, purge: a.notePurge,
-		paused: a.IsPaused,
+		paused: a.IsPaused, queries: &a.queries,
 	}
 	if _, set := s.Client(streamsconfig.MainConsumer)["max.poll.records"]; set && a.isSet("max.poll.records") {
 		c.pollRecords = consumer.MaxPollRecords()

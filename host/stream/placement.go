@@ -69,7 +69,7 @@ func placementOf(s *streamsconfig.Config) PlacementConfig {
 func (a *App) assignors(c *threadConfig, client *kgo.Client) func() *Assignor {
 	admin := kadm.NewClient(client)
 	return func() *Assignor {
-		return NewAssignor(AssignorConfig{
+		assignor := NewAssignor(AssignorConfig{
 			Subtopology: c.plan.subtopology, Changelogs: c.plan.changelogsOf, Process: processBytes(c.processID),
 			Positions: c.positions, Placement: c.placement,
 			Ends: func(ctx context.Context, topics []string) (map[topology.TopicPartition]int64, error) {
@@ -79,6 +79,8 @@ func (a *App) assignors(c *threadConfig, client *kgo.Client) func() *Assignor {
 				return replicaRacks(ctx, admin, topics)
 			},
 		})
+		assignor.server, assignor.heard = a.Server, func(info assignmentInfo) { a.assigned.Store(&info) }
+		return assignor
 	}
 }
 

@@ -15,6 +15,7 @@ type StandbyTask struct {
 	id     topology.TaskID
 	state  *StateManager
 	opened bool // false: the stores are still with another task of the process
+	shown  *queryableTask
 }
 
 // ID is the task's name.
@@ -37,7 +38,9 @@ func (m *TaskManager) setStandbys(ids []topology.TaskID) error {
 			continue
 		}
 		m.metrics.add(id, nil)
-		m.standbys = append(m.standbys, &StandbyTask{id: id, state: m.newState(id, sub)})
+		t := &StandbyTask{id: id, state: m.newState(id, sub)}
+		t.state.reopened = func() { m.showStandby(t) }
+		m.standbys = append(m.standbys, t)
 		m.log.Info("standby task assigned", "task", id.String())
 	}
 	slices.SortFunc(m.standbys, func(a, b *StandbyTask) int { return compareTasks(a.id, b.id) })
@@ -67,9 +70,16 @@ func (m *TaskManager) openStandbys() error {
 			return err
 		}
 		t.opened = true
+		m.showStandby(t)
 		m.updater.add(t.state.updating(true))
 	}
 	return nil
+}
+
+// showStandby lets queries that may be stale read the stores of a standby as they are now.
+func (m *TaskManager) showStandby(t *StandbyTask) {
+	t.shown = &queryableTask{id: t.id, stores: t.state.byName(), standby: true}
+	m.cfg.queries.show(t.shown)
 }
 
 // closeStandby gives a standby up; what it has stays on disk.
@@ -81,6 +91,7 @@ func (m *TaskManager) closeStandby(t *StandbyTask) error {
 		return nil
 	}
 	m.updater.remove(t.id, SuspendMigrated)
+	m.cfg.queries.hide(t.shown)
 	return t.state.close()
 }
 
@@ -95,6 +106,7 @@ func (m *TaskManager) promote(id topology.TaskID) *StateManager {
 		return nil
 	}
 	m.updater.remove(id, SuspendPromoted)
+	m.cfg.queries.hide(t.shown)
 	m.log.Info("standby task becomes active", "task", id.String())
 	return t.state
 }

@@ -29,6 +29,9 @@ type StateManager struct {
 	log       *slog.Logger
 	exactly   bool
 
+	// reopened is called after a store was emptied and opened again.
+	reopened func()
+
 	context *state.RecordContext
 	stores  []*managedStore // in the order of the topology
 }
@@ -275,7 +278,11 @@ func (m *StateManager) wipeStore(s *managedStore) error {
 			return err
 		}
 	}
-	return m.openStore(s)
+	if err := m.openStore(s); err != nil {
+		return err
+	}
+	m.reopened()
+	return nil
 }
 
 // byName are the stores for the task's processors.

@@ -32,6 +32,7 @@ type managedTask struct {
 	opened  bool
 	task    *Task // nil until restored
 	metrics *taskMetrics
+	shown   *queryableTask // to queries; nil before the stores are open
 	// modules is what the task runs; prepared what is ready beside it.
 	modules, prepared *moduleSet
 	// committed is what the group holds for the inputs, as of the last commit.
@@ -112,6 +113,7 @@ func (m *TaskManager) create(id topology.TaskID, inputs []topology.TopicPartitio
 	} else {
 		t.state = m.newState(id, t.sub)
 	}
+	t.state.reopened = func() { m.show(t) }
 	m.tasks = append(m.tasks, t)
 	slices.SortFunc(m.tasks, func(a, b *managedTask) int { return compareTasks(a.id, b.id) })
 	m.log.Info("task assigned", "task", id.String(), "standby", t.opened)
@@ -141,6 +143,7 @@ func (m *TaskManager) openTask(t *managedTask) error {
 	if err := t.state.openRest(t.committed); err != nil {
 		return err
 	}
+	m.show(t)
 	if mutant(earlyRun) {
 		return m.run(t)
 	}
@@ -229,11 +232,21 @@ func (m *TaskManager) run(t *managedTask) error {
 	}
 	t.task, t.modules = task, modules
 	m.cfg.running(t.id, true)
+	m.show(t)
 	for _, tp := range t.inputs {
 		m.byPartition[tp].paused = false
 		m.consumer.resume(tp)
 	}
 	return nil
+}
+
+// show lets queries read the stores of a task as they are now.
+func (m *TaskManager) show(t *managedTask) {
+	t.shown = &queryableTask{id: t.id, stores: t.state.byName(), running: t.task != nil}
+	if t.task != nil {
+		t.shown.committedUpTo(t.committed)
+	}
+	m.cfg.queries.show(t.shown)
 }
 
 // tellPositions tells a task of several partitions where each of them stands and ends, because an empty partition
@@ -508,8 +521,12 @@ func (m *TaskManager) postCommit(offsets map[topology.TopicPartition]committedOf
 		}
 	}
 	for _, t := range m.tasks {
-		if t.task != nil {
-			t.task.PostCommit()
+		if t.task == nil {
+			continue
+		}
+		t.task.PostCommit()
+		if slices.ContainsFunc(t.inputs, func(tp topology.TopicPartition) bool { _, moved := offsets[tp]; return moved }) {
+			t.shown.committedUpTo(t.committed)
 		}
 	}
 }
@@ -561,6 +578,7 @@ func (m *TaskManager) closeTasks(list []*managedTask, reason CloseReason) error 
 			m.updater.remove(t.id, SuspendMigrated)
 		}
 		m.cfg.running(t.id, false)
+		m.cfg.queries.hide(t.shown)
 		faults = append(faults, t.state.close())
 		for _, tp := range t.inputs {
 			if in := m.byPartition[tp]; in.paused {

@@ -93,6 +93,7 @@ type threadConfig struct {
 	purge   func(tp topology.TopicPartition, offset int64)
 	log     *slog.Logger
 	metrics *threadMetrics
+	queries *queryables
 	// changed is told of each new state, on the thread's goroutine.
 	changed func(t *Thread, s ThreadState)
 }

@@ -26,6 +26,9 @@ type Config struct {
 	// ClientID is the prefix of client ids; "" leaves it to the application.
 	ClientID string
 	StateDir string
+	// ApplicationServer is where other processes reach the queries of this one, ApplicationServerListen where it listens for
+	// them, both HOST:PORT or ""; ApplicationServerToken is what they have to know.
+	ApplicationServer, ApplicationServerListen, ApplicationServerToken string
 	// KeySerde and ValueSerde are the defaults of sources and sinks: bytes when unset.
 	KeySerde, ValueSerde topology.Serde
 	TimestampExtractor   string // Kafka's class without the package

@@ -22,6 +22,8 @@ func (c *Config) fill() error {
 	c.BootstrapServers = kafka.SplitList(c.values["bootstrap.servers"].Value)
 	c.ClientID = c.values["client.id"].Value
 	c.StateDir = c.values["state.dir"].Value
+	c.ApplicationServer = c.values["application.server"].Value
+	c.ApplicationServerListen, c.ApplicationServerToken = c.values["application.server.listen"].Value, c.values["application.server.token"].Value
 	c.TimestampExtractor = c.values["default.timestamp.extractor"].Value
 	c.ExactlyOnce = c.values["processing.guarantee"].Value == ExactlyOnceV2
 	c.NumStreamThreads = int(c.number("num.stream.threads"))

@@ -76,7 +76,7 @@ func applicationKeys() []kafka.Key {
 		text("application.id", kafka.Required, "names the group, the internal topics and the folder under state.dir"),
 		typed(kafka.List, "bootstrap.servers", kafka.Required, "host:port of one or more brokers"),
 		text("client.id", "", "prefix of the ids of the clients; application.id and the process id when empty"),
-		refused(text("application.server", "", "is for interactive queries across processes, which are not served")),
+		text("application.server", "", "HOST:PORT at which the other processes of the application reach the queries of this one; where run --admin listens when empty"),
 		typed(kafka.Class, "default.key.serde", kafka.Null, "bytes when unset; a short name (string, long, ...) or Kafka's class"),
 		typed(kafka.Class, "default.value.serde", kafka.Null, "bytes when unset; a short name (string, long, ...) or Kafka's class"),
 		refused(typed(kafka.Class, "default.list.key.serde.inner", kafka.Null, "list serdes are not read")),
@@ -214,6 +214,8 @@ func errorKeys() []kafka.Key {
 
 func ownKeys() []kafka.Key {
 	return []kafka.Key{
+		text("application.server.listen", "", "HOST:PORT where queries are answered, beside the admin address; one that other machines reach needs application.server.token"),
+		typed(kafka.Password, "application.server.token", "", "what queries have to carry that come to application.server.listen, the same in all processes of the application"),
 		text("wasm.cache.dir", "", "where compiled modules are kept; the user's cache directory when empty, none when it is \"off\""),
 		number(kafka.Long, "wasm.call.timeout.ms", "5000", 1, "the longest time of one call into a guest, by the wall clock"),
 		number(kafka.Long, "wasm.fuel.max", "4000000000", 1, "the most work of one call, in instructions"),
