@@ -21,6 +21,8 @@ type Host struct {
 	settings *streamsconfig.Config
 	log      *slog.Logger
 	registry *prometheus.Registry
+	peers    *StateClient
+	querying chan struct{} // holds an element for each query that is being answered
 
 	// reloading is held during a replacement of modules, so that one follows the other.
 	reloading sync.Mutex
@@ -43,7 +45,10 @@ func New(cfg Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{cfg: cfg, settings: settings, log: cfg.Logger, registry: cfg.Registry}
+	h := &Host{
+		cfg: cfg, settings: settings, log: cfg.Logger, registry: cfg.Registry,
+		peers: NewStateClient(settings.ApplicationServerToken), querying: make(chan struct{}, maxQueries),
+	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
@@ -87,11 +92,17 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer admin.close()
-	app, err := h.prepare(ctx, engine)
+	queries, err := h.listenQueries()
 	if err != nil {
 		return err
 	}
-	return h.runAll(ctx, app, admin)
+	defer queries.close()
+	defer h.peers.Close()
+	app, err := h.prepare(ctx, engine, firstAddr(queries, admin))
+	if err != nil {
+		return err
+	}
+	return h.runAll(ctx, app, admin, queries)
 }
 
 func (h *Host) engineConfig() wasm.Config {
@@ -108,8 +119,18 @@ func guestConfig(settings *streamsconfig.Config) wasm.Config {
 	return cfg
 }
 
+// firstAddr is where the first server that there is listens.
+func firstAddr(servers ...*adminServer) string {
+	for _, s := range servers {
+		if s != nil {
+			return s.listener.Addr().String()
+		}
+	}
+	return ""
+}
+
 // prepare compiles the modules and makes the application of them.
-func (h *Host) prepare(ctx context.Context, engine *wasm.Engine) (*stream.App, error) {
+func (h *Host) prepare(ctx context.Context, engine *wasm.Engine, server string) (*stream.App, error) {
 	set, err := h.cfg.compileAll(ctx, engine)
 	if err != nil {
 		return nil, err
@@ -125,6 +146,7 @@ func (h *Host) prepare(ctx context.Context, engine *wasm.Engine) (*stream.App, e
 		Streams: h.settings, Topology: h.cfg.Topology, Modules: set, Guests: rules, Where: h.cfg.where, Logger: h.log,
 		Registerer: h.registry, StateListener: h.stateListener(), ClientOptions: h.cfg.ClientOptions,
 		RestoreListener: h.cfg.RestoreListener, StandbyListener: h.cfg.StandbyListener,
+		ApplicationServer: server,
 	})
 	if err != nil {
 		return nil, errors.Join(err, set.close())
@@ -144,7 +166,7 @@ func (h *Host) stateListener() func(now, before stream.State) {
 
 // runAll runs the application, and beside it the admin server and the watcher, which end with it. Should one of them
 // fail, the application is stopped.
-func (h *Host) runAll(ctx context.Context, app *stream.App, admin *adminServer) error {
+func (h *Host) runAll(ctx context.Context, app *stream.App, admin, queries *adminServer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var beside sync.WaitGroup
@@ -156,6 +178,7 @@ func (h *Host) runAll(ctx context.Context, app *stream.App, admin *adminServer) 
 		})
 	}
 	start("serving the admin address", admin.run)
+	start("serving queries", queries.run)
 	if h.cfg.Watch {
 		start("watching the modules", h.watch)
 	}

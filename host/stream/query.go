@@ -104,7 +104,7 @@ func (a *App) Query(q *StoreQuery) (*StoreAnswer, error) {
 	if err := q.check(spec); err != nil {
 		return nil, err
 	}
-	if a.cfg.Topology.StoreSpec(q.Store) == nil {
+	if a.IsGlobalStore(q.Store) {
 		return a.queryGlobal(q, spec)
 	}
 	id, err := a.taskOf(q.Store, q.Partition)

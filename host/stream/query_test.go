@@ -14,6 +14,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/internal/brokertest"
 	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/state"
 	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/dsl"
 )
@@ -261,4 +262,102 @@ func agree(one, two *instance) bool {
 		return len(m.Partitions) != 2 || !slices.Equal(m.Stores, []string{"counts"})
 	}) &&
 		one.State() == Running && two.State() == Running
+}
+
+// TestQueryOfAStoreThatIsRestored is refused, unless stale answers will do.
+func TestQueryOfAStoreThatIsRestored(t *testing.T) {
+	db, err := state.OpenDB("", state.Options{InMemory: true, ApplicationID: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	store, err := db.NewStore(state.StoreConfig{ID: state.StoreID{Task: "0_0", Store: "s"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Restore([]state.KV{{Key: []byte("k"), Value: []byte("v")}}, 1); err != nil {
+		t.Fatal(err)
+	}
+	var all queryables
+	task := &queryableTask{stores: map[string]state.Store{"s": store}}
+	all.show(task)
+	q, spec := &StoreQuery{Store: "s", Type: KeyQuery, Key: []byte("k")}, &topology.StoreSpec{Name: "s"}
+	if _, err := all.ask(topology.TaskID{}, q, spec); !errs.QueryNotReady.Is(err) {
+		t.Errorf("asking gave %v", err)
+	}
+	q.Stale = true
+	answer, err := all.ask(topology.TaskID{}, q, spec)
+	if err != nil || !answer.Stale || !slices.Equal(rowTexts(answer.Rows), []string{"k = v"}) {
+		t.Errorf("asking for a stale answer gave %+v, %v", answer, err)
+	}
+	q.Bound = Position{"t": {0: 0}}
+	if _, err := all.ask(topology.TaskID{}, q, spec); !errs.QueryBound.Is(err) {
+		t.Errorf("asking with a bound gave %v", err)
+	}
+	q.Bound = nil
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := all.ask(topology.TaskID{}, q, spec); !errs.QueryMigrated.Is(err) {
+		t.Errorf("asking a store that was closed gave %v", err)
+	}
+	all.hide(task)
+	if _, err := all.ask(topology.TaskID{}, q, spec); !errs.QueryMigrated.Is(err) {
+		t.Errorf("asking for a task that is gone gave %v", err)
+	}
+}
+
+// TestQueriesOfStandbys: the process that has the task answers; the one that has a copy does if stale answers will do, and
+// says that its is one. When the first has gone, the second has the task.
+func TestQueriesOfStandbys(t *testing.T) {
+	for _, inMemory := range []bool{false, true} {
+		t.Run(fmt.Sprintf("memory=%v", inMemory), func(t *testing.T) {
+			brokertest.Each(t, func(t *testing.T, b *brokertest.Broker) { queriesOfStandbys(t, b, inMemory) })
+		})
+	}
+}
+
+func queriesOfStandbys(t *testing.T, b *brokertest.Broker, inMemory bool) {
+	h := newHarness(t, b)
+	in := b.CreateTopic(t, b.Name("in"), 2)
+	s := textBuilder()
+	s.Stream(in).GroupByKey().Count(dsl.Materialized{Name: "counts", InMemory: inMemory})
+	topo := build(t, s)
+	settings := []string{"num.standby.replicas=1", "statestore.cache.max.bytes=0"}
+	instances := []*instance{h.start(topo, settings...).running(), h.start(topo, settings...).running()}
+	instances[0].until("each has a task", func() bool { return instances[0].runningOn() == 1 && instances[1].runningOn() == 1 })
+	for p := range int32(2) {
+		b.Produce(t, &kgo.Record{Topic: in, Partition: p, Key: fmt.Append(nil, p), Value: []byte("x"), Timestamp: time.UnixMilli(*at(0))})
+	}
+	h.drained(in)
+	for p := range int32(2) {
+		want := []string{fmt.Sprintf("%d = 1 @0", p)}
+		owner, other := instances[0], instances[1]
+		q := StoreQuery{Store: "counts", Partition: p, Type: RangeQuery}
+		if _, err := owner.Query(&q); errs.QueryMigrated.Is(err) {
+			owner, other = other, owner
+		}
+		if diff := cmp.Diff(want, owner.ask(q)); diff != "" {
+			t.Errorf("the owner of partition %d:\n%s", p, diff)
+		}
+		if _, err := other.Query(&q); !errs.QueryMigrated.Is(err) {
+			t.Errorf("who has a copy of partition %d answered %v", p, err)
+		}
+		q.Bound = Position{in: {p: 0}}
+		q.Stale = true
+		if _, err := other.Query(&q); !errs.QueryMigrated.Is(err) {
+			t.Errorf("who has a copy of partition %d answered a bound with %v", p, err)
+		}
+		q.Bound = nil
+		other.until("the copy has the row", func() bool {
+			answer, err := other.Query(&q)
+			return err == nil && answer.Stale && cmp.Equal(want, rowTexts(answer.Rows))
+		})
+	}
+	instances[0].stop()
+	for p := range int32(2) {
+		if diff := cmp.Diff([]string{fmt.Sprintf("%d = 1 @0", p)}, instances[1].ask(StoreQuery{Store: "counts", Partition: p, Type: RangeQuery})); diff != "" {
+			t.Errorf("partition %d when one instance has gone:\n%s", p, diff)
+		}
+	}
 }

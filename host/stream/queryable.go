@@ -78,7 +78,7 @@ func (q *queryables) ask(id topology.TaskID, query *StoreQuery, spec *topology.S
 	switch {
 	case t == nil:
 		return nil, errs.QueryMigrated.New(where, fmt.Sprintf("the task %s is not in this process", id), "")
-	case t.standby && !query.Stale:
+	case t.standby && (!query.Stale || len(query.Bound) > 0): // of its input nothing is known, only of its changelog
 		return nil, errs.QueryMigrated.New(where, fmt.Sprintf("the task %s is a standby in this process", id), "ask the process where it is active, or allow a stale answer")
 	case !t.running && !query.Stale:
 		return nil, errs.QueryNotReady.New(where, fmt.Sprintf("the store is being restored by the task %s", id), "ask again in a moment, or allow a stale answer")

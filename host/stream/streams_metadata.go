@@ -125,12 +125,20 @@ func (a *App) subtopologyOf(store string) (*topology.Subtopology, int32, error) 
 	return nil, 0, errs.QueryStore.New(store, "no processor uses the store, so that it is in no task", "connect it to a processor")
 }
 
+// ServerOf is the application.server in the user data of a member's subscription, "" if there is none.
+func ServerOf(userData []byte) string { return parseUserData(userData).server }
+
+// IsGlobalStore tells whether a store is one that every process has in full.
+func (a *App) IsGlobalStore(store string) bool {
+	return slices.ContainsFunc(a.cfg.Topology.GlobalStores(), func(g *topology.GlobalStore) bool { return g.Store.Name == store })
+}
+
 // StorePartitions is how many partitions a store has; 1 for a global one.
 func (a *App) StorePartitions(store string) (int32, error) {
 	if _, err := a.queriedStore(store); err != nil {
 		return 0, err
 	}
-	if a.cfg.Topology.StoreSpec(store) == nil {
+	if a.IsGlobalStore(store) {
 		return 1, nil
 	}
 	_, n, err := a.subtopologyOf(store)

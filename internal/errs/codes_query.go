@@ -42,6 +42,11 @@ var (
 		Explanation: "The address answers only queries that carry the token of its setting application.server.token.",
 		Remedy:      "Give the token: --token, WASMSTREAM_TOKEN, or the setting application.server.token of the process that asks on.",
 	}
+	QueryAbsent = Code{
+		ID: "E-QUERY-ABSENT", Exit: ExitRuntime, Title: "The store has no value for the key",
+		Explanation: "Nothing that was committed has the key, at the time that was asked for. The bytes of the key are those of --key-type, and it is looked for in the partition that Kafka's partitioner gives it, unless --partition is given.",
+		Remedy:      "Check the key and its type; wasmstream state scan shows what the store has.",
+	}
 	QueryBusy = Code{
 		ID: "E-QUERY-BUSY", Exit: ExitEnvironment, Title: "Too many queries at once",
 		Explanation: "A process answers a bounded number of queries at a time, so that they cannot take what the stream needs.",
@@ -50,5 +55,5 @@ var (
 )
 
 func queryCodes() []Code {
-	return []Code{QueryStore, QueryNotReady, QueryMigrated, QueryKind, QueryInvalid, QueryBound, QueryOwner, QueryDenied, QueryBusy}
+	return []Code{QueryStore, QueryNotReady, QueryMigrated, QueryKind, QueryInvalid, QueryBound, QueryOwner, QueryDenied, QueryAbsent, QueryBusy}
 }

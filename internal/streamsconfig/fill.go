@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ func (c *Config) fill() error {
 	c.WasmCacheDir = c.values["wasm.cache.dir"].Value
 	c.Wasm = wasmLimits(c.number)
 	c.OnError = errorPolicy(c.values["wasm.error.policy"].Value, c.number)
-	return errors.Join(c.checkDeadLetter(c.OnError, c.values["wasm.error.policy"].Origin), c.fillSerdes(), c.fillTags(), c.checkNames(), c.checkDeadLetterTopic(), c.checkClients())
+	return errors.Join(c.checkDeadLetter(c.OnError, c.values["wasm.error.policy"].Origin), c.fillSerdes(), c.fillTags(), c.checkNames(), c.checkServer(), c.checkDeadLetterTopic(), c.checkClients())
 }
 
 // Bounds of tags, as Kafka has them.
@@ -124,6 +125,29 @@ func (c *Config) checkNames() error {
 		return errs.ConfigInvalid.New(e.Origin, `application.id: want letters, digits, '.', '_' and '-', at most 200 (got "`+e.Value+`")`, "it becomes part of topic names")
 	}
 	return nil
+}
+
+// checkServer checks the addresses of queries. One that other machines reach is not listened on without a token.
+func (c *Config) checkServer() error {
+	server, listen := c.values["application.server"], c.values["application.server.listen"]
+	var faults []error
+	for _, e := range []Entry{server, listen} {
+		if host, port, err := net.SplitHostPort(e.Value); e.Value != "" && (err != nil || port == "" || host == "" && e.Key == "application.server") {
+			faults = append(faults, errs.ConfigInvalid.New(e.Origin, e.Key+`: want HOST:PORT (got "`+e.Value+`")`, "for example "+e.Key+": 127.0.0.1:7070"))
+		}
+	}
+	if len(faults) > 0 || listen.Value == "" || kafka.CheckLoopback(listen.Value) == nil {
+		return errors.Join(faults...)
+	}
+	if c.ApplicationServerToken == "" {
+		faults = append(faults, errs.ConfigInvalid.New(listen.Origin, "application.server.listen: other machines reach "+listen.Value+", and there is no application.server.token",
+			"set application.server.token, as ${env:NAME} or ${file:PATH}, or listen on 127.0.0.1"))
+	}
+	if server.Value == "" {
+		faults = append(faults, errs.ConfigInvalid.New(listen.Origin, "application.server.listen: other processes have to be told at which address they reach "+listen.Value,
+			"set application.server to HOST:PORT of this machine"))
+	}
+	return errors.Join(faults...)
 }
 
 // checkDeadLetterTopic finds a name that no topic can have, which would show only when the first record is set aside.

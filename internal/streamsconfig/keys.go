@@ -199,7 +199,15 @@ func between(t kafka.Type, name, def string, low, high float64, note string) kaf
 // OwnKeys lists the settings that Kafka does not have: the bounds of guests, and what becomes of the records that they
 // fail on.
 func OwnKeys() []kafka.Key {
-	return append(ownKeys(), errorKeys()...)
+	return slices.Concat(ownKeys(), errorKeys(), serverKeys())
+}
+
+// serverKeys are the settings of queries between processes.
+func serverKeys() []kafka.Key {
+	return []kafka.Key{
+		text("application.server.listen", "", "HOST:PORT where queries are answered, beside the admin address; one that other machines reach needs application.server.token"),
+		typed(kafka.Password, "application.server.token", "", "what queries have to carry that come to application.server.listen, the same in all processes of the application"),
+	}
 }
 
 // errorKeys are the settings behind onError.
@@ -214,8 +222,6 @@ func errorKeys() []kafka.Key {
 
 func ownKeys() []kafka.Key {
 	return []kafka.Key{
-		text("application.server.listen", "", "HOST:PORT where queries are answered, beside the admin address; one that other machines reach needs application.server.token"),
-		typed(kafka.Password, "application.server.token", "", "what queries have to carry that come to application.server.listen, the same in all processes of the application"),
 		text("wasm.cache.dir", "", "where compiled modules are kept; the user's cache directory when empty, none when it is \"off\""),
 		number(kafka.Long, "wasm.call.timeout.ms", "5000", 1, "the longest time of one call into a guest, by the wall clock"),
 		number(kafka.Long, "wasm.fuel.max", "4000000000", 1, "the most work of one call, in instructions"),
