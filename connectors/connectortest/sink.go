@@ -81,6 +81,8 @@ type SinkSuite struct {
 	Missing []string
 	// Value makes the value of record i; texts "value-<i>" without it.
 	Value func(i int) data.SchemaAndValue
+	// Key makes the key of record i; null without it.
+	Key func(i int) data.SchemaAndValue
 	// Delivered are the values that arrived, in order; nil where nothing arrives anywhere.
 	Delivered func(t *testing.T) []string
 }
@@ -104,6 +106,17 @@ func Records(from, n int, value func(i int) data.SchemaAndValue) []connectors.Si
 			Record:        connectors.Record{Topic: "topic", Value: v, Timestamp: int64(i), Offset: int64(i)},
 			TimestampType: connectors.CreateTime, OriginalTopic: "topic", OriginalOffset: int64(i),
 		})
+	}
+	return out
+}
+
+// records are those that the sink gets.
+func (s SinkSuite) records(from, n int) []connectors.SinkRecord {
+	out := Records(from, n, s.Value)
+	if s.Key != nil {
+		for i := range out {
+			out[i].Key = s.Key(from + i)
+		}
 	}
 	return out
 }
@@ -133,7 +146,7 @@ func (s SinkSuite) delivers(t *testing.T) {
 	const n = 25
 	ctx := context.Background()
 	for from := 0; from < n; from += 5 {
-		if err := task.Put(ctx, Records(from, 5, s.Value)); err != nil {
+		if err := task.Put(ctx, s.records(from, 5)); err != nil {
 			t.Fatal(err)
 		}
 		if err := task.Put(ctx, nil); err != nil {

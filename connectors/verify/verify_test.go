@@ -26,6 +26,27 @@ func TestNull(t *testing.T) {
 	connectortest.SinkSuite{New: func() connectors.SinkConnector { return &verify.NullConnector{} }}.Run(t)
 }
 
+func TestSink(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "report")
+	connectortest.SinkSuite{
+		New:   func() connectors.SinkConnector { return &verify.SinkConnector{} },
+		Props: map[string]string{"file": file},
+		Key: func(int) data.SchemaAndValue {
+			return data.SchemaAndValue{Schema: data.Int32Schema, Value: data.Int32Value(1)}
+		},
+		Value: func(i int) data.SchemaAndValue {
+			return data.SchemaAndValue{Schema: data.Int64Schema, Value: data.Int64Value(int64(i))}
+		},
+	}.Run(t)
+	text, err := os.ReadFile(file + ".0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"records":25,"sources":{"1":{"first":0,"last":24,"records":25,"missing":0,"duplicates":0,"reordered":0}}}`; string(text) != want {
+		t.Errorf("the report is %s, want %s", text, want)
+	}
+}
+
 // TestSinkFindsFaults wants each kind of fault counted.
 func TestSinkFindsFaults(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "report")
