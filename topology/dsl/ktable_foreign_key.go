@@ -49,7 +49,7 @@ func (t *KTable) joinForeignKey(other *KTable, foreignKey, joiner Fn, tj TableJo
 	j.toOther, j.toThis = t.b.keyPartitioner(tj.OtherPartitioner, other.key), t.b.keyPartitioner(tj.Partitioner, t.key)
 	j.name(Named(tj.Name))
 	if foreignKey.OutKey == "" {
-		foreignKey.OutKey = serdeName(other.key)
+		foreignKey.OutKey = serdeName(cmp.Or(other.key, t.b.defaults.Key))
 	}
 	j.foreignKey, _ = t.b.place(expr.SelectKey, foreignKey, t.types())
 	var out expr.Types
