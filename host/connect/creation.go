@@ -50,7 +50,7 @@ func (h *Herder) initialOffsets(ctx context.Context, name string, written config
 		known, err = h.alterSink(ctx, p.Sink(), name, props, offsets, false)
 		return AlteredMessage(known, false), err
 	}
-	all, err := h.worker.Offsets.All(ctx, name)
+	all, err := h.sourceOffsets(ctx, name, written)
 	if err != nil {
 		return "", err
 	}

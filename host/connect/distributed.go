@@ -17,7 +17,6 @@ func NewDistributed(ctx context.Context, cfg *WorkerConfig, plugins *connectors.
 	}
 	h = NewHerder(w)
 	w.Log = slog.New(h.loggers.Handler(log.Handler()))
-	w.OffsetTopic = cfg.Offset.Name
 	w.CheckGeneration = h.checkGeneration
 	m, err := NewGroupMember(h)
 	if err != nil {
@@ -36,7 +35,7 @@ func NewDistributed(ctx context.Context, cfg *WorkerConfig, plugins *connectors.
 			m.Close()
 		}
 	}()
-	configs, err := OpenTopicLog(ctx, cfg, cfg.Config, cfg.ExactlyOnce == "enabled", h.ApplyConfig, log)
+	configs, err := openConfigTopic(ctx, cfg, h)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +52,7 @@ func NewDistributed(ctx context.Context, cfg *WorkerConfig, plugins *connectors.
 		return nil, err
 	}
 	opened = append(opened, statuses)
-	offsets, err := OpenKafkaOffsets(ctx, cfg, log)
+	offsets, err := OpenKafkaOffsets(ctx, cfg, cfg.Offset, log)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +86,7 @@ func (h *Herder) checkGeneration(ctx context.Context, id TaskID, generation int)
 	case url == "":
 		err = errors.New("no leader is known that could fence former tasks")
 	default:
-		err = h.sendInternal(ctx, "PUT", url, "/connectors/"+id.Connector+"/fence", nil)
+		err = h.askFence(ctx, url, id.Connector)
 	}
 	if err == nil {
 		err = h.configs.ReadToEnd(ctx)

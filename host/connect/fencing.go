@@ -20,6 +20,11 @@ func (h *Herder) Fence(ctx context.Context, name string) error {
 		return err
 	}
 	defer unlock()
+	return h.fenceLocked(ctx, name)
+}
+
+// fenceLocked is Fence for who has locked writes.
+func (h *Herder) fenceLocked(ctx context.Context, name string) (err error) {
 	c := h.snapshot()
 	if !c.Contains(name) {
 		return fault.NotFound.New("Connector " + name + " not found")
@@ -27,17 +32,19 @@ func (h *Herder) Fence(ctx context.Context, name string) error {
 	if !c.PendingFencing(name) {
 		return nil
 	}
-	defer h.Doing("fencing out tasks of connector " + name)()
+	fenced := h.Doing("fencing out tasks of connector " + name)
 	count, tasks := 0, len(c.Tasks(name))
 	if n, ok := c.TaskCountRecord(name); ok {
 		count = n
 	}
 	if count > 1 || count == 1 && tasks != 1 {
-		if err := h.fenceProducers(ctx, name, count); err != nil {
-			return err
-		}
+		err = h.fenceProducers(ctx, name, count)
 	}
-	return h.configs.Append(ctx, FencingRecord(name, tasks))
+	fenced()
+	if err != nil {
+		return err
+	}
+	return h.writeLeading(ctx, "writing a task count for connector "+name+" to the config topic", FencingRecord(name, tasks))
 }
 
 func (h *Herder) fenceProducers(ctx context.Context, name string, count int) error {

@@ -47,9 +47,11 @@ type GroupMember struct {
 
 	mu struct {
 		sync.Mutex
-		leads  bool
-		url    string
-		owners map[TaskID]string // of the leader: who runs what
+		leads      bool
+		url        string
+		id         string // and generation: of the last assignment
+		generation int32
+		owners     map[TaskID]string // of the leader: who runs what
 	}
 }
 
@@ -124,8 +126,40 @@ func (m *GroupMember) lost(cause error) {
 
 func (m *GroupMember) setLeader(leads bool, url string) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.mu.leads, m.mu.url = leads, url
+	m.mu.leads, m.mu.url, m.mu.id, m.mu.generation = leads, url, m.id, m.generation
+	m.mu.Unlock()
+	if !leads {
+		m.herder.configs.Relinquish()
+	}
+}
+
+// confirmations bounds how often the group is asked while this worker is about to hear of a new generation.
+const confirmations = 100
+
+// Confirm implements Member: a worker that was stopped for a while may have been replaced without knowing, and is not to write
+// over what the new leader wrote.
+func (m *GroupMember) Confirm(ctx context.Context) error {
+	for range confirmations {
+		m.mu.Lock()
+		leads, url := m.mu.leads, m.mu.url
+		req := kmsg.NewPtrHeartbeatRequest()
+		req.Group, req.Generation, req.MemberID = m.cfg.Group, m.mu.generation, m.mu.id
+		m.mu.Unlock()
+		if !leads {
+			return &NotLeader{URL: url, Message: "Only the leader can do that."}
+		}
+		resp, err := req.RequestWith(ctx, m.client)
+		if err != nil {
+			return fmt.Errorf("asking the group whether this worker leads: %w", err)
+		}
+		switch err := kerr.ErrorForCode(resp.ErrorCode); {
+		case err == nil, errors.Is(err, kerr.RebalanceInProgress):
+			return nil
+		case !errors.Is(err, kerr.IllegalGeneration) || !(realClock{}).Sleep(ctx, topicPoll):
+			return &NotLeader{Message: "This worker is not the leader any more."}
+		}
+	}
+	return &NotLeader{Message: "This worker is not the leader any more."}
 }
 
 // round joins, takes the assignment, and stays until the next rebalance.
@@ -323,6 +357,11 @@ func (m *GroupMember) catchUp(ctx context.Context) {
 // assigned carries an assignment out. again asks for another round at once.
 func (m *GroupMember) assigned(ctx context.Context, a *Assignment) (again bool, err error) {
 	m.setLeader(a.Leader == m.id, a.LeaderURL)
+	if a.Leader == m.id {
+		if err := m.herder.configs.Claim(ctx); err != nil {
+			return false, err
+		}
+	}
 	if a.Failed() || m.herder.snapshot().Offset() < a.Offset {
 		m.catchUp(ctx)
 		if a.Failed() || m.herder.snapshot().Offset() < a.Offset {
@@ -371,7 +410,7 @@ func (m *GroupMember) renewKey(ctx context.Context) {
 		m.log.Error("a session key could not be made", "error", err)
 		return
 	}
-	if err := m.herder.configs.Append(ctx, SessionKeyRecord(key)); err != nil {
+	if err := m.herder.writeLeading(ctx, "distributing a session key", SessionKeyRecord(key)); err != nil {
 		m.log.Error("the session key could not be distributed", "error", err)
 	}
 }

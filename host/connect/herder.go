@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/wasmstream/wasmstream/connectors/config"
 )
 
 // Herder decides what runs on a worker and answers the REST API: Kafka's StandaloneHerder and DistributedHerder. What is to
@@ -22,7 +20,7 @@ type Herder struct {
 	cfg       *WorkerConfig
 	worker    *Worker
 	log       *slog.Logger
-	configs   Log
+	configs   ConfigLog
 	statuses  Log
 	validator *Validator
 	member    Member
@@ -35,6 +33,8 @@ type Herder struct {
 	wg        sync.WaitGroup
 	life      context.Context
 	end       context.CancelFunc
+	waits     context.Context // what waits to be tried again ends when the herder is closed
+	endWaits  context.CancelFunc
 
 	mu struct {
 		sync.Mutex
@@ -45,10 +45,11 @@ type Herder struct {
 		held       map[string]int64 // connectors whose tasks wait for an assignment at this config offset
 		connectors map[string]*RunningConnector
 		tasks      map[TaskID]*RunningTask
-		stopping   map[any]bool // connectors and tasks that end before they may start anew
-		failures   map[TaskID]*Failures
-		planning   map[string]bool // task settings are being made; true: and are to be made again
-		generation int32           // of the group
+		// stopping are connectors (by name) and tasks (by TaskID) that end before they may start anew; the channel is closed then.
+		stopping   map[any]chan struct{}
+		failures   map[TaskID]*Failures // of tasks and, as task -1, of connectors
+		planning   map[string]bool      // task settings are being made; true: and are to be made again
+		generation int32                // of the group
 		closed     bool
 	}
 }
@@ -61,6 +62,8 @@ type Member interface {
 	Owner(id TaskID) string
 	// Rejoin has the group rebalance.
 	Rejoin()
+	// Confirm asks the group whether this worker still leads; the error is a *NotLeader if it does not.
+	Confirm(ctx context.Context) error
 }
 
 // Stages tell what a worker is doing, for requests that time out.
@@ -73,14 +76,15 @@ type Stages struct {
 func NewHerder(w *Worker) *Herder {
 	h := &Herder{cfg: w.Config, worker: w, log: w.Log, loggers: NewLoggers(), admin: &lazyAdmin{cfg: w.Config}, writes: make(chan struct{}, 1)}
 	h.life, h.end = context.WithCancel(context.Background())
+	h.waits, h.endWaits = context.WithCancel(h.life)
 	h.mu.config, h.mu.statuses, h.mu.assigned = NewClusterConfig(), NewStatuses(), NewShare(nil, nil)
 	h.mu.held, h.mu.connectors, h.mu.tasks = map[string]int64{}, map[string]*RunningConnector{}, map[TaskID]*RunningTask{}
-	h.mu.stopping, h.mu.failures, h.mu.planning = map[any]bool{}, map[TaskID]*Failures{}, map[string]bool{}
+	h.mu.stopping, h.mu.failures, h.mu.planning = map[any]chan struct{}{}, map[TaskID]*Failures{}, map[string]bool{}
 	h.validator = &Validator{
 		Converters: w.Config.converters(), Plugins: w.Plugins, WorkerGroup: w.Config.Group, OverridePolicy: w.Config.OverridePolicy, Transform: w.resolve,
 		ExactlyOnce: w.Config.ExactlyOnce == "enabled", Compat: w.Config.Compat,
 	}
-	w.TaskStatus, w.ConnectorStatus = h.taskStatus, h.connectorStatus
+	w.TaskStatus, w.ConnectorStatus, w.ConnectorFailed = h.taskStatus, h.connectorStatus, h.connectorFailed
 	if w.Config.TopicTracking {
 		w.TopicUsed = h.topicUsed
 	}
@@ -88,7 +92,7 @@ func NewHerder(w *Worker) *Herder {
 }
 
 // UseLogs gives the herder its logs, which call ApplyConfig and ApplyStatus.
-func (h *Herder) UseLogs(configs, statuses Log) { h.configs, h.statuses = configs, statuses }
+func (h *Herder) UseLogs(configs ConfigLog, statuses Log) { h.configs, h.statuses = configs, statuses }
 
 // UseMember gives the herder its place in a group, before it is used by anyone: a herder without one leads itself.
 func (h *Herder) UseMember(m Member) { h.member = m }
@@ -121,6 +125,11 @@ func (h *Herder) lockLeading(ctx context.Context, what string) (unlock func(), e
 	if err := h.mustLead(what); err != nil {
 		return nil, err
 	}
+	if h.member != nil {
+		if err := h.member.Confirm(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return h.lockWrites(ctx)
 }
 
@@ -150,7 +159,9 @@ func (h *Herder) ApplyConfig(offset int64, key, value []byte) {
 	if len(event.TasksUpdated) > 0 && h.member != nil {
 		h.mu.held[event.TasksUpdated[0].Connector] = offset + 1
 	}
-	next := h.mu.config.Offset()
+	if event.ConnectorUpdated != "" {
+		h.forgetFailuresLocked(event.ConnectorUpdated)
+	}
 	h.mu.Unlock()
 	if err != nil {
 		h.log.Warn("a record of the config topic is ignored", "offset", offset, "error", err)
@@ -172,7 +183,6 @@ func (h *Herder) ApplyConfig(offset int64, key, value []byte) {
 	if h.member != nil && (event.ConnectorRemoved != "" || len(event.TasksUpdated) > 0 || event.ConnectorUpdated != "" && !h.knownAssigned(event.ConnectorUpdated)) {
 		h.member.Rejoin()
 	}
-	_ = next
 	h.reconcile()
 }
 
@@ -216,30 +226,36 @@ func (h *Herder) Revoke(share Share) {
 	h.awaitStopped(share)
 }
 
-// awaitStopped returns when nothing of share runs here any more.
+// awaitStopped returns when nothing of share runs here any more. What does not end is abandoned in time, so this does end.
 func (h *Herder) awaitStopped(share Share) {
-	for _, done := range h.runningOf(share) {
+	for _, ended := range h.endingOf(share) {
 		select {
-		case <-done:
+		case <-ended:
 		case <-h.life.Done():
 		}
 	}
 }
 
-func (h *Herder) runningOf(share Share) (out []<-chan struct{}) {
+func (h *Herder) endingOf(share Share) (out []<-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for name := range share.Connectors {
-		if c := h.mu.connectors[name]; c != nil {
-			out = append(out, c.Done())
+		if ended := h.mu.stopping[name]; ended != nil {
+			out = append(out, ended)
 		}
 	}
 	for id := range share.Tasks {
-		if t := h.mu.tasks[id]; t != nil {
-			out = append(out, t.Done())
+		if ended := h.mu.stopping[id]; ended != nil {
+			out = append(out, ended)
 		}
 	}
 	return out
+}
+
+// endedLocked lets what was stopping start anew.
+func (h *Herder) endedLocked(key any) {
+	close(h.mu.stopping[key])
+	delete(h.mu.stopping, key)
 }
 
 // wantedLocked is what this worker is to run.
@@ -300,7 +316,7 @@ func (h *Herder) forgettable() (out []TaskID) {
 	for _, name := range h.mu.config.Connectors() {
 		has := h.mu.config.Tasks(name)
 		for _, id := range h.mu.statuses.Tasks(name) {
-			if id.Task < len(has) || h.mu.tasks[id] != nil || h.mu.stopping[id] || !h.mu.config.Complete(name) {
+			if id.Task < len(has) || h.mu.tasks[id] != nil || h.mu.stopping[id] != nil || !h.mu.config.Complete(name) {
 				continue
 			}
 			s, _ := h.mu.statuses.Task(id)
@@ -323,7 +339,7 @@ func (h *Herder) runConnectorLocked(name string) {
 		c.SetTarget(target)
 		return
 	}
-	if h.mu.stopping[name] {
+	if h.mu.stopping[name] != nil {
 		return
 	}
 	props := propsOf(h.mu.config.Connector(name))
@@ -340,7 +356,7 @@ func (h *Herder) runTaskLocked(id TaskID) {
 		t.Pause(paused)
 		return
 	}
-	if _, held := h.mu.held[id.Connector]; held || h.mu.stopping[id] {
+	if _, held := h.mu.held[id.Connector]; held || h.mu.stopping[id] != nil {
 		return
 	}
 	connector := h.mu.config.AppliedConnector(id.Connector)
@@ -356,17 +372,17 @@ func (h *Herder) runTaskLocked(id TaskID) {
 // stopTaskLocked stops a task; when it has ended, or was abandoned, reconcile may start it anew.
 func (h *Herder) stopTaskLocked(id TaskID, t *RunningTask) {
 	delete(h.mu.tasks, id)
-	if h.mu.stopping[id] {
+	if h.mu.stopping[id] != nil {
 		return
 	}
-	h.mu.stopping[id] = true
+	h.mu.stopping[id] = make(chan struct{})
 	t.Stop()
 	h.wg.Add(1)
 	go func() {
 		defer h.wg.Done()
 		h.awaitTask(t)
 		h.mu.Lock()
-		delete(h.mu.stopping, id)
+		h.endedLocked(id)
 		gone := !h.mu.config.Contains(id.Connector) || id.Task >= len(h.mu.config.Tasks(id.Connector))
 		h.mu.Unlock()
 		if gone {
@@ -392,7 +408,7 @@ func (h *Herder) awaitTask(t *RunningTask) {
 
 func (h *Herder) stopConnectorLocked(name string, c *RunningConnector) {
 	delete(h.mu.connectors, name)
-	h.mu.stopping[name] = true
+	h.mu.stopping[name] = make(chan struct{})
 	final := StateUnassigned
 	if !h.mu.config.Contains(name) || h.mu.assigned.Connectors[name] || h.member == nil && !h.mu.closed {
 		final = "" // it is deleted, or starts anew
@@ -409,7 +425,7 @@ func (h *Herder) stopConnectorLocked(name string, c *RunningConnector) {
 			h.log.Error("a connector does not end and is left alone", "connector", name)
 		}
 		h.mu.Lock()
-		delete(h.mu.stopping, name)
+		h.endedLocked(name)
 		gone := !h.mu.config.Contains(name)
 		var forget []Record
 		if gone {
@@ -433,63 +449,6 @@ func (h *Herder) tombstonesLocked(name string) []Record {
 		out = append(out, TopicStatusTombstone(t.Topic, name))
 	}
 	return out
-}
-
-// taskFailed restarts a task that has failed, as the restart policy says.
-func (h *Herder) taskFailed(t *RunningTask, _ error) {
-	if h.cfg.Compat {
-		return
-	}
-	id := t.Spec.ID
-	h.mu.Lock()
-	f := h.mu.failures[id]
-	if f == nil {
-		f = &Failures{}
-		h.mu.failures[id] = f
-	}
-	policy := h.policyOf(t.Spec.Connector)
-	wait, again := policy.Next(f, time.Since(t.started))
-	h.mu.Unlock()
-	if !again {
-		return
-	}
-	h.log.Info("a task that has failed will be restarted", "connector", id.Connector, "task", id.Task, "in", wait)
-	h.wg.Add(1)
-	go func() {
-		defer h.wg.Done()
-		if !h.worker.Clock.Sleep(h.life, wait) {
-			return
-		}
-		h.mu.Lock()
-		still := h.mu.tasks[id] == t
-		h.mu.Unlock()
-		if still {
-			h.taskStatus(id, Status{State: StateRestarting})
-			h.stopForRestart(id)
-		}
-	}()
-}
-
-// policyOf is the restart policy of a connector, which may differ from the worker's.
-func (h *Herder) policyOf(connector config.Props) RestartPolicy {
-	p := h.cfg.Restart
-	switch connector.Or(restartPolicyKey, "") {
-	case "none":
-		p.Enabled = false
-	case "on-failure":
-		p.Enabled = true
-	}
-	return p
-}
-
-// stopForRestart ends a task; reconcile starts it anew.
-func (h *Herder) stopForRestart(id TaskID) {
-	h.mu.Lock()
-	if t := h.mu.tasks[id]; t != nil {
-		h.stopTaskLocked(id, t)
-	}
-	h.mu.Unlock()
-	h.reconcile()
 }
 
 // restart carries a restart request out, for the parts that run here.
@@ -574,6 +533,7 @@ func (h *Herder) Close() error {
 	h.mu.Lock()
 	h.mu.closed = true
 	h.mu.Unlock()
+	h.endWaits()
 	h.reconcile()
 	done := make(chan struct{})
 	go func() {

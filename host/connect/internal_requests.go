@@ -20,6 +20,11 @@ func (h *Herder) sendTasks(ctx context.Context, leader, name string, tasks []map
 	return h.sendInternal(ctx, http.MethodPost, leader, "/connectors/"+url.PathEscape(name)+"/tasks", body)
 }
 
+// askFence has the leader fence the producers of a connector's former tasks.
+func (h *Herder) askFence(ctx context.Context, leader, name string) error {
+	return h.sendInternal(ctx, http.MethodPut, leader, "/connectors/"+url.PathEscape(name)+"/fence", nil)
+}
+
 // sendInternal sends a signed request to another worker.
 func (h *Herder) sendInternal(ctx context.Context, method, worker, path string, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(worker, "/")+path, bytes.NewReader(body))
@@ -39,7 +44,7 @@ func (h *Herder) sendInternal(ctx context.Context, method, worker, path string, 
 		req.Header.Set(SignatureHeader, s.Header())
 		req.Header.Set(SignatureAlgorithmHeader, s.Algorithm)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := h.worker.Client.Do(req)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func (h *Herder) Offsets(ctx context.Context, name string) ([]OffsetInfo, error)
 	if h.typeOf(props) == string(connectors.KindSink) {
 		list, err = h.sinkOffsets(ctx, name, propsOf(props))
 	} else {
-		list, err = h.worker.Offsets.All(ctx, name)
+		list, err = h.sourceOffsets(ctx, name, propsOf(props))
 	}
 	if err != nil {
 		return nil, err
@@ -45,6 +45,19 @@ func (h *Herder) Offsets(ctx context.Context, name string) ([]OffsetInfo, error)
 		out = append(out, OffsetInfo{partition, offset})
 	}
 	return out, nil
+}
+
+func (h *Herder) sourceOffsets(ctx context.Context, name string, written config.Props) ([]PartitionOffset, error) {
+	props, err := h.worker.resolve(written)
+	if err != nil {
+		return nil, err
+	}
+	store, err := h.worker.offsetsOf(ctx, name, props)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	return store.All(ctx, name)
 }
 
 func (h *Herder) sinkOffsets(ctx context.Context, name string, props config.Props) ([]PartitionOffset, error) {
@@ -161,8 +174,13 @@ func (h *Herder) awaitEnded(ctx context.Context, name string) {
 }
 
 func (h *Herder) alterSource(ctx context.Context, c connectors.SourceConnector, name string, props config.Props, offsets []PartitionOffset, reset bool) (known bool, err error) {
+	store, err := h.worker.offsetsOf(ctx, name, props)
+	if err != nil {
+		return false, err
+	}
+	defer store.Close()
 	if reset {
-		all, err := h.worker.Offsets.All(ctx, name)
+		all, err := store.All(ctx, name)
 		if err != nil {
 			return false, err
 		}
@@ -182,7 +200,7 @@ func (h *Herder) alterSource(ctx context.Context, c connectors.SourceConnector, 
 	if len(offsets) == 0 {
 		return known, nil
 	}
-	return known, h.worker.Offsets.Set(ctx, name, offsets)
+	return known, h.setOffsets(ctx, store, name, offsets)
 }
 
 func (h *Herder) alterSink(ctx context.Context, c connectors.SinkConnector, name string, props config.Props, offsets []PartitionOffset, reset bool) (known bool, err error) {

@@ -26,12 +26,12 @@ func (h *Herder) plan(name string) {
 			err := h.planOnce(name)
 			if err != nil && h.life.Err() == nil {
 				h.log.Warn("task settings could not be stored and are made again", "connector", name, "in", wait, "error", err)
-				if h.worker.Clock.Sleep(h.life, wait) {
+				if h.worker.Clock.Sleep(h.waits, wait) {
 					continue
 				}
 			}
 			h.mu.Lock()
-			again := h.mu.planning[name] && h.life.Err() == nil && !h.mu.closed
+			again := h.mu.planning[name] && h.waits.Err() == nil && !h.mu.closed
 			if again {
 				h.mu.planning[name] = false
 				h.mu.Unlock()
@@ -98,17 +98,16 @@ func (h *Herder) storeTasks(ctx context.Context, name string, tasks []map[string
 
 // writeTasks is for the leader. The records take effect with the commit, which comes last.
 func (h *Herder) writeTasks(ctx context.Context, name string, tasks []map[string]string) error {
-	unlock, err := h.lockWrites(ctx)
+	unlock, err := h.lockLeading(ctx, "write task configurations")
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	defer h.Doing("writing task configs for connector " + name + " to the config topic")()
 	var records []Record
 	for i, props := range tasks {
 		records = append(records, TaskRecord(TaskID{name, i}, props))
 	}
-	return h.configs.Append(ctx, append(records, CommitRecord(name, len(tasks)))...)
+	return h.writeLeading(ctx, "writing task configs for connector "+name+" to the config topic", append(records, CommitRecord(name, len(tasks)))...)
 }
 
 // leader tells whether this worker leads; a standalone one always does.

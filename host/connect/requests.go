@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 )
 
 // What the REST API asks for. Errors are *StatusError, *NotLeader, or faults whose class says which status they have.
+
+// Client is what requests to other workers go through.
+func (h *Herder) Client() *http.Client { return h.worker.Client }
 
 // Started tells whether the worker's start is over.
 func (h *Herder) Started() bool { return h.ready.Load() }
@@ -210,7 +214,7 @@ func (h *Herder) storeConnector(ctx context.Context, name string, props config.P
 	if initial != "" {
 		records = append(records, TargetStateRecord(name, initial))
 	}
-	return !exists, h.write(ctx, "writing a config for connector "+name+" to the config topic", append(records, ConnectorRecord(name, props))...)
+	return !exists, h.writeLeading(ctx, "writing a config for connector "+name+" to the config topic", append(records, ConnectorRecord(name, props))...)
 }
 
 // planPatience is how long a standalone worker's answer about a new connector waits for its tasks.
@@ -289,7 +293,7 @@ func (h *Herder) DeleteConnector(ctx context.Context, name string) error {
 	if !h.snapshot().Contains(name) {
 		return fault.NotFound.New("Connector " + name + " not found")
 	}
-	return h.write(ctx, "removing the config for connector "+name+" from the config topic", ConnectorRecord(name, nil), TargetStateRecord(name, ""))
+	return h.writeLeading(ctx, "removing the config for connector "+name+" from the config topic", ConnectorRecord(name, nil), TargetStateRecord(name, ""))
 }
 
 // SetTarget pauses or resumes a connector; any worker may do it.
@@ -315,7 +319,7 @@ func (h *Herder) StopConnector(ctx context.Context, name string) error {
 	if len(c.Tasks(name)) > 0 || c.Generation(name) < 0 {
 		records = append(records, CommitRecord(name, 0))
 	}
-	return h.write(ctx, "writing the target state for connector "+name+" to the config topic", append(records, TargetStateRecord(name, Stopped))...)
+	return h.writeLeading(ctx, "writing the target state for connector "+name+" to the config topic", append(records, TargetStateRecord(name, Stopped))...)
 }
 
 // RestartConnector restarts the connector alone, on the worker that runs it.
@@ -327,6 +331,7 @@ func (h *Herder) RestartConnector(_ context.Context, name string) error {
 		return err
 	}
 	h.mu.Lock()
+	delete(h.mu.failures, TaskID{name, -1})
 	if c := h.mu.connectors[name]; c != nil {
 		h.stopConnectorLocked(name, c)
 	}
@@ -384,7 +389,7 @@ func (h *Herder) RestartWhole(ctx context.Context, r RestartRequest) (ConnectorS
 	if plan == nil || err != nil {
 		return info, fault.NotFound.New("Status for connector " + r.Connector + " not found")
 	}
-	return info, h.write(ctx, "writing a restart request for connector "+r.Connector+" to the config topic", RestartRecord(r))
+	return info, h.writeLeading(ctx, "writing a restart request for connector "+r.Connector+" to the config topic", RestartRecord(r))
 }
 
 // ActiveTopics are the topics that a connector uses.

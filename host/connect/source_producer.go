@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,11 +24,25 @@ type sourceProducer struct {
 	create bool            // topics that no group is for are made with the broker's defaults
 }
 
+// longestTransaction is what brokers allow unless they are told otherwise (transaction.max.timeout.ms).
+const longestTransaction = 15 * time.Minute
+
+// interval is that of transaction.boundary=interval.
+func (r *taskRun) interval() time.Duration {
+	if r.v.Null(boundaryMillisKey) {
+		return r.w.Config.FlushInterval
+	}
+	return time.Duration(r.v.Int(boundaryMillisKey)) * time.Millisecond
+}
+
 // newSourceProducer makes the producer of a task. transactionalID is "" without transactions.
 func (r *taskRun) newSourceProducer(transactionalID string) (*sourceProducer, error) {
 	props := r.w.Config.ClientProperties(kafka.Producer, r.props)
 	if _, set := props["delivery.timeout.ms"]; !set {
 		props["delivery.timeout.ms"] = "2147483647" // records are not lost to a broker that is away for long
+	}
+	if _, set := props["transaction.timeout.ms"]; !set && boundaryOf(r.v) == "interval" {
+		props["transaction.timeout.ms"] = strconv.FormatInt(min(r.interval()+time.Minute, longestTransaction).Milliseconds(), 10)
 	}
 	opts, err := kafka.Options(kafka.Producer, props, "connector "+r.spec.ID.Connector)
 	if err != nil {

@@ -27,6 +27,7 @@ type sourceTask struct {
 	producer *sourceProducer
 	report   *reporter
 	tx       *transactions // nil unless exactly once
+	offsets  connectorOffsets
 
 	mu struct {
 		sync.Mutex
@@ -101,12 +102,15 @@ func (t *sourceTask) open(ctx context.Context) error {
 	if t.plugins, err = t.w.newTaskPlugins(t.props, t.tol); err != nil {
 		return err
 	}
+	if t.offsets, err = t.w.offsetsOf(ctx, t.spec.ID.Connector, t.props); err != nil {
+		return err
+	}
 	t.enc = encoder{p: t.plugins, tol: t.tol, w: t.w}
 	if t.producer, err = t.newSourceProducer(id); err != nil {
 		return err
 	}
 	context := &connectors.SourceTaskContext{
-		Offsets: offsetReader{t.w.Offsets, t.spec.ID.Connector}, Log: t.log, Configs: func() config.Props { return t.taskRun.task },
+		Offsets: offsetReader{t.offsets, t.spec.ID.Connector}, Log: t.log, Configs: func() config.Props { return t.taskRun.task },
 	}
 	if id != "" {
 		if t.tx, err = newTransactions(ctx, t); err != nil {
@@ -124,6 +128,9 @@ func (t *sourceTask) close() error {
 	if t.producer != nil {
 		t.producer.client.Close()
 	}
+	if t.offsets.OffsetStore != nil {
+		err = errors.Join(err, t.offsets.Close())
+	}
 	if t.report != nil {
 		t.report.close()
 	}
@@ -138,8 +145,8 @@ func (t *sourceTask) loop(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if paused, _ := t.gate.state(); paused {
 			t.status(StatePaused, nil)
-			if t.tx == nil {
-				t.flush(ctx)
+			if err := t.settle(ctx); err != nil {
+				return err
 			}
 			if !t.awaitResume(ctx) {
 				break
@@ -157,13 +164,28 @@ func (t *sourceTask) loop(ctx context.Context) error {
 			return err
 		}
 		if len(batch) > 0 {
-			if err := t.process(ctx, batch); err != nil {
-				return err
-			}
+			err = t.process(ctx, batch)
+		} else if t.tx != nil {
+			err = t.tx.idle(ctx)
+		}
+		if err != nil {
+			return err
 		}
 		t.tellTask()
 	}
 	return t.fault()
+}
+
+// settle commits what is written before the task is paused.
+func (t *sourceTask) settle(ctx context.Context) error {
+	if t.tx == nil {
+		t.flush(ctx)
+		return nil
+	}
+	if _, open := t.tx.due(); open {
+		return t.tx.end(ctx, kgo.TryCommit)
+	}
+	return nil
 }
 
 func (t *sourceTask) fault() error {
@@ -174,7 +196,7 @@ func (t *sourceTask) fault() error {
 
 // poll asks the task. Retriable errors are tried again as long as errors.retry.timeout says.
 func (t *sourceTask) poll(ctx context.Context) (batch []connectors.SourceRecord, err error) {
-	polls, cancel := context.WithCancel(t.polls)
+	polls, cancel := t.pollContext()
 	defer cancel()
 	t.gate.interruptible(cancel)
 	op := func() error {
@@ -184,8 +206,8 @@ func (t *sourceTask) poll(ctx context.Context) (batch []connectors.SourceRecord,
 	if err := op(); err == nil {
 		return batch, nil
 	}
-	if polls.Err() != nil && t.polls.Err() == nil && errors.Is(err, context.Canceled) {
-		return nil, nil // paused
+	if polls.Err() != nil && t.polls.Err() == nil && errors.Is(err, polls.Err()) {
+		return nil, nil // paused, or a transaction is to be committed
 	}
 	if fault := t.fault(); fault != nil {
 		return nil, fault
@@ -194,12 +216,25 @@ func (t *sourceTask) poll(ctx context.Context) (batch []connectors.SourceRecord,
 		return nil, err
 	}
 	if err := t.tol.Again(ctx, t.w.Clock, StagePoll, string(fault.ClassOf(err)), err, op); err != nil {
-		if isTolerated(err) { // nothing was polled, so nothing is lost: poll again
-			return nil, nil
+		if !isTolerated(err) {
+			return nil, err
 		}
-		return nil, err
+		// Nothing was polled, so nothing is lost.
+		t.report.report(asFailed(err), nil, nil)
+		t.w.Clock.Sleep(ctx, defaultRetryWait)
+		return nil, nil
 	}
 	return batch, nil
+}
+
+// pollContext is done when the task is to stop, is paused, or has a transaction to commit.
+func (t *sourceTask) pollContext() (context.Context, context.CancelFunc) {
+	if t.tx != nil {
+		if at, ok := t.tx.due(); ok {
+			return context.WithTimeout(t.polls, at.Sub(t.w.Clock.Now()))
+		}
+	}
+	return context.WithCancel(t.polls)
 }
 
 // process takes a batch to Kafka. Every record ends as sent, filtered, or skipped and reported.
@@ -392,7 +427,7 @@ func (t *sourceTask) commit(ctx context.Context) error {
 		t.keep(offsets)
 		return err
 	}
-	if err := t.w.Offsets.Set(ctx, t.spec.ID.Connector, offsets); err != nil {
+	if err := t.offsets.Set(ctx, t.spec.ID.Connector, offsets); err != nil {
 		if fault.Data.Is(err) {
 			return fmt.Errorf("the offsets of connector %s are of no form that can be stored: %w", t.spec.ID.Connector, err)
 		}

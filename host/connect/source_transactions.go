@@ -15,7 +15,6 @@ type transactions struct {
 	t        *sourceTask
 	boundary string // poll, interval, connector
 	interval time.Duration
-	fold     *SourceOffsets
 	open     bool
 	began    time.Time
 	// what a connector asked for, by record of the next batch
@@ -23,15 +22,12 @@ type transactions struct {
 }
 
 func newTransactions(ctx context.Context, t *sourceTask) (*transactions, error) {
-	x := &transactions{t: t, boundary: boundaryOf(t.v), interval: t.w.Config.FlushInterval, fold: NewSourceOffsets(), commitAt: map[int]bool{}, abortAt: map[int]bool{}}
-	if !t.v.Null(boundaryMillisKey) {
-		x.interval = time.Duration(t.v.Int(boundaryMillisKey)) * time.Millisecond
-	}
+	x := &transactions{t: t, boundary: boundaryOf(t.v), interval: t.interval(), commitAt: map[int]bool{}, abortAt: map[int]bool{}}
 	// Fences a predecessor: its open transaction is aborted before offsets are read.
 	if _, _, err := t.producer.client.ProducerID(ctx); err != nil {
 		return nil, fmt.Errorf("fencing the predecessor of task %s: %w", t.spec.ID, err)
 	}
-	if _, err := t.w.Offsets.All(ctx, t.spec.ID.Connector); err != nil {
+	if _, err := t.offsets.All(ctx, t.spec.ID.Connector); err != nil {
 		return nil, fmt.Errorf("reading offsets of %s: %w", t.spec.ID.Connector, err)
 	}
 	return x, nil
@@ -87,6 +83,19 @@ func (x *transactions) afterBatch(ctx context.Context) error {
 	return nil
 }
 
+// due is when an open transaction is to be committed whether or not more is read (transaction.boundary=interval).
+func (x *transactions) due() (at time.Time, ok bool) {
+	return x.began.Add(x.interval), x.open && x.boundary == "interval"
+}
+
+// idle ends the transaction when it is time and the source has nothing to give.
+func (x *transactions) idle(ctx context.Context) error {
+	if at, ok := x.due(); !ok || x.t.w.Clock.Now().Before(at) {
+		return nil
+	}
+	return x.end(ctx, kgo.TryCommit)
+}
+
 // end commits or aborts the open transaction. Offsets are committed in both cases: a source does not read aborted records
 // again.
 func (x *transactions) end(ctx context.Context, how kgo.TransactionEndTry) error {
@@ -127,33 +136,31 @@ func (x *transactions) writeOffsets(ctx context.Context) error {
 		return err
 	}
 	offsets := x.t.take()
-	records, err := x.fold.Records(x.t.spec.ID.Connector, offsets)
-	if err != nil {
-		return err
-	}
-	topics := []string{x.t.w.OffsetTopic}
-	if own := x.t.props.Or(offsetsTopicKey, ""); own != "" && own != topics[0] {
-		topics = append(topics, own)
-	}
-	for _, topic := range topics {
+	for _, topic := range x.t.offsets.topics {
+		records, err := topic.records(x.t.spec.ID.Connector, offsets)
+		if err != nil {
+			return err
+		}
 		for _, r := range records {
-			x.t.producer.client.Produce(ctx, &kgo.Record{Topic: topic, Key: r.Key, Value: r.Value, Partition: -1}, func(_ *kgo.Record, err error) {
-				if err == nil {
-					return
-				}
-				x.t.mu.Lock()
-				defer x.t.mu.Unlock()
-				if x.t.mu.err == nil {
-					x.t.mu.err = fmt.Errorf("writing offsets: %w", err)
-					x.t.endPolls()
-				}
-			})
+			x.t.producer.client.Produce(ctx, r, x.offsetWritten)
 		}
 	}
 	if err := x.t.producer.client.Flush(ctx); err != nil {
 		return err
 	}
 	return x.t.fault()
+}
+
+func (x *transactions) offsetWritten(_ *kgo.Record, err error) {
+	if err == nil {
+		return
+	}
+	x.t.mu.Lock()
+	defer x.t.mu.Unlock()
+	if x.t.mu.err == nil {
+		x.t.mu.err = fmt.Errorf("writing offsets: %w", err)
+		x.t.endPolls()
+	}
 }
 
 // finish ends what is open when the task ends: committed, unless the connector decides about transactions or the task failed.

@@ -13,7 +13,11 @@ func NewWorker(cfg *WorkerConfig, plugins *connectors.Plugins, log *slog.Logger)
 	if err != nil {
 		return nil, err
 	}
-	w := &Worker{Config: cfg, Plugins: plugins, Log: log, Clock: realClock{}, Transformer: config.NewTransformer(providers)}
+	client, err := cfg.httpClient()
+	if err != nil {
+		return nil, err
+	}
+	w := &Worker{Client: client, Config: cfg, Plugins: plugins, Log: log, Clock: realClock{}, Transformer: config.NewTransformer(providers)}
 	for key, kind := range map[string]connectors.Kind{keyConverterKey: connectors.KindConverter, valueConverterKey: connectors.KindConverter, headerConverterKey: connectors.KindHeaderConverter} {
 		class, own := cfg.ConverterProps(key, nil)
 		p, err := plugins.Find(class, kind)

@@ -51,7 +51,7 @@ func OpenTopicLog(ctx context.Context, cfg *WorkerConfig, topic InternalTopic, c
 
 func (l *TopicLog) connect(ctx context.Context, cfg *WorkerConfig, topic InternalTopic) error {
 	where := "worker, topic " + topic.Name
-	props := cfg.ClientProperties(kafka.Producer, nil)
+	props := cfg.ClientProperties(kafka.Producer, topic.Overrides)
 	if _, set := props["delivery.timeout.ms"]; !set {
 		props["delivery.timeout.ms"] = "2147483647"
 	}
@@ -66,7 +66,7 @@ func (l *TopicLog) connect(ctx context.Context, cfg *WorkerConfig, topic Interna
 	if err := ensureTopic(ctx, l.admin, topic.Name, topic.Partitions, topic.Replication, topic.Configs); err != nil {
 		return fmt.Errorf("making topic %s with %d partitions and replication factor %d: %w", topic.Name, topic.Partitions, topic.Replication, err)
 	}
-	if opts, err = kafka.Options(kafka.Consumer, cfg.ClientProperties(kafka.Consumer, nil), where); err != nil {
+	if opts, err = kafka.Options(kafka.Consumer, cfg.ClientProperties(kafka.Consumer, topic.Overrides), where); err != nil {
 		return err
 	}
 	opts = append(opts, kgo.ClientID("connect-log-consumer"), kgo.ConsumeTopics(topic.Name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords())
@@ -217,12 +217,12 @@ type KafkaOffsets struct {
 	}
 }
 
-// OpenKafkaOffsets opens the offset topic.
-func OpenKafkaOffsets(ctx context.Context, cfg *WorkerConfig, log *slog.Logger) (*KafkaOffsets, error) {
+// OpenKafkaOffsets opens an offset topic: the worker's or a connector's.
+func OpenKafkaOffsets(ctx context.Context, cfg *WorkerConfig, topic InternalTopic, log *slog.Logger) (*KafkaOffsets, error) {
 	k := &KafkaOffsets{}
 	k.mu.fold = NewSourceOffsets()
 	var err error
-	k.log, err = OpenTopicLog(ctx, cfg, cfg.Offset, cfg.ExactlyOnce == "enabled", func(_ int64, key, value []byte) {
+	k.log, err = OpenTopicLog(ctx, cfg, topic, cfg.ExactlyOnce == "enabled", func(_ int64, key, value []byte) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		var quiet *OffsetKeyError
@@ -267,6 +267,18 @@ func (k *KafkaOffsets) Set(ctx context.Context, connector string, offsets []Part
 		return err
 	}
 	return k.log.Append(ctx, records...)
+}
+
+// records are what Set would write, for who writes it in a transaction.
+func (k *KafkaOffsets) records(connector string, offsets []PartitionOffset) ([]*kgo.Record, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	list, err := k.mu.fold.Records(connector, offsets)
+	out := make([]*kgo.Record, 0, len(list))
+	for _, r := range list {
+		out = append(out, &kgo.Record{Topic: k.log.topic, Key: r.Key, Value: r.Value, Partition: -1})
+	}
+	return out, err
 }
 
 // Close implements OffsetStore.

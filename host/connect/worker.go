@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -22,15 +23,17 @@ type Worker struct {
 	Offsets OffsetStore
 	Log     *slog.Logger
 	Clock   Clock
+	// Client is what requests to other workers go through.
+	Client *http.Client
 	// Transformer resolves variables.
 	Transformer *config.Transformer
 	// TaskStatus and ConnectorStatus are told of every change of state. They must not block.
 	TaskStatus      func(TaskID, Status)
 	ConnectorStatus func(string, Status)
+	// ConnectorFailed is told of connectors that have failed, after their status. It must not block.
+	ConnectorFailed func(*RunningConnector)
 	// TopicUsed is told of topics when a task uses them for the first time.
 	TopicUsed func(TaskID, string)
-	// OffsetTopic is where exactly-once tasks write offsets within their transactions; "" elsewhere.
-	OffsetTopic string
 	// CheckGeneration tells whether a newer set of tasks exists than the one that a task belongs to (KIP-618).
 	CheckGeneration func(ctx context.Context, id TaskID, generation int) error
 }

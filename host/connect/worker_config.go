@@ -31,6 +31,7 @@ type WorkerConfig struct {
 	Listeners        []string
 	AdminListeners   []string // nil: on Listeners; empty: off
 	AdvertisedURL    string
+	advertised       int    // the listener that AdvertisedURL is of
 	OffsetsFile      string // standalone
 	Group            string // "" in standalone mode
 	SessionTimeout   time.Duration
@@ -57,6 +58,8 @@ type InternalTopic struct {
 	Replication int16
 	Partitions  int32
 	Configs     map[string]string
+	// Overrides are settings of a connector whose own topic this is, for its clients.
+	Overrides config.Props
 }
 
 // defaultPort is that of Kafka Connect's REST API.
@@ -180,7 +183,14 @@ func (c *WorkerConfig) advertise(v config.Values) error {
 			return config.Invalid("listeners", l, "want http://host:port or https://host:port")
 		}
 	}
-	u, _ := url.Parse(c.Listeners[0])
+	scheme := strings.ToLower(v.String("rest.advertised.listener"))
+	if scheme != "" {
+		c.advertised = slices.IndexFunc(c.Listeners, func(l string) bool { return strings.HasPrefix(strings.ToLower(l), scheme+"://") })
+		if c.advertised < 0 {
+			return config.Invalid("rest.advertised.listener", scheme, "there is no such listener")
+		}
+	}
+	u, _ := url.Parse(c.Listeners[c.advertised])
 	host, port := u.Hostname(), u.Port()
 	if name := v.String("rest.advertised.host.name"); name != "" {
 		host = name
@@ -191,11 +201,7 @@ func (c *WorkerConfig) advertise(v config.Values) error {
 	if host == "" || host == "0.0.0.0" || host == "::" {
 		host = localHost()
 	}
-	scheme := strings.ToLower(u.Scheme)
-	if s := strings.ToLower(v.String("rest.advertised.listener")); s != "" {
-		scheme = s
-	}
-	c.AdvertisedURL = scheme + "://" + net.JoinHostPort(host, port) + "/"
+	c.AdvertisedURL = strings.ToLower(u.Scheme) + "://" + net.JoinHostPort(host, port) + "/"
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/config"
@@ -22,6 +23,8 @@ type RunningConnector struct {
 	resolved  config.Props
 	values    config.Values
 	connector connectors.Connector
+	offsets   connectorOffsets // of a source that was started
+	began     time.Time
 	calls     chan func()
 	wake      chan struct{} // a token: wanted has changed, or closed is set
 	done      chan struct{}
@@ -47,7 +50,7 @@ var ErrConnectorBusy = errors.New("the connector does not answer")
 // start and when the connector asks for it.
 func (w *Worker) StartConnector(name string, props config.Props, target TargetState, changed func()) *RunningConnector {
 	c := &RunningConnector{
-		Name: name, Props: props, w: w, calls: make(chan func(), maxCalls), wake: make(chan struct{}, 1), done: make(chan struct{}), changed: changed,
+		Name: name, Props: props, w: w, calls: make(chan func(), maxCalls), wake: make(chan struct{}, 1), done: make(chan struct{}), changed: changed, began: time.Now(),
 	}
 	go c.loop()
 	c.SetTarget(target)
@@ -167,11 +170,13 @@ func (c *RunningConnector) start() (err error) {
 		RequestTaskReconfiguration: c.changed, RaiseError: c.fail, Log: c.w.Log.With("connector", c.Name),
 	}
 	if p.Kind == connectors.KindSource {
-		ctx.Offsets = offsetReader{c.w.Offsets, c.Name}
+		if c.offsets, err = c.w.offsetsOf(context.Background(), c.Name, c.resolved); err != nil {
+			return err
+		}
+		ctx.Offsets = offsetReader{c.offsets, c.Name}
 	}
 	if err := c.connector.Start(ctx, c.resolved); err != nil {
-		_ = c.connector.Stop() // the error of the start is the one that counts
-		c.connector = nil
+		_ = c.stop() // the error of the start is the one that counts
 		return err
 	}
 	c.setStarted(true)
@@ -182,10 +187,14 @@ func (c *RunningConnector) stop() error {
 	if c.connector == nil {
 		return nil
 	}
-	connector := c.connector
-	c.connector = nil
+	connector, offsets := c.connector, c.offsets
+	c.connector, c.offsets = nil, connectorOffsets{}
 	c.setStarted(false)
-	return guarded(connector.Stop)
+	err := guarded(connector.Stop)
+	if offsets.OffsetStore != nil {
+		err = errors.Join(err, offsets.Close())
+	}
+	return err
 }
 
 func (c *RunningConnector) setStarted(b bool) {
@@ -217,6 +226,7 @@ func (c *RunningConnector) fail(err error) {
 	c.mu.Unlock()
 	c.w.Log.Error("a connector has failed", "connector", c.Name, "error", fault.Trace(err))
 	c.tell(StateFailed, err)
+	c.w.ConnectorFailed(c)
 }
 
 func (c *RunningConnector) tell(s State, err error) {

@@ -63,7 +63,7 @@ func NewHandler(cfg Config) http.Handler {
 		cfg.HealthTimeout = 10 * time.Second
 	}
 	if cfg.Client == nil {
-		cfg.Client = &http.Client{}
+		cfg.Client = cfg.Herder.Client()
 	}
 	h := &handler{Config: cfg}
 	worker := cfg.Herder.Config().Props

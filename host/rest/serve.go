@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/host/connect"
 )
 
 // Server serves the API on a worker's listeners.
@@ -37,11 +37,12 @@ func Listen(cfg Config) (s *Server, open []string, err error) {
 		if i >= len(w.Listeners) {
 			handler = admin
 		}
-		addr, err := s.add(l, handler, w.Props)
+		addr, err := s.add(l, handler, w)
 		if err != nil {
 			s.Close()
 			return nil, nil, err
 		}
+		w.Bound(i, addr)
 		if cfg.Auth == nil && !loopback(addr) {
 			open = append(open, addr.String())
 		}
@@ -49,7 +50,7 @@ func Listen(cfg Config) (s *Server, open []string, err error) {
 	return s, open, nil
 }
 
-func (s *Server) add(listener string, handler http.Handler, worker config.Props) (net.Addr, error) {
+func (s *Server) add(listener string, handler http.Handler, worker *connect.WorkerConfig) (net.Addr, error) {
 	u, err := url.Parse(listener)
 	if err != nil {
 		return nil, fmt.Errorf("reading listener %q: %w", listener, err)
@@ -59,34 +60,17 @@ func (s *Server) add(listener string, handler http.Handler, worker config.Props)
 		return nil, err
 	}
 	if strings.EqualFold(u.Scheme, "https") {
-		cert, err := certificate(worker)
+		settings, err := worker.ListenerTLS()
 		if err != nil {
 			ln.Close()
 			return nil, err
 		}
-		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+		ln = tls.NewListener(ln, settings)
 	}
 	s.listeners = append(s.listeners, ln)
 	s.servers = append(s.servers, &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute})
 	s.Addrs = append(s.Addrs, ln.Addr().String())
 	return ln.Addr(), nil
-}
-
-// certificate is that of listeners.https.ssl.*, or of ssl.*: PEM files.
-func certificate(worker config.Props) (tls.Certificate, error) {
-	get := func(name string) string { return worker.Or("listeners.https."+name, worker.Or(name, "")) }
-	if file := get("ssl.keystore.location"); file != "" {
-		cert, err := tls.LoadX509KeyPair(file, file)
-		if err != nil {
-			return cert, fmt.Errorf("reading listeners.https.ssl.keystore.location, which is to be a PEM file of key and certificates: %w", err)
-		}
-		return cert, nil
-	}
-	cert, err := tls.X509KeyPair([]byte(get("ssl.keystore.certificate.chain")), []byte(get("ssl.keystore.key")))
-	if err != nil {
-		return cert, fmt.Errorf("an https listener needs listeners.https.ssl.keystore.location, a PEM file of key and certificates: %w", err)
-	}
-	return cert, nil
 }
 
 func loopback(a net.Addr) bool {

@@ -145,3 +145,12 @@ func keyPair(p Properties, where string) (*tls.Certificate, error) {
 	}
 	return &pair, nil
 }
+
+// TLS are the settings that the ssl. properties of props stand for, for a server or client of another protocol than Kafka's.
+func TLS(props Properties, where string) (*tls.Config, error) {
+	p, err := props.Check(Admin, where)
+	if err != nil {
+		return nil, err
+	}
+	return tlsConfig(p, where)
+}

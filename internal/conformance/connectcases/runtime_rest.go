@@ -338,6 +338,7 @@ type follower struct{ leader string }
 func (f follower) Leader() (bool, string)      { return false, f.leader }
 func (f follower) Owner(connect.TaskID) string { return f.leader }
 func (follower) Rejoin()                       {}
+func (follower) Confirm(context.Context) error { return nil }
 
 // relay notes where a request goes and answers 200.
 type relay struct{ to string }
@@ -537,11 +538,15 @@ func runLocalFile(c *testCase) error {
 }
 
 // stuckLog never writes what it is given, as a topic that was deleted.
-type stuckLog struct{ connect.Log }
+type stuckLog struct{ connect.ConfigLog }
 
 func (stuckLog) Append(ctx context.Context, _ ...connect.Record) error {
 	<-ctx.Done()
 	return ctx.Err()
+}
+
+func (l stuckLog) AppendLeading(ctx context.Context, records ...connect.Record) error {
+	return l.Append(ctx, records...)
 }
 
 func runRestTimeout(c *testCase) error {

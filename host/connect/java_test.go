@@ -1,0 +1,191 @@
+//go:build integration
+
+package connect_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wasmstream/wasmstream/internal/brokertest"
+)
+
+// javaPatience bounds waits for a JVM.
+const javaPatience = 90 * time.Second
+
+// awaitJava is await with more patience.
+func awaitJava(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(javaPatience); !cond(); {
+		if time.Now().After(end) {
+			t.Fatalf("waiting for %s", what)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// ask sends a request and returns status and body; requests that meet a rebalance are sent again, as clients do.
+func ask(t testing.TB, method, url, body string) (int, string) {
+	t.Helper()
+	for end := time.Now().Add(javaPatience); ; <-time.After(50 * time.Millisecond) {
+		req, err := http.NewRequest(method, url, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != http.StatusConflict && resp.StatusCode != http.StatusInternalServerError || time.Now().After(end) {
+			return resp.StatusCode, string(b)
+		}
+	}
+}
+
+// owners are the workers that run a connector's tasks, if the connector and as many tasks as wanted run; else nil.
+func owners(t testing.TB, url, name string, tasks int) map[string]int {
+	t.Helper()
+	var s struct {
+		Connector struct{ State, Trace string }
+		Tasks     []struct {
+			State    string
+			WorkerID string `json:"worker_id"`
+		}
+	}
+	code, body := ask(t, "GET", url+"/connectors/"+name+"/status", "")
+	if code != http.StatusOK || json.Unmarshal([]byte(body), &s) != nil || s.Connector.State != "RUNNING" || len(s.Tasks) != tasks {
+		return nil
+	}
+	out := map[string]int{}
+	for _, task := range s.Tasks {
+		if task.State != "RUNNING" {
+			return nil
+		}
+		out[task.WorkerID]++
+	}
+	return out
+}
+
+func appendLines(t testing.TB, path string, from, to int) (size int64) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for i := from; i < to; i++ {
+		fmt.Fprintf(f, "line %d\n", i)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// distinct is how many different lines a file has.
+func distinct(path string) int {
+	b, _ := os.ReadFile(path)
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(b)) {
+		seen[line] = true
+	}
+	return len(seen)
+}
+
+// TestJavaAndOursAreOneGroup has workers of Apache Kafka Connect and of this program take connectors over from each other, in
+// one group of the sessioned protocol:
+//
+//	Java leads alone -> ours joins -> Java dies -> Java joins again, ours leads -> ours leaves
+//
+// The file source goes on from its offset each time: every line is in the topic once, since nothing was under way when a worker
+// went. The sink's six tasks, of both, are one consumer group and miss none. Requests reach whoever leads from either side.
+func TestJavaAndOursAreOneGroup(t *testing.T) {
+	b := brokertest.Real(t)
+	dir := t.TempDir()
+	in, out, lines := filepath.Join(dir, "in"), filepath.Join(dir, "out"), b.CreateTopic(t, b.Name("lines"), 4)
+	source := func(topic string) string {
+		return fmt.Sprintf(`{"connector.class":"org.apache.kafka.connect.file.FileStreamSourceConnector","file":%q,"topic":%q}`, in, topic)
+	}
+	sink := func(tasks int) string {
+		return fmt.Sprintf(`{"connector.class":"org.apache.kafka.connect.file.FileStreamSinkConnector","tasks.max":"%d","file":%q,"topics":%q}`, tasks, out, lines)
+	}
+	group := map[string]string{
+		"bootstrap.servers": b.Addr, "group.id": b.Name("connect"), "session.timeout.ms": "6000", "heartbeat.interval.ms": "500",
+		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter": "org.apache.kafka.connect.storage.StringConverter",
+		"config.storage.topic": b.Name("configs"), "offset.storage.topic": b.Name("offsets"), "status.storage.topic": b.Name("statuses"),
+		"config.storage.replication.factor": "1", "offset.storage.replication.factor": "1", "status.storage.replication.factor": "1",
+		"offset.storage.partitions": "3", "offset.flush.interval.ms": "100", "scheduled.rebalance.max.delay.ms": "0",
+	}
+	create := func(url, name, config string) {
+		if code, body := ask(t, "PUT", url+"/connectors/"+name+"/config", config); code != http.StatusCreated {
+			t.Fatalf("creating %s: %d %s", name, code, body)
+		}
+	}
+	written := 0
+	grow := func(url string) {
+		t.Helper()
+		size := appendLines(t, in, written, written+100)
+		written += 100
+		awaitJava(t, fmt.Sprint(written, " lines to be committed"), func() bool {
+			_, body := ask(t, "GET", url+"/connectors/src/offsets", "")
+			return strings.Contains(body, fmt.Sprintf(`"position":%d}`, size))
+		})
+		if got := len(b.ReadAll(t, lines)); got != written {
+			t.Fatalf("%d lines are in the topic, not %d", got, written)
+		}
+		awaitJava(t, fmt.Sprint(written, " lines from the sink"), func() bool { return distinct(out) == written })
+	}
+
+	java := brokertest.KafkaConnect(t, "distributed", group)
+	create(java.URL, "src", source(lines))
+	create(java.URL, "snk", sink(4))
+	create(java.URL, "asleep", source(lines+"-asleep"))
+	ask(t, "PUT", java.URL+"/connectors/asleep/stop", "")
+	grow(java.URL)
+
+	ours := distributed(t, b, group)
+	url := strings.TrimSuffix(ours.herder.Config().AdvertisedURL, "/")
+	awaitJava(t, "both to run tasks of the sink", func() bool { return len(owners(t, url, "snk", 4)) == 2 })
+	grow(url)
+	create(url, "through-ours", source(lines+"-second"))
+	awaitJava(t, "the connector that ours forwarded to Java", func() bool { return owners(t, url, "through-ours", 1) != nil })
+	if code, body := ask(t, "PUT", url+"/connectors/snk/config", sink(6)); code != http.StatusOK {
+		t.Fatalf("changing the sink: %d %s", code, body)
+	}
+	awaitJava(t, "six tasks on both", func() bool { return len(owners(t, java.URL, "snk", 6)) == 2 })
+
+	java.Kill()
+	awaitJava(t, "ours to take everything over", func() bool {
+		o := owners(t, url, "snk", 6)
+		return len(o) == 1 && o[ours.herder.Config().WorkerID()] == 6 && owners(t, url, "src", 1) != nil
+	})
+	grow(url)
+	if s := states(ours.herder, "asleep"); s != "STOPPED" {
+		t.Errorf("the stopped connector is %s", s)
+	}
+
+	java = brokertest.KafkaConnect(t, "distributed", group)
+	awaitJava(t, "both to run tasks again", func() bool { return len(owners(t, java.URL, "snk", 6)) == 2 })
+	grow(java.URL)
+	create(java.URL, "through-java", source(lines+"-third"))
+	awaitJava(t, "the connector that Java forwarded to ours", func() bool { return owners(t, java.URL, "through-java", 1) != nil })
+
+	ours.leave()
+	awaitJava(t, "Java to take everything over", func() bool {
+		return len(owners(t, java.URL, "snk", 6)) == 1 && owners(t, java.URL, "src", 1) != nil && owners(t, java.URL, "through-ours", 1) != nil
+	})
+	grow(java.URL)
+}
