@@ -3,13 +3,12 @@ package connect_test
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/builtin"
 	"github.com/wasmstream/wasmstream/connectors/config"
 	"github.com/wasmstream/wasmstream/host/connect"
@@ -23,19 +22,25 @@ type worker struct {
 	leave  func()
 }
 
-func distributed(t testing.TB, b *brokertest.Broker, more map[string]string) *worker {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	props := config.PropsOf(map[string]string{
+// groupSettings are those of a worker of the one group that a broker has in a test.
+func groupSettings(b *brokertest.Broker) map[string]string {
+	return map[string]string{
 		"bootstrap.servers": b.Addr, "key.converter": "StringConverter", "value.converter": "StringConverter", "group.id": b.Name("connect"),
 		"config.storage.topic": b.Name("configs"), "offset.storage.topic": b.Name("offsets"), "status.storage.topic": b.Name("statuses"),
 		"config.storage.replication.factor": "1", "offset.storage.replication.factor": "1", "status.storage.replication.factor": "1",
-		"offset.storage.partitions": "3", "offset.flush.interval.ms": "50", "listeners": "http://" + ln.Addr().String(),
+		"offset.storage.partitions": "3", "offset.flush.interval.ms": "50", "listeners": "http://127.0.0.1:0",
 		"scheduled.rebalance.max.delay.ms": "0", "heartbeat.interval.ms": "100",
-	})
+	}
+}
+
+func distributed(t testing.TB, b *brokertest.Broker, more map[string]string) *worker {
+	t.Helper()
+	return distributedWith(t, b, builtin.Plugins(), more)
+}
+
+func distributedWith(t testing.TB, b *brokertest.Broker, plugins *connectors.Plugins, more map[string]string) *worker {
+	t.Helper()
+	props := config.PropsOf(groupSettings(b))
 	for k, v := range more {
 		props.Set(k, v)
 	}
@@ -43,16 +48,23 @@ func distributed(t testing.TB, b *brokertest.Broker, more map[string]string) *wo
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := connect.NewDistributed(context.Background(), cfg, builtin.Plugins(), quiet())
+	h, err := connect.NewDistributed(context.Background(), cfg, plugins, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(rest.NewHandler(rest.Config{Herder: h, Admin: true}))
-	server.Listener = ln
-	server.Start()
+	auth, err := rest.NewAuth(cfg.Props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, _, err := rest.Listen(rest.Config{Herder: h, Auth: auth})
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	left := make(chan error, 1)
+	served, end := context.WithCancel(context.Background())
+	left := make(chan error, 2)
 	go func() { left <- h.Join(ctx) }()
+	go func() { left <- server.Run(served) }()
 	gone := false
 	w := &worker{herder: h}
 	w.leave = func() {
@@ -61,10 +73,12 @@ func distributed(t testing.TB, b *brokertest.Broker, more map[string]string) *wo
 		}
 		gone = true
 		cancel()
-		if err := <-left; err != nil {
-			t.Error(err)
+		for range 2 {
+			if err := <-left; err != nil {
+				t.Error(err)
+			}
+			end()
 		}
-		server.Close()
 		if err := h.Close(); err != nil {
 			t.Error(err)
 		}

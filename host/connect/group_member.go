@@ -356,12 +356,12 @@ func (m *GroupMember) catchUp(ctx context.Context) {
 
 // assigned carries an assignment out. again asks for another round at once.
 func (m *GroupMember) assigned(ctx context.Context, a *Assignment) (again bool, err error) {
-	m.setLeader(a.Leader == m.id, a.LeaderURL)
 	if a.Leader == m.id {
 		if err := m.herder.configs.Claim(ctx); err != nil {
 			return false, err
 		}
 	}
+	m.setLeader(a.Leader == m.id, a.LeaderURL)
 	if a.Failed() || m.herder.snapshot().Offset() < a.Offset {
 		m.catchUp(ctx)
 		if a.Failed() || m.herder.snapshot().Offset() < a.Offset {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -44,22 +45,26 @@ type configTopic struct {
 	*TopicLog
 	id   string // transactional, "" without exactly-once sources
 	opts []kgo.Opt
+	one  chan struct{} // a token for a transaction
 	mu   struct {
 		sync.Mutex
 		claimed *kgo.Client
 	}
 }
 
+// leaderTransaction bounds how long a leader that dies in the middle of writing holds the others up.
+const leaderTransaction = 10 * time.Second
+
 // openConfigTopic opens the config topic of a worker.
 func openConfigTopic(ctx context.Context, cfg *WorkerConfig, h *Herder) (*configTopic, error) {
-	c := &configTopic{}
+	c := &configTopic{one: make(chan struct{}, 1)}
 	if cfg.ExactlyOnce != "disabled" {
 		c.id = "connect-cluster-" + cfg.Group
 		opts, err := kafka.Options(kafka.Producer, cfg.ClientProperties(kafka.Producer, nil), "worker, topic "+cfg.Config.Name)
 		if err != nil {
 			return nil, err
 		}
-		c.opts = append(opts, kgo.TransactionalID(c.id), kgo.ClientID("connect-leader-producer"))
+		c.opts = append(opts, kgo.TransactionTimeout(leaderTransaction), kgo.TransactionalID(c.id), kgo.ClientID("connect-leader-producer"))
 	}
 	var err error
 	c.TopicLog, err = OpenTopicLog(ctx, cfg, cfg.Config, cfg.ExactlyOnce == "enabled", h.ApplyConfig, h.log)
@@ -99,10 +104,16 @@ func (c *configTopic) Relinquish() {
 	}
 }
 
-// AppendLeading implements ConfigLog. The caller sees to it that there is one at a time.
+// AppendLeading implements ConfigLog. After any error the right has to be claimed again: what became of the transaction is not known.
 func (c *configTopic) AppendLeading(ctx context.Context, records ...Record) error {
 	if c.id == "" {
 		return c.Append(ctx, records...)
+	}
+	select {
+	case c.one <- struct{}{}:
+		defer func() { <-c.one }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	c.mu.Lock()
 	cl := c.mu.claimed
@@ -111,11 +122,8 @@ func (c *configTopic) AppendLeading(ctx context.Context, records ...Record) erro
 		return ErrNotLeading
 	}
 	if err := inTransaction(ctx, cl, c.topic, records); err != nil {
-		if isFenced(err) {
-			c.Relinquish()
-			return fmt.Errorf("%w: %w", ErrNotLeading, err)
-		}
-		return fmt.Errorf("writing to topic %s: %w", c.topic, err)
+		c.Relinquish()
+		return fmt.Errorf("%w: writing to topic %s: %w", ErrNotLeading, c.topic, err)
 	}
 	return c.ReadToEnd(ctx)
 }
@@ -161,5 +169,6 @@ func (h *Herder) writeLeading(ctx context.Context, what string, records ...Recor
 	case errors.Is(err, ErrNotLeading) && h.member != nil:
 		h.member.Rejoin()
 	}
+	h.log.Warn("the config topic could not be written to as the leader", "error", err)
 	return fault.Connect.New("Failed to write to config topic; this may be due to a transient error and the request can be safely retried").Because(err)
 }

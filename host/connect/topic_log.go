@@ -18,16 +18,15 @@ import (
 // TopicLog is a compacted topic as a Log (Kafka's KafkaBasedLog): one client writes, one goroutine reads all partitions from
 // the beginning and applies what it reads.
 type TopicLog struct {
-	topic     string
-	committed bool // read_committed
-	writer    *kgo.Client
-	reader    *kgo.Client
-	admin     *kadm.Client
-	apply     Apply
-	log       *slog.Logger
-	stop      context.CancelFunc
-	done      chan struct{}
-	mu        struct {
+	topic  string
+	writer *kgo.Client
+	reader *kgo.Client
+	admin  *kadm.Client
+	apply  Apply
+	log    *slog.Logger
+	stop   context.CancelFunc
+	done   chan struct{}
+	mu     struct {
 		sync.Mutex
 		next  map[int32]int64
 		moved chan struct{} // closed when next changes
@@ -37,9 +36,9 @@ type TopicLog struct {
 // OpenTopicLog makes the topic where it does not exist and begins to read it. committed leaves out what transactions have not
 // committed.
 func OpenTopicLog(ctx context.Context, cfg *WorkerConfig, topic InternalTopic, committed bool, apply Apply, log *slog.Logger) (*TopicLog, error) {
-	l := &TopicLog{topic: topic.Name, committed: committed, apply: apply, log: log, done: make(chan struct{})}
+	l := &TopicLog{topic: topic.Name, apply: apply, log: log, done: make(chan struct{})}
 	l.mu.next, l.mu.moved = map[int32]int64{}, make(chan struct{})
-	if err := l.connect(ctx, cfg, topic); err != nil {
+	if err := l.connect(ctx, cfg, topic, committed); err != nil {
 		l.closeClients()
 		return nil, err
 	}
@@ -49,7 +48,7 @@ func OpenTopicLog(ctx context.Context, cfg *WorkerConfig, topic InternalTopic, c
 	return l, nil
 }
 
-func (l *TopicLog) connect(ctx context.Context, cfg *WorkerConfig, topic InternalTopic) error {
+func (l *TopicLog) connect(ctx context.Context, cfg *WorkerConfig, topic InternalTopic, committed bool) error {
 	where := "worker, topic " + topic.Name
 	props := cfg.ClientProperties(kafka.Producer, topic.Overrides)
 	if _, set := props["delivery.timeout.ms"]; !set {
@@ -70,7 +69,7 @@ func (l *TopicLog) connect(ctx context.Context, cfg *WorkerConfig, topic Interna
 		return err
 	}
 	opts = append(opts, kgo.ClientID("connect-log-consumer"), kgo.ConsumeTopics(topic.Name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords())
-	if l.committed {
+	if committed {
 		opts = append(opts, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	}
 	l.reader, err = kgo.NewClient(opts...)
@@ -146,14 +145,12 @@ func (l *TopicLog) Send(r Record) {
 	})
 }
 
-// ReadToEnd implements Log.
+// ReadToEnd implements Log. With transactions the end is that of what is written, not of what is committed: a record that is
+// committed may lie behind another task's transaction that is not, and would be missed. Transactions are open in these topics
+// for a moment only.
 func (l *TopicLog) ReadToEnd(ctx context.Context) error {
-	list := l.admin.ListEndOffsets
-	if l.committed {
-		list = l.admin.ListCommittedOffsets
-	}
-	ends, err := list(ctx, l.topic)
-	for ; ; ends, err = list(ctx, l.topic) {
+	ends, err := l.admin.ListEndOffsets(ctx, l.topic)
+	for ; ; ends, err = l.admin.ListEndOffsets(ctx, l.topic) {
 		if err == nil {
 			err = ends.Error()
 		}
