@@ -1,7 +1,7 @@
 # Two commands are enough: "go run ./cmd/wasmstream demo" and "make test".
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: conformance conformance-kafka conformance-connect takeover build test test-fast race lint bench guests deps kafka cross fuzz cover baseline fault fault-long mutants
+.PHONY: conformance conformance-kafka conformance-connect takeover live build test test-fast race lint bench guests deps kafka cross fuzz cover baseline fault fault-long mutants
 
 KAFKA_DIR  ?= .cache/kafka
 KAFKA_PORT ?= 9092
@@ -86,3 +86,7 @@ conformance-kafka: ## CASES random topologies and inputs of SEED, beside Kafka S
 ROUNDS ?= 3
 takeover: ## ROUNDS times Kafka Streams runs twelve applications, we go on with them, and it again; then we first
 	go test -tags integration -timeout 2h -count 1 -v ./internal/conformance/takeover -args -takeover.rounds=$(ROUNDS)
+
+PLANS ?= 500
+live: ## PLANS random topologies as applications on an embedded broker, which must reach the tables of the test driver
+	go test -timeout 2h -count 1 ./internal/conformance/live -args -live.plans=$(PLANS)

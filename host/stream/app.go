@@ -97,6 +97,8 @@ type Config struct {
 	ClientOptions []kgo.Opt
 	// Clock is the wall clock; nil is the real one.
 	Clock func() time.Time
+	// FrameRecords bounds the frames that run through a task; 0 is 500, which is also the most. It changes no result.
+	FrameRecords int
 }
 
 // App runs a topology in this process: Kafka's KafkaStreams. It is safe for concurrent use.
@@ -249,7 +251,11 @@ func (a *App) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err = a.runIn(ctx, client, dir); err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	err = a.runIn(ctx, client, dir)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil // stopped while it started
+	}
+	if err == nil {
 		a.leaveRest(client, dir.ProcessID())
 	}
 	return errors.Join(err, dir.Close())
@@ -551,7 +557,7 @@ func (a *App) newTask(c TaskConfig) (*Task, *moduleSet, error) {
 	s, set := a.cfg.Streams, a.modules.Load()
 	c.ApplicationID, c.Modules, c.Settings = s.ApplicationID, set, a.settings
 	c.KeySerde, c.ValueSerde = s.KeySerde, s.ValueSerde
-	c.BufferedRecords = s.BufferedRecords
+	c.BufferedRecords, c.FrameRecords = s.BufferedRecords, a.cfg.FrameRecords
 	var err error
 	if c.TimestampExtractor, err = ParseTimestampExtractor(s.TimestampExtractor); err != nil {
 		return nil, nil, err

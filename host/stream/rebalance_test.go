@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -114,6 +115,19 @@ func TestTopicsThatMatchAPatternLaterAreRead(t *testing.T) {
 			t.Errorf("the output is not the input of both topics (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// TestAStopWhileStartingIsClean: whoever stops an application need not know how far it has come.
+func TestAStopWhileStartingIsClean(t *testing.T) {
+	b := brokertest.Fake(t)
+	h := newHarness(t, b)
+	app := h.app(copyTopology(t, b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)))
+	stopped, cancel := context.WithCancel(t.Context())
+	cancel()
+	check(t, app.Run(stopped))
+	if s := app.State(); s != NotRunning {
+		t.Errorf("the state is %s", s)
+	}
 }
 
 // TestAStopBeforeJoiningLeavesTheGroup: a process was killed and started again, and is stopped before it has joined.
