@@ -102,5 +102,9 @@ func Plugins() []connectors.Plugin {
 			Class: "io.confluent.connect.json.JsonSchemaConverter", Kind: connectors.KindConverter, Version: connectors.Version,
 			Doc: "JSON with a schema registry", Converter: func() connectors.Converter { return &JSONSchema{} },
 		},
+		{
+			Class: "io.confluent.connect.protobuf.ProtobufConverter", Kind: connectors.KindConverter, Version: connectors.Version,
+			Doc: "Protobuf with a schema registry", Converter: func() connectors.Converter { return &Protobuf{} },
+		},
 	}
 }

@@ -1,6 +1,6 @@
-// Package registry holds converters whose schemas lie in a schema registry of Confluent's kind: Avro and JSON Schema.
+// Package registry holds converters whose schemas lie in a schema registry of Confluent's kind: Avro, JSON Schema and Protobuf.
 //
-// A message is a zero byte, the schema's id in four bytes, and the data.
+// A message is a zero byte, the schema's id in four bytes, in Protobuf which message of the schema it is, and the data.
 package registry
 
 import (
@@ -31,6 +31,8 @@ type client struct {
 	latest   bool
 	ids      map[subjectSchema]registered
 	texts    map[int]string
+	// references are the texts that a schema of Protobuf imports, by their paths.
+	references map[int]map[string]string
 }
 
 type subjectSchema struct {
@@ -73,6 +75,7 @@ func newClient(v config.Values, kind sr.SchemaType, isKey bool) (*client, error)
 	c := &client{
 		kind: kind, suffix: "-value", strategy: strategyName(v.String("value.subject.name.strategy")),
 		auto: v.Bool("auto.register.schemas"), latest: v.Bool("use.latest.version"), ids: map[subjectSchema]registered{}, texts: map[int]string{},
+		references: map[int]map[string]string{},
 	}
 	if isKey {
 		c.suffix, c.strategy = "-key", strategyName(v.String("key.subject.name.strategy"))
@@ -159,14 +162,45 @@ func (c *client) text(id int) (string, error) {
 	if s.Type != c.kind {
 		return "", fault.Data.Errorf("The schema with id %d is %s, not %s", id, s.Type, c.kind)
 	}
-	if len(s.References) > 0 {
+	if c.kind == sr.TypeProtobuf && len(s.References) > 0 {
+		found := map[string]string{}
+		if err := c.resolve(ctx, s.References, found); err != nil {
+			return "", err
+		}
+		c.references[id] = found
+	} else if len(s.References) > 0 {
 		return "", fault.Data.Errorf("The schema with id %d refers to other schemas, which is not supported", id)
 	}
 	if len(c.texts) >= maxSchemas {
 		clear(c.texts)
+		clear(c.references)
 	}
 	c.texts[id] = s.Schema
 	return s.Schema, nil
+}
+
+// maxReferences bounds the schemas that one refers to.
+const maxReferences = 100
+
+// resolve finds the schemas that a schema refers to, and those that they refer to, by the names under which they are imported.
+func (c *client) resolve(ctx context.Context, references []sr.SchemaReference, found map[string]string) error {
+	for _, r := range references {
+		if _, known := found[r.Name]; known {
+			continue
+		}
+		if len(found) >= maxReferences {
+			return fault.Data.Errorf("A schema refers to more than %d others", maxReferences)
+		}
+		s, err := c.sr.SchemaByVersion(ctx, r.Subject, r.Version)
+		if err != nil {
+			return c.failed("finding the schema "+r.Name, err)
+		}
+		found[r.Name] = s.Schema.Schema
+		if err := c.resolve(ctx, s.References, found); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // failed sorts errors: what the registry says about the request is a DataException, all else is worth another try.
