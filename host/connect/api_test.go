@@ -14,6 +14,17 @@ import (
 // requestPatience bounds for how long a request is sent again.
 const requestPatience = 90 * time.Second
 
+// awaitLong is await for what goes through other processes.
+func awaitLong(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(requestPatience); !cond(); {
+		if time.Now().After(end) {
+			t.Fatalf("waiting for %s", what)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
 // ask sends a request and returns status and body; requests that meet a rebalance are sent again, as clients do.
 func ask(t testing.TB, method, url, body string) (int, string) {
 	t.Helper()

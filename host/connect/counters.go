@@ -9,7 +9,7 @@ type Counters struct {
 }
 
 // Totals are the counters of all tasks that run on a worker.
-type Totals struct{ Read, Written, Filtered, Skipped, DeadLettered int64 }
+type Totals struct{ Read, Written, Filtered, Skipped, DeadLettered, Failures, Retries int64 }
 
 // Total adds the counters of the tasks that run here up.
 func (h *Herder) Total() (t Totals) {
@@ -18,6 +18,7 @@ func (h *Herder) Total() (t Totals) {
 	for _, task := range h.mu.tasks {
 		c := &task.Counters
 		t.Read, t.Written, t.Filtered = t.Read+c.Read.Load(), t.Written+c.Written.Load(), t.Filtered+c.Filtered.Load()
+		t.Failures, t.Retries = t.Failures+c.Failures.Load(), t.Retries+c.Retries.Load()
 		t.Skipped, t.DeadLettered = t.Skipped+c.Skipped.Load(), t.DeadLettered+c.DeadLettered.Load()
 	}
 	return t

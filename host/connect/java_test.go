@@ -8,24 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/wasmstream/wasmstream/internal/brokertest"
 )
-
-// javaPatience bounds waits for a JVM.
-const javaPatience = 90 * time.Second
-
-// awaitJava is await with more patience.
-func awaitJava(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(javaPatience); !cond(); {
-		if time.Now().After(end) {
-			t.Fatalf("waiting for %s", what)
-		}
-		<-time.After(20 * time.Millisecond)
-	}
-}
 
 // TestJavaAndOursAreOneGroup has workers of Apache Kafka Connect and of this program take connectors over from each other, in
 // one group of the sessioned protocol:
@@ -61,14 +46,14 @@ func TestJavaAndOursAreOneGroup(t *testing.T) {
 		t.Helper()
 		size := appendLines(t, in, written, written+100)
 		written += 100
-		awaitJava(t, fmt.Sprint(written, " lines to be committed"), func() bool {
+		awaitLong(t, fmt.Sprint(written, " lines to be committed"), func() bool {
 			_, body := ask(t, "GET", url+"/connectors/src/offsets", "")
 			return strings.Contains(body, fmt.Sprintf(`"position":%d}`, size))
 		})
 		if got := len(b.ReadAll(t, lines)); got != written {
 			t.Fatalf("%d lines are in the topic, not %d", got, written)
 		}
-		awaitJava(t, fmt.Sprint(written, " lines from the sink"), func() bool { return distinct(out) == written })
+		awaitLong(t, fmt.Sprint(written, " lines from the sink"), func() bool { return distinct(out) == written })
 	}
 
 	java := brokertest.KafkaConnect(t, "distributed", group)
@@ -80,17 +65,17 @@ func TestJavaAndOursAreOneGroup(t *testing.T) {
 
 	ours := distributed(t, b, group)
 	url := strings.TrimSuffix(ours.herder.Config().AdvertisedURL, "/")
-	awaitJava(t, "both to run tasks of the sink", func() bool { return len(owners(t, url, "snk", 4)) == 2 })
+	awaitLong(t, "both to run tasks of the sink", func() bool { return len(owners(t, url, "snk", 4)) == 2 })
 	grow(url)
 	create(url, "through-ours", source(lines+"-second"))
-	awaitJava(t, "the connector that ours forwarded to Java", func() bool { return owners(t, url, "through-ours", 1) != nil })
+	awaitLong(t, "the connector that ours forwarded to Java", func() bool { return owners(t, url, "through-ours", 1) != nil })
 	if code, body := ask(t, "PUT", url+"/connectors/snk/config", sink(6)); code != http.StatusOK {
 		t.Fatalf("changing the sink: %d %s", code, body)
 	}
-	awaitJava(t, "six tasks on both", func() bool { return len(owners(t, java.URL, "snk", 6)) == 2 })
+	awaitLong(t, "six tasks on both", func() bool { return len(owners(t, java.URL, "snk", 6)) == 2 })
 
 	java.Kill()
-	awaitJava(t, "ours to take everything over", func() bool {
+	awaitLong(t, "ours to take everything over", func() bool {
 		o := owners(t, url, "snk", 6)
 		return len(o) == 1 && o[ours.herder.Config().WorkerID()] == 6 && owners(t, url, "src", 1) != nil
 	})
@@ -100,13 +85,13 @@ func TestJavaAndOursAreOneGroup(t *testing.T) {
 	}
 
 	java = brokertest.KafkaConnect(t, "distributed", group)
-	awaitJava(t, "both to run tasks again", func() bool { return len(owners(t, java.URL, "snk", 6)) == 2 })
+	awaitLong(t, "both to run tasks again", func() bool { return len(owners(t, java.URL, "snk", 6)) == 2 })
 	grow(java.URL)
 	create(java.URL, "through-java", source(lines+"-third"))
-	awaitJava(t, "the connector that Java forwarded to ours", func() bool { return owners(t, java.URL, "through-java", 1) != nil })
+	awaitLong(t, "the connector that Java forwarded to ours", func() bool { return owners(t, java.URL, "through-java", 1) != nil })
 
 	ours.leave()
-	awaitJava(t, "Java to take everything over", func() bool {
+	awaitLong(t, "Java to take everything over", func() bool {
 		return len(owners(t, java.URL, "snk", 6)) == 1 && owners(t, java.URL, "src", 1) != nil && owners(t, java.URL, "through-ours", 1) != nil
 	})
 	grow(java.URL)

@@ -17,6 +17,7 @@ import (
 
 // sourceProducer writes what a source's task reads.
 type sourceProducer struct {
+	opts   []kgo.Opt // of client
 	client *kgo.Client
 	admin  *kadm.Client
 	groups []connectorconfig.TopicGroup
@@ -52,7 +53,7 @@ func (r *taskRun) newSourceProducer(transactionalID string) (*sourceProducer, er
 	if transactionalID != "" {
 		opts = append(opts, kgo.TransactionalID(transactionalID))
 	}
-	p := &sourceProducer{known: map[string]bool{}, create: r.w.Config.TopicCreation && !r.w.Config.Compat}
+	p := &sourceProducer{opts: opts, known: map[string]bool{}, create: r.w.Config.TopicCreation && !r.w.Config.Compat}
 	if r.w.Config.TopicCreation {
 		if p.groups, err = connectorconfig.New(r.w.Plugins).TopicGroups(r.props); err != nil {
 			return nil, err

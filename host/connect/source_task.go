@@ -41,6 +41,7 @@ type sourceTask struct {
 	polls           context.Context // of a poll: done when the task is to stop, and with mu.err
 	endPolls        context.CancelFunc
 	flushing        sync.Mutex // one flush at a time
+	singles         singles
 
 	rs  []*connectors.Record
 	out []connectors.Outcome
@@ -56,6 +57,7 @@ type sent struct {
 	context.Context
 	record    *connectors.SourceRecord
 	submitted *SubmittedRecord
+	alone     bool // in a batch of its own
 	out       kgo.Record
 }
 
@@ -127,6 +129,7 @@ func (t *sourceTask) close() error {
 	err := guarded(t.task.Stop)
 	if t.producer != nil {
 		t.producer.client.Close()
+		t.closeSingles()
 	}
 	if t.offsets.OffsetStore != nil {
 		err = errors.Join(err, t.offsets.Close())
@@ -358,6 +361,10 @@ func (t *sourceTask) produced(out *kgo.Record, err error) {
 	if t.hard.Err() != nil {
 		return
 	}
+	if t.tol.All && t.tx == nil && !s.alone && isRecordFault(err) {
+		t.writeAlone(s)
+		return
+	}
 	f := &Failed{Stage: StageProduce, Class: "org.apache.kafka.clients.producer.KafkaProducer", Cause: err, Attempts: 1}
 	if t.tol.All && t.tx == nil { // KIP-779
 		t.count.Skipped.Add(1)
@@ -478,6 +485,10 @@ func (t *sourceTask) finish() error {
 	}
 	if err := t.producer.client.Flush(ctx); err != nil && t.hard.Err() == nil {
 		t.log.Warn("records were still under way when the task ended; they will be read again", "error", err)
+	}
+	select {
+	case <-t.singlesEnded():
+	case <-ctx.Done():
 	}
 	if err := t.commit(ctx); err != nil && t.hard.Err() == nil {
 		t.log.Error("offsets could not be committed; records will be read again", "error", err)

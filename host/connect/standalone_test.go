@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/builtin"
 	"github.com/wasmstream/wasmstream/connectors/config"
 	"github.com/wasmstream/wasmstream/host/connect"
@@ -40,6 +41,11 @@ func quiet() *slog.Logger {
 
 func standalone(t testing.TB, addr, dir string, more map[string]string) *connect.Herder {
 	t.Helper()
+	return standaloneWith(t, addr, dir, builtin.Plugins(), more)
+}
+
+func standaloneWith(t testing.TB, addr, dir string, plugins *connectors.Plugins, more map[string]string) *connect.Herder {
+	t.Helper()
 	props := config.PropsOf(map[string]string{
 		"bootstrap.servers": addr, "key.converter": "StringConverter", "value.converter": "StringConverter",
 		"offset.storage.file.filename": filepath.Join(dir, "offsets"), "offset.flush.interval.ms": "50",
@@ -51,7 +57,7 @@ func standalone(t testing.TB, addr, dir string, more map[string]string) *connect
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := connect.NewStandalone(cfg, builtin.Plugins(), quiet())
+	h, err := connect.NewStandalone(cfg, plugins, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
