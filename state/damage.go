@@ -43,7 +43,7 @@ func (db *DB) noteDamage(err error) {
 		failure = errors.Join(failure, f.Sync(), f.Close())
 	}
 	if failure != nil {
-		db.opts.Logger.Error("cannot note that local state is damaged", "dir", db.dir, "error", failure)
+		db.opts.Logger.Error("cannot note that local state is damaged", "code", errs.StateUnusable.ID, "dir", db.dir, "error", failure)
 	}
 }
 

@@ -33,6 +33,7 @@ type DB struct {
 	pebble       *pebble.DB // nil if InMemory
 	id           string
 	opened       atomic.Bool                          // set once: from here on the failure of an essential file ends the database
+	ledger       *ledger                              // of the files of Pebble
 	damage       atomic.Bool                          // set once: damage was found
 	failed       atomic.Pointer[error]                // set once: nothing may touch Pebble any more
 	ended        chan struct{}                        // closed when failed is set
@@ -68,6 +69,10 @@ func OpenDB(dir string, o Options) (*DB, error) {
 	if err := db.openCatalog(); err != nil {
 		return nil, errors.Join(err, db.closePebble())
 	}
+	if db.ledger.absent {
+		db.noteDamage(errNoLedger)
+		return nil, errors.Join(db.damaged(errNoLedger.Error()), db.closePebble())
+	}
 	return db, nil
 }
 
@@ -95,6 +100,9 @@ func (db *DB) openPebble() (err error) {
 	cache := pebble.NewCache(db.opts.CacheBytes)
 	defer cache.Unref() // Pebble holds a reference of its own
 	if err := db.checkDamage(); err != nil {
+		return err
+	}
+	if err := db.openLedger(); err != nil {
 		return err
 	}
 	if err := db.removeTables(); err != nil {
@@ -152,7 +160,7 @@ func (db *DB) pebbleOptions(cache *pebble.Cache) *pebble.Options {
 func (db *DB) events() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
-			db.opts.Logger.Error("state database cannot work in the background", "dir", db.dir, "error", err)
+			db.opts.Logger.Error("state database cannot work in the background", "code", errs.StateUnusable.ID, "dir", db.dir, "error", err)
 		},
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
 			db.noteDamage(fmt.Errorf("%s: %w", i.Path, i.Details))

@@ -1,8 +1,10 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -14,6 +16,7 @@ import (
 // has locked stays locked, and nothing calls Pebble again (DB.guard).
 //
 // Tables are left alone: Pebble drops one that it cannot write and tries again. So is deleting, which it does when it can.
+// What manifests and logs are made of goes into the ledger.
 type essentialFS struct {
 	vfs.FS
 	db *DB
@@ -40,8 +43,19 @@ func (f *essentialFS) Create(name string, category vfs.DiskWriteCategory) (vfs.F
 
 // ReuseForWrite implements vfs.FS.
 func (f *essentialFS) ReuseForWrite(old, name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := f.db.stopAt(f.db.ledger.remove(filepath.Base(old))); err != nil {
+		return nil, err
+	}
 	file, err := f.FS.ReuseForWrite(old, name, category)
 	return f.guard(name, file, err)
+}
+
+// Remove implements vfs.FS.
+func (f *essentialFS) Remove(name string) error {
+	if err := f.db.stopAt(f.db.ledger.remove(filepath.Base(name))); err != nil {
+		return err
+	}
+	return f.FS.Remove(name)
 }
 
 // OpenDir implements vfs.FS. A directory is opened to be synced.
@@ -60,18 +74,22 @@ func (f *essentialFS) guard(name string, file vfs.File, err error) (vfs.File, er
 	if err := f.db.stopAt(err); err != nil {
 		return nil, err
 	}
-	return &essentialFile{File: file, db: f.db}, nil
+	return &essentialFile{File: file, db: f.db, name: filepath.Base(name)}, nil
 }
 
-// essentialFile is a file or directory that the database cannot go on without.
+// essentialFile is a file or directory that the database cannot go on without. It is written by one goroutine at a time.
 type essentialFile struct {
 	vfs.File
-	db *DB
+	db   *DB
+	name string
+	// written is what went into a manifest or a log.
+	written extent
 }
 
 // Write implements vfs.File.
 func (e *essentialFile) Write(p []byte) (int, error) {
 	n, err := e.File.Write(p)
+	e.written.add(p[:max(n, 0)])
 	return n, e.db.stopAt(err)
 }
 
@@ -88,7 +106,15 @@ func (e *essentialFile) Stat() (vfs.FileInfo, error) {
 }
 
 // Sync implements vfs.File.
-func (e *essentialFile) Sync() error { return e.db.stopAt(e.File.Sync()) }
+func (e *essentialFile) Sync() error { return e.synced(e.File.Sync()) }
+
+// synced puts what a manifest has on disk into the ledger.
+func (e *essentialFile) synced(err error) error {
+	if err == nil && strings.HasPrefix(e.name, manifestFiles) {
+		err = e.db.ledger.set(e.name, e.written)
+	}
+	return e.db.stopAt(err)
+}
 
 // SyncTo implements vfs.File.
 func (e *essentialFile) SyncTo(length int64) (bool, error) {
@@ -97,10 +123,19 @@ func (e *essentialFile) SyncTo(length int64) (bool, error) {
 }
 
 // SyncData implements vfs.File.
-func (e *essentialFile) SyncData() error { return e.db.stopAt(e.File.SyncData()) }
+func (e *essentialFile) SyncData() error { return e.synced(e.File.SyncData()) }
 
 // Close implements vfs.File.
-func (e *essentialFile) Close() error { return e.db.stopAt(e.File.Close()) }
+func (e *essentialFile) Close() error {
+	if filepath.Ext(e.name) != logFiles {
+		return e.db.stopAt(e.File.Close())
+	}
+	err := errors.Join(e.File.SyncData(), e.File.Close())
+	if err == nil {
+		err = e.db.ledger.set(e.name, e.written)
+	}
+	return e.db.stopAt(err)
+}
 
 // stopAt returns nil for nil. While the database is being opened it returns err, which Pebble then returns; afterwards
 // it ends the database and does not return.
