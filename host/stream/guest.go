@@ -55,7 +55,8 @@ type guestCall struct {
 		message string
 	}
 	effects callEffects
-	err     error // what went wrong inside the call, whatever the guest makes of it
+	err     error // what went wrong inside the call, where the guest does not say so itself
+	lost    error // a store that failed, whatever the guest makes of it
 }
 
 // Call implements topology.Function: the records go to the guest in frames that are within the bounds of the ABI and
@@ -202,7 +203,7 @@ func appendHeaders(dst []byte, start int, headers []topology.Header) []byte {
 func (h *guestHandle) begin(export string, in []topology.Record, base int32, out []topology.Record) {
 	c := &h.call
 	c.export, c.in, c.base, c.out = export, in, base, out
-	c.last, c.count, c.bytes, c.due, c.err = 0, 0, 0, 0, nil
+	c.last, c.count, c.bytes, c.due, c.err, c.lost = 0, 0, 0, 0, nil, nil
 	c.drawn = c.drawn[:0]
 	c.blame.set, c.blame.message = false, ""
 	h.beginEffects()
@@ -212,12 +213,15 @@ func (h *guestHandle) begin(export string, in []topology.Record, base int32, out
 // now, one that failed has none.
 func (h *guestHandle) finish(view []byte, err error) ([]topology.Record, error) {
 	c, m := &h.call, h.f.metrics
-	if err == nil && c.err == nil {
+	if err == nil && c.err == nil && c.lost == nil {
 		if c.err = h.take(view); c.err == nil {
 			c.err = h.complete()
 		}
 	}
-	if err == nil {
+	switch {
+	case c.lost != nil:
+		err = c.lost
+	case err == nil:
 		err = c.err
 	}
 	out := c.out

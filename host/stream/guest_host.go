@@ -343,8 +343,8 @@ func (g *guestInstance) store(id int32) *guestStore {
 
 // broken notes that a store failed, which the call cannot survive.
 func (g *guestInstance) broken(err error) int32 {
-	if g.running.call.err == nil {
-		g.running.call.err = err
+	if g.running.call.lost == nil {
+		g.running.call.lost = err
 	}
 	return int32(abi.Fatal)
 }
