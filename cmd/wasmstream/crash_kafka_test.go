@@ -17,20 +17,20 @@ const clusterBacklog = 2_000
 // TestCountsSurviveSIGKILL is the crash test against a real Apache Kafka.
 func TestCountsSurviveSIGKILL(t *testing.T) {
 	b := brokertest.Real(t)
-	newCrash(t, b, b.Addr, countYAML).run(20)
+	newCrash(t, b, b.Addr, countApp).run(20)
 }
 
 // TestInterruptsAtAnyMoment is the same on a real Apache Kafka.
 func TestInterruptsAtAnyMoment(t *testing.T) {
 	b := brokertest.Real(t)
-	newCrash(t, b, b.Addr, countYAML).interrupt(16)
+	newCrash(t, b, b.Addr, countApp).interrupt(16)
 }
 
 // TestWordCountSurvivesLostLeaders kills one node after the other of a cluster of three: each time the one that leads a
 // partition of the output. Words go through a repartition topic. Their counts must go up by one from 1 to the end.
 func TestWordCountSurvivesLostLeaders(t *testing.T) {
 	cluster := brokertest.OwnCluster(t, 3)
-	c := newCrash(t, cluster.Broker, cluster.Servers(), wordCountYAML)
+	c := newCrash(t, cluster.Broker, cluster.Servers(), wordsApp)
 	c.backlog = clusterBacklog
 	c.start("0", "replication.factor=3")
 	c.feedUntil(c.outputs(500))

@@ -2,10 +2,8 @@ package main_test
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -16,12 +14,6 @@ import (
 )
 
 const (
-	crashPartitions = 4
-	// Half of the records have one of a few keys, whose counts change in every transaction. The others have one of many
-	// keys, whose counts come from transactions long ago: a change that was lost on the way to the store or to its
-	// changelog is not hidden by a later one.
-	crashHotKeys  = 50
-	crashColdKeys = 20_000
 	// crashBacklog is how far the input runs ahead of the output: enough that every crash hits busy processes.
 	crashBacklog = 20_000
 	crashBatch   = 2_000
@@ -30,56 +22,11 @@ const (
 	stall = 90 * time.Second
 )
 
-// countYAML counts keys where they lie: the output of a partition has the order of its input. wordCountYAML counts the
-// words of values, which go to the partition of the word first.
-const countYAML = yamlHead + `  - stream: {topics: [%s], key: string, value: string}
-  - flatMapValues: {guest: wordcount/split-words}
-  - groupByKey: {}
-` + yamlTail
-
-const wordCountYAML = yamlHead + `  - stream: {topics: [%s], key: string, value: string}
-  - flatMapValues: {guest: wordcount/split-words}
-  - groupBy: {expr: value}
-` + yamlTail
-
-// windowYAML counts keys in windows, where they lie too.
-const windowYAML = yamlHead + `  - stream: {topics: [%s], key: string, value: string}
-  - flatMapValues: {guest: wordcount/split-words}
-  - groupByKey: {}
-  - windowedBy: {timeWindows: {size: 5s, grace: 1h}}
-  - count: {materialized: counts}
-  - toStream: {}
-  - to: {topic: %s, value: long}
-`
-
-// crashWindow is the size of the windows, in milliseconds.
-const crashWindow = 5000
-
-const yamlHead = `apiVersion: wasmstream/v1
-kind: Application
-metadata: {name: crash}
-config:
-  acceptable.recovery.lag: 9223372036854775807 # tasks move at once and restore, not after a warm-up
-  application.id: %s
-  bootstrap.servers: %s
-  processing.guarantee: exactly_once_v2
-  statestore.cache.max.bytes: 0
-  auto.offset.reset: earliest
-modules:
-  wordcount: {path: %s}
-operators:
-`
-
-const yamlTail = `  - count: {materialized: counts}
-  - toStream: {}
-  - to: {topic: %s, key: string, value: long}
-`
-
 // TestCountsSurviveSIGKILLOnTheEmbeddedBroker is the crash test against "wasmstream broker", a process that lives on
 // while the application's are killed.
 func TestCountsSurviveSIGKILLOnTheEmbeddedBroker(t *testing.T) {
 	b := startEmbedded(t)
-	newCrash(t, b, b.Addr, countYAML).run(6)
+	newCrash(t, b, b.Addr, countApp).run(6)
 }
 
 // TestInterruptsAtAnyMomentOnTheEmbeddedBroker interrupts one or both of two processes again and again, while they
@@ -87,16 +34,16 @@ func TestCountsSurviveSIGKILLOnTheEmbeddedBroker(t *testing.T) {
 // dead and not missed keeps its partitions from the rest.
 func TestInterruptsAtAnyMomentOnTheEmbeddedBroker(t *testing.T) {
 	b := startEmbedded(t)
-	newCrash(t, b, b.Addr, countYAML).interrupt(16)
+	newCrash(t, b, b.Addr, countApp).interrupt(16)
 }
 
 // crash kills two processes of one application again and again while records flow. What a read_committed consumer
-// sees in each partition must be the fold of the input in its order: no count twice, none missing, none out of order.
+// sees must be what the oracle of the subject makes of the input, nothing twice, none missing, none out of order.
 type crash struct {
 	*fleet
 	b        *brokertest.Broker
-	words    bool // that are counted, not keys
-	windows  bool // in which keys are counted
+	subject  subject
+	oracle   oracle
 	backlog  int
 	stall    time.Duration
 	seed     uint64
@@ -105,37 +52,33 @@ type crash struct {
 	producer *kgo.Client
 	consumer *kgo.Client
 
+	// written are the outputs that are due for what was written, checked those of them that have come.
 	written, checked int
-	progress         time.Time // when the last output came
-	// input[p] holds the keys of partition p that the output has not shown yet; counts[p] is the fold so far.
-	input  [crashPartitions][]string
-	counts [crashPartitions]map[string]int64
-	done   [crashPartitions]int // outputs of each partition
-	// left are the words whose counts have not come out yet.
-	left map[string]int
+	compared         int                    // pairs of stores
+	progress         time.Time              // when the last output came
+	done             [crashPartitions]int   // outputs of each partition
+	next             [crashPartitions]int64 // the lowest offset that the next output of each partition may have
 	// last[p] is when partition p last gave an output; gap is the longest wait for one while there was input.
 	last [crashPartitions]time.Time
 	gap  time.Duration
 }
 
-func newCrash(t *testing.T, b *brokertest.Broker, servers, yaml string) *crash {
+func newCrash(t *testing.T, b *brokertest.Broker, servers string, s subject) *crash {
 	t.Helper()
-	c := &crash{b: b, words: yaml == wordCountYAML, windows: yaml == windowYAML, backlog: crashBacklog, stall: stall, seed: rand.Uint64(), left: map[string]int{}}
+	c := &crash{b: b, subject: s, oracle: s.oracle(), backlog: crashBacklog, stall: stall, seed: rand.Uint64()}
 	t.Logf("seed %d", c.seed)
 	c.rng = rand.New(rand.NewPCG(c.seed, 0))
 	c.in = b.CreateTopic(t, b.Name("crash-in"), crashPartitions)
 	c.out = b.CreateTopic(t, b.Name("crash-out"), crashPartitions)
-	for p := range c.counts {
-		c.counts[p] = map[string]int64{}
-	}
+	b.CreateTopic(t, c.in+rightSuffix, crashPartitions)
+	b.CreateTopic(t, c.out+witnessSuffix, crashPartitions)
 	c.producer = b.Client(t, kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))
 	c.consumer = b.Client(t, kgo.ConsumeTopics(c.out), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(50*time.Millisecond))
-	module, err := filepath.Abs("../../examples/wordcount/wordcount.wasm")
-	if err != nil {
-		t.Fatal(err)
+	c.fleet = newFleet(t, s.document(t, b, servers, c.in, c.out))
+	if s.standbys > 0 {
+		c.settings = append(c.settings, fmt.Sprintf("num.standby.replicas=%d", s.standbys))
 	}
-	c.fleet = newFleet(t, fmt.Sprintf(yaml, b.Name("crash"), servers, module, c.in, c.out))
 	c.note("seed %d", c.seed)
 	c.extras = append(c.extras, c.dumpTopics)
 	return c
@@ -158,16 +101,40 @@ func (c *crash) run(n int) {
 		spread(c.revivals), c.gap.Seconds(), c.slowest.Seconds())
 }
 
-// finish has everything counted, ends all processes, and counts on with one that knows the changelog alone.
+// finish has everything counted, ends all processes, and counts on with one that knows the changelog alone, whose state
+// is compared then.
 func (c *crash) finish() {
 	c.t.Helper()
 	c.drain()
 	c.stopAll()
 	c.checkGroup()
-	c.start("without local state")
-	c.written += c.feed(crashBatch)
+	const name = "without local state"
+	c.start(name)
+	c.feed(crashBatch)
 	c.drain()
 	c.stopAll()
+	c.checkStore(name)
+	c.checkWitness()
+}
+
+// checkWitness wants the two topics of a subject that writes each record to both to be the same, record by record: a
+// transaction is in both, or in none.
+func (c *crash) checkWitness() {
+	c.t.Helper()
+	if c.subject.name != copyApp.name {
+		return
+	}
+	both := [2][crashPartitions][]string{}
+	for i, topic := range []string{c.out, c.out + witnessSuffix} {
+		for _, r := range c.b.ReadAll(c.t, topic) {
+			both[i][r.Partition] = append(both[i][r.Partition], recordText(r))
+		}
+	}
+	for p := range both[0] {
+		if !slices.Equal(both[0][p], both[1][p]) {
+			c.t.Errorf("partition %d: a transaction is in one topic of two: %d records, and %d; the fold gives the same", p, len(both[0][p]), len(both[1][p]))
+		}
+	}
 }
 
 // crash kills one of the processes at a random moment: while it works or, one time in three, maybe before.
@@ -238,7 +205,7 @@ func (c *crash) feedUntil(done func() bool) {
 	c.progress = time.Now()
 	for !done() {
 		for c.written-c.checked < c.backlog {
-			c.written += c.feed(min(crashBatch, c.backlog/2))
+			c.feed(min(crashBatch, c.backlog/2))
 		}
 		c.check()
 	}
@@ -253,17 +220,16 @@ func (c *crash) drain() {
 	}
 }
 
-func (c *crash) feed(n int) int {
+// feed writes input of n records.
+func (c *crash) feed(n int) {
 	c.t.Helper()
-	batch := make([]*kgo.Record, n)
-	for i := range batch {
-		key := fmt.Appendf(nil, "hot%d", c.rng.IntN(crashHotKeys))
-		if i%2 == 1 {
-			key = fmt.Appendf(nil, "cold%d", c.rng.IntN(crashColdKeys))
-		}
-		batch[i] = &kgo.Record{Topic: c.in, Key: key, Value: []byte("w"), Timestamp: time.Now().Truncate(time.Millisecond)}
-		if c.words {
-			batch[i].Key, batch[i].Value = nil, key
+	input := c.oracle.input(c.rng, n)
+	batch := make([]*kgo.Record, len(input))
+	for i, r := range input {
+		batch[i] = r.Record
+		r.Topic = c.in
+		if r.right {
+			r.Topic += rightSuffix
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stall)
@@ -271,31 +237,16 @@ func (c *crash) feed(n int) int {
 	if err := c.producer.ProduceSync(ctx, batch...).FirstErr(); err != nil {
 		c.t.Fatalf("producing: %v", err)
 	}
-	for _, r := range batch {
-		c.expect(r)
+	for _, r := range input {
+		if c.oracle.owed(r.Partition) == 0 {
+			c.last[r.Partition] = time.Now()
+		}
+		c.written += c.oracle.wrote(r.Record, r.right)
 	}
-	return n
 }
 
-// expect notes that the count of a record must come out.
-func (c *crash) expect(r *kgo.Record) {
-	if c.words {
-		c.left[string(r.Value)]++
-		return
-	}
-	if len(c.input[r.Partition]) == 0 {
-		c.last[r.Partition] = time.Now()
-	}
-	key := r.Key
-	if c.windows {
-		start := r.Timestamp.UnixMilli() / crashWindow * crashWindow
-		key = binary.BigEndian.AppendUint64(slices.Clone(key), uint64(start))
-	}
-	c.input[r.Partition] = append(c.input[r.Partition], string(key))
-}
-
-// check compares what has come out with the fold. Input and output have the same partitions, since both go by the
-// murmur2 hash of the key.
+// check gives what has come out to the oracle. Input and output have the same partitions, since both go by the murmur2
+// hash of the key.
 func (c *crash) check() {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
@@ -306,7 +257,7 @@ func (c *crash) check() {
 		if len(p.Records) > 0 {
 			c.progress = now
 		}
-		if len(p.Records) > 0 && !c.words {
+		if len(p.Records) > 0 && c.subject.inPlace {
 			c.gap = max(c.gap, now.Sub(c.last[p.Partition]))
 			c.last[p.Partition] = now
 		}
@@ -320,34 +271,24 @@ func (c *crash) check() {
 }
 
 func (c *crash) pending() (n []int) {
-	for _, keys := range c.input {
-		n = append(n, len(keys))
+	for p := range int32(crashPartitions) {
+		n = append(n, c.oracle.owed(p))
 	}
 	return n
 }
 
 func (c *crash) checkOne(r *kgo.Record) {
-	p, word := r.Partition, string(r.Key)
-	want := word
-	switch {
-	case c.words:
-		c.left[word]--
-		if c.left[word] < 0 {
-			c.t.Fatalf("partition %d offset %d: %s appears though all of it is counted", p, r.Offset, word)
-		}
-	case len(c.input[p]) == 0:
-		c.t.Fatalf("partition %d offset %d: %s appears though all inputs are counted", p, r.Offset, word)
-	default:
-		want = c.input[p][0]
-		c.input[p] = c.input[p][1:]
+	p := r.Partition
+	if r.Offset < c.next[p] {
+		c.t.Fatalf("partition %d offset %d: appears though offset %d has come", p, r.Offset, c.next[p]-1)
 	}
-	c.counts[p][want]++
+	n, fault := c.oracle.came(r)
+	if fault != "" {
+		c.t.Fatalf("partition %d offset %d: %s", p, r.Offset, fault)
+	}
+	c.next[p] = r.Offset + 1
 	c.done[p]++
-	got := int64(binary.BigEndian.Uint64(r.Value))
-	if word != want || got != c.counts[p][want] {
-		c.t.Fatalf("partition %d offset %d: got %s %d, the fold gives %s %d", p, r.Offset, word, got, want, c.counts[p][want])
-	}
-	c.checked++
+	c.checked += n
 }
 
 // checkGroup holds what must be true when all is counted and the application is stopped: the group has committed all

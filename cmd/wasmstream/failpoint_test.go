@@ -20,7 +20,7 @@ func TestCountsSurviveDeathAtEachStep(t *testing.T) {
 	if addr := os.Getenv("WASMSTREAM_TEST_BROKERS"); addr != "" {
 		b = brokertest.At(addr)
 	}
-	c := newCrash(t, b, b.Addr, countYAML)
+	c := newCrash(t, b, b.Addr, countApp)
 	c.start("0")
 	c.feedUntil(c.outputs(500))
 	for range 3 {
@@ -66,6 +66,7 @@ func (c *crash) dieAt(name, at string, n int) {
 	}
 	p := c.start(name, fmt.Sprintf("$WASMSTREAM_FAILPOINT=%s:%d", at, n))
 	c.feedUntil(p.isDead)
+	c.kills++
 	c.bury(p, "died at "+at)
 }
 

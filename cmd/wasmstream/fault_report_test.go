@@ -18,6 +18,9 @@ const faultDir = "WASMSTREAM_FAULT_DIR"
 // keep leaves a folder with all that a failed run has to say: the timeline of its faults, what each process printed,
 // and the state directories.
 func (f *fleet) keep() {
+	if parent := os.Getenv(faultDir); parent != "" {
+		_ = os.MkdirAll(parent, 0o700) // what is wrong with it MkdirTemp tells
+	}
 	dir, err := os.MkdirTemp(os.Getenv(faultDir), strings.NewReplacer("/", "-", " ", "-").Replace(f.t.Name())+"-")
 	if err != nil {
 		f.t.Logf("keeping what happened: %v", err)

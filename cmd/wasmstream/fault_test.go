@@ -4,8 +4,6 @@ package main_test
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -17,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -28,7 +25,8 @@ import (
 var (
 	faultSeed = flag.Uint64("fault.seed", 0, "the seed of the fault programme; 0 takes a new one")
 	faultOnly = flag.String("fault.only", "", "a regular expression: only faults whose names it matches")
-	faultTime = flag.Duration("fault.time", 0, "how long the fault programme goes on, a third of it for each application; 0 is two rounds of all faults")
+	faultApps = flag.String("fault.apps", "", "a regular expression: only applications whose names it matches")
+	faultTime = flag.Duration("fault.time", 0, "how long the fault programme goes on, as long for each application; 0 is each fault with every other application")
 )
 
 const (
@@ -40,20 +38,51 @@ const (
 	faultSession = 6 * time.Second
 )
 
+// faultKills is how many deaths of processes and connections a run of all has at least.
+const faultKills = 100
+
 // TestFaults has two processes suffer every kind of fault again and again, in an order that the seed gives, and checks
-// each record that comes out: of counts where the records lie, of words that go through a repartition topic, and of counts
-// in windows.
+// each record that comes out: of counts where the records lie, with and without a copy of the state in the other process,
+// of words that go through a repartition topic, of counts in windows, of copies, of pairs of two topics, and of what a
+// processor tells by a punctuator.
 func TestFaults(t *testing.T) {
-	for _, app := range []struct{ name, yaml string }{{"count", countYAML}, {"words", wordCountYAML}, {"windows", windowYAML}} {
-		t.Run(app.name, func(t *testing.T) { newProgramme(t, app.yaml).run(*faultTime / 3) })
+	all := []subject{countApp, wordsApp, windowsApp, copyApp, joinApp, tallyApp, standbyApp}
+	only := regexp.MustCompile(*faultApps)
+	all = slices.DeleteFunc(all, func(s subject) bool { return !only.MatchString(s.name) })
+	var sum totals
+	for i, s := range all {
+		t.Run(s.name, func(t *testing.T) {
+			p := newProgramme(t, s)
+			p.run(*faultTime/time.Duration(len(all)), i%2)
+			sum.add(p)
+		})
 	}
+	t.Logf("%d faults, %d deaths of processes, %d of connections, %d records checked one by one, %d pairs of stores", sum.faults, sum.kills, sum.cuts, sum.checked, sum.compared)
+	if *faultApps == "" && *faultOnly == "" && sum.kills+sum.cuts < faultKills && !t.Failed() {
+		t.Errorf("vacuous: %d deaths of processes and %d of connections", sum.kills, sum.cuts)
+	}
+}
+
+// totals are what a run did.
+type totals struct{ faults, kills, cuts, checked, compared int }
+
+func (s *totals) add(p *programme) {
+	for _, n := range p.faults {
+		s.faults += n
+	}
+	s.kills += p.kills
+	s.cuts += p.cuts
+	s.checked += p.checked
+	s.compared += p.compared
 }
 
 // programme is a crash test that knows more ways to hurt, and can be repeated by its seed.
 type programme struct {
 	*crash
+	proxy  *brokertest.Proxy // nil on a real cluster
 	faults map[string]int
 	last   int // records checked before the last fault
+	cuts   int // connections
 }
 
 // fault is one way to hurt.
@@ -62,13 +91,16 @@ type fault struct {
 	do   func()
 }
 
-func newProgramme(t *testing.T, yaml string) *programme {
+func newProgramme(t *testing.T, s subject) *programme {
 	t.Helper()
-	b := brokertest.Fake(t)
+	p := &programme{faults: map[string]int{}}
+	var b *brokertest.Broker
 	if addr := os.Getenv("WASMSTREAM_TEST_BROKERS"); addr != "" {
 		b = brokertest.At(addr)
+	} else {
+		b, p.proxy = brokertest.Proxied(t)
 	}
-	p := &programme{crash: newCrash(t, b, b.Addr, yaml), faults: map[string]int{}}
+	p.crash = newCrash(t, b, b.Addr, s)
 	if *faultSeed != 0 {
 		p.seed = *faultSeed
 		p.rng = rand.New(rand.NewPCG(p.seed, 0))
@@ -78,23 +110,30 @@ func newProgramme(t *testing.T, yaml string) *programme {
 	p.extras = append(p.extras, p.dumpGroup)
 	// kfake loses count of the members that join when a static one comes back while its predecessor waits for a leader
 	// that is dead, and waits for the whole time of a rebalance then.
-	p.settings = []string{
-		fmt.Sprintf("session.timeout.ms=%d", faultSession.Milliseconds()), "heartbeat.interval.ms=500", "max.poll.interval.ms=10000",
-	}
+	p.settings = append(
+		p.settings,
+		fmt.Sprintf("session.timeout.ms=%d", faultSession.Milliseconds()), "heartbeat.interval.ms=500", "max.poll.interval.ms=10000", "request.timeout.ms=3000",
+	)
 	p.note("seed %d", p.seed)
 	return p
 }
 
-// run goes through all faults in rounds until time is up, at least twice, and then has everything counted.
-func (p *programme) run(until time.Duration) {
+// run goes through all faults in rounds until time is up and then has everything counted. Without a time it takes every
+// second of them, from the one of the index half on.
+func (p *programme) run(until time.Duration, half int) {
 	p.t.Helper()
 	only := regexp.MustCompile(*faultOnly)
 	began := time.Now()
 	p.start("0")
 	p.start("1")
 	p.feedUntil(p.outputs(faultRecords))
-	for round := 0; round < 2 || time.Since(began) < until; round++ {
-		list := slices.DeleteFunc(p.list(), func(f fault) bool { return !only.MatchString(f.name) })
+	for round := 0; round == 0 || time.Since(began) < until; round++ {
+		var list []fault
+		for i, f := range p.list() {
+			if only.MatchString(f.name) && (until > 0 || *faultOnly != "" || i%2 == half) {
+				list = append(list, f)
+			}
+		}
 		p.rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 		for _, f := range list {
 			p.suffer(f)
@@ -105,8 +144,8 @@ func (p *programme) run(until time.Duration) {
 	for _, n := range p.faults {
 		total += n
 	}
-	p.t.Logf("%d faults in %.0f s, %d records checked one by one; longest wait for an output of a partition that had input: %.1f s; %v",
-		total, time.Since(began).Seconds(), p.checked, p.gap.Seconds(), p.faults)
+	p.t.Logf("%d faults in %.0f s, %d deaths, %d connections cut, %d records checked one by one, %d pairs of stores; longest wait for an output of a partition that had input: %.1f s; %v",
+		total, time.Since(began).Seconds(), p.kills, p.cuts, p.checked, p.compared, p.gap.Seconds(), p.faults)
 }
 
 // suffer lets one fault happen, and waits until the application has gone on.
@@ -130,7 +169,9 @@ func (p *programme) suffer(f fault) {
 // list is every fault once.
 func (p *programme) list() (list []fault) {
 	for _, at := range failpoints {
-		list = append(list, fault{"death at " + at, func() { p.dieAsOne(at) }})
+		if at != "restoring" || !p.subject.stateless {
+			list = append(list, fault{"death at " + at, func() { p.dieAsOne(at) }})
+		}
 	}
 	list = append(
 		list,
@@ -138,14 +179,21 @@ func (p *programme) list() (list []fault) {
 		fault{"death of a follower between revoke and join", p.dieRevokedBehind},
 		fault{"SIGKILL", func() { p.revive(p.one()) }},
 		fault{"SIGKILL of both", func() { p.kill(p.procs["0"]); p.kill(p.procs["1"]); p.start("0"); p.start("1") }},
-		fault{"state deleted", func() { p.lose(p.one()) }},
-		fault{"state damaged", func() { p.damage(p.one()) }},
 		fault{"interrupt", func() { p.stop(p.one()) }},
+		fault{"a member comes and goes", p.comeAndGo},
 		fault{"zombie", p.zombie},
 	)
-	if p.b.Fake == nil {
+	if !p.subject.stateless {
+		list = append(list, p.stateFaults()...)
+	}
+	if p.proxy == nil {
 		return list
 	}
+	return append(append(list, p.networkFaults()...), p.errorFaults()...)
+}
+
+// errorFaults are what the programme of errors (TestCountSurvivesEveryError of host/stream) has more of.
+func (p *programme) errorFaults() (list []fault) {
 	for _, r := range []struct {
 		key  kmsg.Key
 		errs []*kerr.Error
@@ -180,6 +228,17 @@ func (p *programme) revive(one *process) {
 	p.start(one.name)
 }
 
+// comeAndGo lets a third process join and leave, as it comes to run and before.
+func (p *programme) comeAndGo() {
+	p.t.Helper()
+	for i := range 4 {
+		third := p.start("2")
+		moment := time.Now().Add(time.Duration(p.rng.IntN(800)) * time.Millisecond)
+		p.feedUntil(func() bool { return time.Now().After(moment) && (i%2 == 0 || third.isRunning()) })
+		p.stop(third)
+	}
+}
+
 // dieAsOne has one of the processes die at a step of its way, and another life of it begin.
 func (p *programme) dieAsOne(at string) {
 	p.t.Helper()
@@ -201,6 +260,7 @@ func (p *programme) dieRevoked() {
 	p.feedUntil(p.outputs(faultRecords))
 	p.start(other.name)
 	p.feedUntil(dying.isDead)
+	p.kills++
 	p.bury(dying, "died at revoked")
 	p.start(one.name)
 	p.awaitAll()
@@ -223,6 +283,7 @@ func (p *programme) dieRevokedBehind() {
 	p.feedUntil(p.outputs(2 * p.backlog))
 	third := p.start("2")
 	p.feedUntil(dying.isDead)
+	p.kills++
 	p.bury(dying, "died at revoked")
 	p.start(one.name)
 	p.awaitAll()
@@ -241,35 +302,6 @@ func (p *programme) identity(name string) string {
 		p.t.Fatal(err)
 	}
 	return string(id)
-}
-
-// lose kills a process and takes its state away.
-func (p *programme) lose(one *process) {
-	p.t.Helper()
-	p.kill(one)
-	if err := os.RemoveAll(filepath.Join(p.dir, "state-"+one.name)); err != nil {
-		p.t.Fatal(err)
-	}
-	p.start(one.name)
-}
-
-// damage kills a process and cuts off a file of its database.
-func (p *programme) damage(one *process) {
-	p.t.Helper()
-	p.kill(one)
-	files, err := filepath.Glob(filepath.Join(p.dir, "state-"+one.name, "*", "*", "db", "*"))
-	if err != nil || len(files) == 0 {
-		p.t.Fatalf("no files of a database: %v", err)
-	}
-	file := files[p.rng.IntN(len(files))]
-	info, err := os.Stat(file)
-	if err == nil && info.Size() > 0 {
-		err = os.Truncate(file, p.rng.Int64N(info.Size()))
-	}
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.start(one.name)
 }
 
 // zombie has a process stand still with a transaction that is complete but for its offsets, until the group has given
@@ -308,7 +340,7 @@ func (p *programme) refuse(key kmsg.Key, err *kerr.Error) {
 // awaitAll waits until every partition has given an output for input of after the call.
 func (p *programme) awaitAll() {
 	p.t.Helper()
-	if p.words {
+	if !p.subject.inPlace {
 		p.feedUntil(p.outputs(2 * p.backlog))
 		return
 	}
@@ -329,38 +361,4 @@ func (p *process) standsStill() bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	_, fields, ok := bytes.Cut(stat, []byte(") "))
 	return err == nil && ok && fields[0] == 'T'
-}
-
-// dumpGroup writes who is in the group and has which partitions, and how far each partition is: its start, what is
-// committed by the group, the last stable offset, the end.
-func (c *crash) dumpGroup(dir string) error {
-	adm, ctx, group := kadm.NewClient(c.consumer), context.Background(), c.b.Name("crash")
-	var b bytes.Buffer
-	groups, err := adm.DescribeGroups(ctx, group)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(&b, "group %s\n", groups[group].State)
-	for _, m := range groups[group].Members {
-		fmt.Fprintf(&b, "member %s %s\n", m.MemberID, *m.InstanceID)
-		if assigned, ok := m.Assigned.AsConsumer(); ok {
-			for _, t := range assigned.Topics {
-				fmt.Fprintf(&b, "  %s %v\n", t.Topic, t.Partitions)
-			}
-		}
-	}
-	starts, err1 := adm.ListStartOffsets(ctx)
-	stable, err2 := adm.ListCommittedOffsets(ctx)
-	ends, err3 := adm.ListEndOffsets(ctx)
-	committed, err4 := adm.FetchOffsets(ctx, group)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
-		return err
-	}
-	for _, end := range ends.Offsets().Sorted() {
-		start, _ := starts.Lookup(end.Topic, end.Partition)
-		lso, _ := stable.Lookup(end.Topic, end.Partition)
-		at, _ := committed.Lookup(end.Topic, end.Partition)
-		fmt.Fprintf(&b, "%s-%d start %d committed %d stable %d end %d\n", end.Topic, end.Partition, start.Offset, at.At, lso.Offset, end.At)
-	}
-	return os.WriteFile(filepath.Join(dir, "group.txt"), b.Bytes(), 0o600)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ type fleet struct {
 	// revivals are the times from a kill to the state RUNNING of the process that followed.
 	revivals []time.Duration
 	slowest  time.Duration            // stop
+	kills    int                      // deaths by SIGKILL
 	settings []string                 // of every process, KEY=VALUE
 	logs     string                   // the level of the logs of every process
 	timeline []string                 // what happened, for the case that the test fails
@@ -52,6 +54,8 @@ type process struct {
 	ran   bool
 	// mortal says that the process may die, by SIGKILL, at a failpoint.
 	mortal bool
+	// mayExit is a status with which it may end by itself.
+	mayExit int
 }
 
 func newFleet(t *testing.T, yaml string) *fleet {
@@ -68,6 +72,12 @@ func newFleet(t *testing.T, yaml string) *fleet {
 // start runs the process of a name; set are more settings, KEY=VALUE, or variables, $NAME=VALUE.
 func (f *fleet) start(name string, set ...string) *process {
 	f.t.Helper()
+	return f.startAs(name, nil, set...)
+}
+
+// startAs does so through a command before its own.
+func (f *fleet) startAs(name string, before []string, set ...string) *process {
+	f.t.Helper()
 	p := &process{name: name, out: &transcript{}, ended: make(chan struct{}), born: time.Now()}
 	args := []string{"run", "-f", f.file, "--log-level", f.logs, "--set", "state.dir=" + filepath.Join(f.dir, "state-"+name)}
 	env := append(os.Environ(), "NO_COLOR=1", "XDG_CACHE_HOME="+filepath.Join(f.dir, "cache"))
@@ -79,7 +89,8 @@ func (f *fleet) start(name string, set ...string) *process {
 		}
 		args = append(args, "--set", s)
 	}
-	p.cmd = exec.Command("wasmstream", args...)
+	line := slices.Concat(before, []string{"wasmstream"}, args)
+	p.cmd = exec.Command(line[0], line[1:]...)
 	p.cmd.Env = env
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	killWithParent(p.cmd)
@@ -117,6 +128,7 @@ func (f *fleet) kill(p *process) {
 		f.t.Fatalf("killing process %s: %v", p.name, err)
 	}
 	<-p.ended
+	f.kills++
 }
 
 // checkAlive fails the test if a process has ended by itself, and notes how long those took that run now.
@@ -129,7 +141,9 @@ func (f *fleet) checkAlive() {
 		}
 		select {
 		case <-p.ended:
-			if !p.mortal || p.cmd.ProcessState.ExitCode() != -1 {
+			switch code := p.cmd.ProcessState.ExitCode(); {
+			case p.mortal && code == -1, p.mayExit != 0 && code == p.mayExit:
+			default:
 				f.t.Fatalf("process %s ended by itself: %v", p.name, p.err)
 			}
 		default:
@@ -188,8 +202,32 @@ func (f *fleet) awaitEnd(p *process) {
 // bury keeps what a process printed for the case that the test fails.
 func (f *fleet) bury(p *process, how string) {
 	f.note("process %s %s", p.name, how)
-	f.lives[p.name] += p.out.String() + "-- " + how + " --\n"
+	said := p.out.String()
+	f.lives[p.name] += said + "-- " + how + " --\n"
+	if fault := logFault(said); fault != "" {
+		f.t.Errorf("process %s (%s) %s", p.name, how, fault)
+	}
 	delete(f.procs, p.name)
+}
+
+var (
+	logErrors = regexp.MustCompile(`(?m)^.*\blevel=ERROR\b.*$`)
+	logCode   = regexp.MustCompile(`\bE-[A-Z]+-[A-Z-]+`)
+	logPanic  = regexp.MustCompile(`(?m)^(?:panic: |fatal error: ).*$`)
+)
+
+// logFault is what must not be in a log: an error without a code, or the end of a program that nobody foresaw. "" is
+// nothing.
+func logFault(text string) string {
+	if line := logPanic.FindString(text); line != "" {
+		return "panicked: " + line
+	}
+	for _, line := range logErrors.FindAllString(text, -1) {
+		if !logCode.MatchString(line) {
+			return "logged an error without a code: " + line
+		}
+	}
+	return ""
 }
 
 // dump has every process print its goroutines and end.

@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,8 @@ type Broker struct {
 	Fake *kfake.Cluster
 
 	unique string
+	// direct connects the clients of the test, nil as usual.
+	direct func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // At is a cluster that something else has started.
@@ -62,7 +65,11 @@ func (b *Broker) Name(base string) string { return base + "-" + b.unique }
 // Client returns a client that is closed with the test.
 func (b *Broker) Client(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(b.Addr)}, opts...)...)
+	all := []kgo.Opt{kgo.SeedBrokers(b.Addr)}
+	if b.direct != nil {
+		all = append(all, kgo.Dialer(b.direct))
+	}
+	cl, err := kgo.NewClient(append(all, opts...)...)
 	if err != nil {
 		t.Fatalf("making a client: %v", err)
 	}

@@ -59,6 +59,7 @@ func Guests() []Guest {
 		{Name: "connect-go", Language: Go, Dir: "examples/connect/go"},
 		{Name: "connect-rust", Language: Rust, Dir: "examples/connect/rust"},
 		{Name: "hostile-connect-c", Language: C, Dir: "host/connect/guest/testdata/guests", Committed: "host/connect/guest/testdata/guests/hostile.wasm"},
+		{Name: "subjects-c", Language: C, Dir: "cmd/wasmstream/testdata/guests/subjects", Committed: "cmd/wasmstream/testdata/guests/subjects.wasm"},
 		{Name: "hostile-c", Language: C, Dir: "host/stream/testdata/guests", Committed: "host/stream/testdata/guests/hostile.wasm"},
 	}
 }
