@@ -38,7 +38,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Filter => "filter",
             Self::Map => "map",
@@ -88,12 +88,13 @@ pub struct Module {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) components: Vec<Component>,
+    topology: Option<String>,
 }
 
 impl Module {
     /// A module without components.
     pub fn new(name: &str, version: &str) -> Self {
-        Self { name: name.to_string(), version: version.to_string(), components: Vec::new() }
+        Self { name: name.to_string(), version: version.to_string(), components: Vec::new(), topology: None }
     }
 
     /// The module with one more component.
@@ -104,6 +105,17 @@ impl Module {
         assert!(self.find(&component.name).is_none(), "component {} is there twice", component.name);
         self.components.push(component);
         self
+    }
+
+    /// The module as an application: with the topology that `builder` describes, and with the components that stand in
+    /// its operators.
+    ///
+    /// # Panics
+    /// If the module has a topology already, or the name of a component is taken.
+    pub fn with_topology(mut self, builder: crate::streams::StreamsBuilder) -> Self {
+        assert!(self.topology.is_none(), "the module has a topology already");
+        self.topology = Some(builder.json());
+        builder.take_components().into_iter().fold(self, Self::with)
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&Component> {
@@ -140,8 +152,9 @@ impl Module {
                 )
             })
             .collect();
+        let topology = self.topology.as_ref().map(|t| format!(",\"topology\":{t}")).unwrap_or_default();
         format!(
-            "{{\"abi\":1,\"name\":{},\"version\":{},\"language\":\"rust\",\"sdk\":\"{}\",\"components\":[{}]}}",
+            "{{\"abi\":1,\"name\":{},\"version\":{},\"language\":\"rust\",\"sdk\":\"{}\",\"components\":[{}]{topology}}}",
             quoted(&self.name),
             quoted(&self.version),
             crate::SDK,

@@ -44,6 +44,7 @@ mod layout;
 mod output;
 mod record;
 mod store;
+pub mod streams;
 #[cfg(not(target_family = "wasm"))]
 pub mod test;
 
@@ -52,7 +53,8 @@ pub use component::{
     process, process_values, select_key,
 };
 pub use connect::{
-    ConnectRecord, NO_TIMESTAMP, Response, Setting, Sink, http, predicate_with, sink, transformation, transformation_with,
+    ConnectRecord, NO_TIMESTAMP, Response, Setting, Sink, http, predicate_with, sink, transformation,
+    transformation_with,
 };
 pub use context::{Context, Level, Metric, MetricKind, PunctuationType, Timer, log, log_enabled};
 pub use datum::{Datum, Schema, Type, Writer};
