@@ -34,7 +34,7 @@ type GlobalThread struct {
 	stores  []state.TransactionalStore
 	shared  map[string]*SharedStore
 	context *state.RecordContext
-	mu      sync.RWMutex
+	mu      sync.Mutex
 	// next are the offsets to read from; ends those up to which the topics were written when this began.
 	next, ends map[topology.TopicPartition]int64
 }

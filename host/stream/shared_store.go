@@ -9,14 +9,15 @@ import (
 )
 
 // SharedStore is a global store: one goroutine writes it, the tasks of all others read it. The writer holds the lock
-// that all global stores of an application share while it works on them; readers take it for each call.
+// that all global stores of an application share while it works on them; readers take it for each call. It is no
+// RWMutex: a store builds the keys that it looks for in a buffer of its own, so that two reads are in each other's way.
 type SharedStore struct {
-	mu    *sync.RWMutex
+	mu    *sync.Mutex
 	store state.KeyValueStore
 }
 
 // NewSharedStore shares store, which must be a key-value store. mu guards it.
-func NewSharedStore(store state.Store, mu *sync.RWMutex) (*SharedStore, error) {
+func NewSharedStore(store state.Store, mu *sync.Mutex) (*SharedStore, error) {
 	kv, ok := store.(state.KeyValueStore)
 	if !ok {
 		return nil, fmt.Errorf("sharing store %q: a global store is a key-value store", store.Name())
@@ -45,8 +46,8 @@ func (r *sharedReader) Persistent() bool { return r.shared.store.Persistent() }
 
 // Get copies the value, since the writer goes on.
 func (r *sharedReader) Get(key []byte) ([]byte, error) {
-	r.shared.mu.RLock()
-	defer r.shared.mu.RUnlock()
+	r.shared.mu.Lock()
+	defer r.shared.mu.Unlock()
 	value, err := r.shared.store.Get(key)
 	if err != nil || value == nil {
 		return nil, err
@@ -70,8 +71,8 @@ func (r *sharedReader) refuse() error {
 
 // ApproximateNumEntries is the store's.
 func (r *sharedReader) ApproximateNumEntries() int64 {
-	r.shared.mu.RLock()
-	defer r.shared.mu.RUnlock()
+	r.shared.mu.Lock()
+	defer r.shared.mu.Unlock()
 	return r.shared.store.ApproximateNumEntries()
 }
 
@@ -110,8 +111,8 @@ type sharedIterator struct {
 // load copies the next pairs.
 func (it *sharedIterator) load() error {
 	it.pairs, it.at = it.pairs[:0], 0
-	it.shared.mu.RLock()
-	defer it.shared.mu.RUnlock()
+	it.shared.mu.Lock()
+	defer it.shared.mu.Unlock()
 	rows, err := it.shared.store.Range(it.from, it.to, it.reverse)
 	if err != nil {
 		return err

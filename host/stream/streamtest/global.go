@@ -15,7 +15,7 @@ type global struct {
 	stores map[string]state.Store
 	shared map[string]*stream.SharedStore
 	topics map[string]bool
-	mu     sync.RWMutex // never contended: all is one goroutine
+	mu     sync.Mutex // never contended: all is one goroutine
 }
 
 // startGlobal opens the global stores and starts their task.
