@@ -1,6 +1,8 @@
 package abi
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,4 +95,40 @@ func TestManifestFaults(t *testing.T) {
 			t.Errorf("%.80s\n got %v\nwant %s", tt.json, err, tt.want)
 		}
 	}
+}
+
+// TestManifestAsJSON: what a manifest says is written by the names that it is read by, and nothing is null.
+func TestManifestAsJSON(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := ParseManifest(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Components[0].Config = []Setting{{Name: "a", Type: "INT", Default: "1", HasDefault: true, Importance: "LOW"}, {Name: "b", Type: "STRING", Importance: "HIGH", Values: []string{"x"}}}
+	once := manifestJSON(t, m)
+	again, err := ParseManifest(once)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, once)
+	}
+	if twice := manifestJSON(t, again); !bytes.Equal(once, twice) {
+		t.Errorf("%s\n%s", once, twice)
+	}
+	if nothing := string(manifestJSON(t, Manifest{})); nothing != `{"abi":0,"name":"","version":"","language":"","sdk":"","description":"","components":[]}` {
+		t.Errorf("no manifest: %s", nothing)
+	}
+}
+
+func manifestJSON(t *testing.T, m Manifest) []byte {
+	t.Helper()
+	text, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(text, []byte("null")) {
+		t.Errorf("null in %s", text)
+	}
+	return text
 }

@@ -178,6 +178,7 @@ func (c Config) Check(ctx context.Context) error {
 	if settings, err := c.settings(); err == nil {
 		engineConfig = guestConfig(settings)
 	}
+	engineConfig.Compiler.Command = c.Compiler
 	engine, err := wasm.NewEngine(ctx, engineConfig)
 	if err != nil {
 		return errors.Join(c.Validate(), err)

@@ -1,6 +1,10 @@
 package host
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +19,12 @@ import (
 
 // guestDocument is a document with a section of modules.
 func guestDocument(t *testing.T, modules string) (Config, error) {
+	t.Helper()
+	return Load(guestFile(t, modules), LoadOptions{})
+}
+
+// guestFile is its path; the module is an honest one.
+func guestFile(t *testing.T, modules string) string {
 	t.Helper()
 	a := newApp(t, brokertest.Fake(t))
 	a.write("guest.yaml", []byte(`apiVersion: wasmstream/v1
@@ -32,7 +42,12 @@ operators:
   - stream: {topic: in}
   - to: {topic: out}
 `))
-	return Load(a.dir+"/guest.yaml", LoadOptions{})
+	module, err := os.ReadFile("../examples/mapvalues/mapvalues.wasm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.write("guest.wasm", module)
+	return a.dir + "/guest.yaml"
 }
 
 func TestLimitsAndPoliciesOfComponents(t *testing.T) {
@@ -117,5 +132,50 @@ func TestDeadLetterPolicyNeedsATopic(t *testing.T) {
 	cfg.layers[0].Values = map[string]string{"application.id": "a", "bootstrap.servers": "b:1"}
 	if err := cfg.Validate(); !errs.DeadLetterUnset.Is(err) {
 		t.Errorf("without a topic: %v", err)
+	}
+}
+
+// TestApplicationsAskTheCompiler: what an application runs is compiled by the program that the caller names, whichever
+// way it is loaded, checked or run.
+func TestApplicationsAskTheCompiler(t *testing.T) {
+	nobody := []string{"/nonexistent/compiler"}
+	path := guestFile(t, "")
+	cfg, err := Load(path, LoadOptions{Compiler: nobody, Set: []string{"wasm.cache.dir=off"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Run(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("run: %v", err)
+	}
+	if err := cfg.Check(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("checked: %v", err)
+	}
+	if _, err := NewTestBench(t.Context(), cfg); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("tested: %v", err)
+	}
+}
+
+// TestLimitsBeyondTheEngine: they are told where they stand.
+func TestLimitsBeyondTheEngine(t *testing.T) {
+	for key, values := range map[string][]string{
+		"wasm.memory.max.bytes": {"4GiB", "65535"}, "wasm.stack.max.bytes": {"1GiB", "0"}, "wasm.output.max.records": {"5000000", "0"},
+		"wasm.fuel.max": {"0", "10000000000000000000"}, "wasm.call.timeout.ms": {"0", "-1"}, "wasm.iterators.max": {"17"}, "wasm.state.key.max.bytes": {"2MiB"},
+	} {
+		for _, value := range values {
+			_, err := Load(guestFile(t, ""), LoadOptions{Set: []string{key + "=" + value}})
+			if err == nil {
+				cfg, loading := Load(guestFile(t, ""), LoadOptions{Set: []string{key + "=" + value}})
+				if err = cfg.Validate(); loading != nil {
+					t.Fatal(loading)
+				}
+			}
+			if text := fmt.Sprint(err); !errs.ConfigInvalid.Is(err) || !strings.Contains(text, key) || strings.Contains(text, "e+0") {
+				t.Errorf("%s=%s: %v", key, value, err)
+			}
+		}
 	}
 }

@@ -25,7 +25,7 @@ type LoadOptions struct {
 	BootstrapServers, BootstrapOrigin string
 	// Environ are variables as of os.Environ: those that name a setting win over the document.
 	Environ []string
-	// Compiler is that of Config; it is what a module is compiled by that has to be asked for its topology.
+	// Compiler is that of Config; a module that has to be asked for its topology is compiled by it as well.
 	Compiler []string
 }
 
@@ -60,11 +60,17 @@ func LoadContext(ctx context.Context, path string, o LoadOptions) (Config, error
 	if isModule(path) {
 		return loadModule(ctx, path, o)
 	}
+	cfg, err := loadDocument(ctx, path, o)
+	cfg.Compiler = o.Compiler
+	return cfg, err
+}
+
+func loadDocument(ctx context.Context, path string, o LoadOptions) (Config, error) {
 	layers, stronger, err := o.layers()
 	if err != nil {
 		return Config{}, err
 	}
-	data, err := spec.ReadFile(path)
+	data, err := spec.ReadFileContext(ctx, path)
 	if err != nil {
 		return Config{}, errs.ConfigFile.New(path, "the file cannot be read", "").WithCause(errs.WithoutPath(err))
 	}
@@ -121,7 +127,7 @@ func loadModule(ctx context.Context, path string, o LoadOptions) (Config, error)
 		return Config{}, fault
 	}
 	cfg, err := configOf(path, app, layers, fault)
-	cfg.application = manifest.Name
+	cfg.application, cfg.Compiler = manifest.Name, o.Compiler
 	return cfg, err
 }
 

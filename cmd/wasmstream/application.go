@@ -32,6 +32,7 @@ func application(c *cli.Context) (host.Config, error) {
 	servers, origin := bootstrapServers(c)
 	return host.LoadContext(c.Context, path, host.LoadOptions{
 		Set: c.StringSlice("set"), BootstrapServers: servers, BootstrapOrigin: origin, Environ: os.Environ(),
+		Compiler: compiler(),
 	})
 }
 

@@ -38,11 +38,13 @@ func runDemo(c *cli.Context) error {
 			Lines:   c.App.Reader,
 			Update:  func(word string, count int64) { fmt.Fprintf(c.App.Writer, "%s\t%d\n", word, count) },
 			Running: func() { fmt.Fprintln(talk, "counting lines of standard input; end with Ctrl-D") },
+
+			Compiler: compiler(),
 		})
 		return err
 	}
 	tellDemo(talk)
-	cfg := demo.Config{}
+	cfg := demo.Config{Compiler: compiler()}
 	if errs.IsTerminal(os.Stderr) {
 		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription("lines"),
 			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())

@@ -26,8 +26,12 @@ func main() {
 const compileChild = "compile-child"
 
 // compiler is this program as a compiler of modules. Where it cannot be found again, modules are compiled in this
-// process.
+// process. On Linux it is the running program itself, which stays the same when its file is replaced by an upgrade.
 func compiler() []string {
+	const running = "/proc/self/exe"
+	if _, err := os.Stat(running); err == nil {
+		return []string{running, compileChild}
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil

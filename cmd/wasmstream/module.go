@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"unicode"
 
@@ -42,10 +43,14 @@ func moduleBytes(c *cli.Context) (string, []byte, error) {
 // checkEngine is an engine for modules that nobody knows: they are compiled in a process of its own, and nothing is
 // kept.
 func checkEngine(c *cli.Context) (*wasm.Engine, error) {
+	debug.SetMemoryLimit(checkMemory)
 	config := wasm.DefaultConfig()
 	config.Limits, config.Compiler.Command = wasm.CheckLimits(), compiler()
 	return wasm.NewEngine(c.Context, config)
 }
+
+// checkMemory is where the collector begins to work hard: a look at a file, whatever it is, takes less than 256 MiB.
+const checkMemory = 160 << 20
 
 // moduleInspect prepares the module as it would be to run. It shows what can be shown also of one that is no guest;
 // then the error follows.

@@ -27,8 +27,10 @@ type attack struct {
 	says string // a part of the message
 	// limits of the engine; those of fastLimits where they are 0.
 	limits Limits
-	// memory is what the process may have touched at most, in MiB; 256 where it is 0.
+	// memory is what the process and its compiler may have touched at most, each, in MiB; 256 where it is 0.
 	memory int64
+	// cpu is what the compiler may use; a second where it is 0.
+	cpu time.Duration
 }
 
 // fastLimits end a loop after some tens of milliseconds.
@@ -272,6 +274,19 @@ func byteAttacks() []attack {
 			return with(func(w *wmodule, _ map[string]*wfunc) { w.customs["name"] = "\x01\xff\xff\xff\xff\x0f\x00" })
 		}}),
 		named("compressed", attack{want: errs.ModuleNotWasm.ID, module: func() []byte { return append([]byte{0x1f, 0x8b, 8, 0}, make([]byte, 100)...) }}),
+		named("a start function with a parameter", attack{want: errs.ModuleMalformed.ID, says: "the start function, function 8, has parameters", module: func() []byte {
+			w, _ := guest()
+			w.funcs = append(w.funcs, wfunc{params: "i", code: ops(opNop)})
+			w.start = len(w.funcs)
+			return w.bytes()
+		}}),
+		named("9 functions of 1 MB of divisions", attack{want: errs.ModuleCompile.ID, says: "MiB of memory", cpu: 20 * time.Second, module: func() []byte {
+			w, _ := guest()
+			for range 9 {
+				w.funcs = append(w.funcs, wfunc{params: "i", code: bytes.Repeat(ops(opLocalGet, 0, opLocalGet, 0, 0x6d, opLocalSet, 0), (1<<20-1000)/7)})
+			}
+			return w.bytes()
+		}}),
 		named("slow to compile", attack{want: errs.ModuleCompile.ID, says: "of CPU", module: phiBomb}),
 	}
 	for _, c := range badModules {
@@ -380,7 +395,7 @@ func (a *attack) run() error {
 	}
 	limits := a.limits.within(fastLimits)
 	limits.MemoryBytes, limits.StackBytes = a.limits.MemoryBytes, 0
-	e, err := NewEngine(ctx, Config{Limits: limits, Compiler: Compiler{Command: []string{self, childArg}, CPU: time.Second, Wall: 30 * time.Second}})
+	e, err := NewEngine(ctx, Config{Limits: limits, Compiler: Compiler{Command: []string{self, childArg}, CPU: max(a.cpu, time.Second), Wall: 40 * time.Second}})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package wasm
 
 import (
+	"math/bits"
 	"sync/atomic"
 	"time"
 
@@ -130,7 +131,15 @@ func (b *budget) charge(n uint64) {
 	b.fuel.Set(uint64(fuel))
 }
 
-// forCall is the fuel of one ws_process.
+// forCall is the fuel of one ws_process. Limits may be as large as numbers are.
 func (l *Limits) forCall(records, bytes int) uint64 {
-	return min(l.FuelMax, l.FuelPerFrame+l.FuelPerRecord*uint64(records)+l.FuelPerByte*uint64(bytes))
+	fuel := min(l.FuelPerFrame, l.FuelMax)
+	for _, part := range [...]struct{ each, n uint64 }{{l.FuelPerRecord, uint64(records)}, {l.FuelPerByte, uint64(bytes)}} {
+		high, more := bits.Mul64(part.each, part.n)
+		if high > 0 || more > l.FuelMax-fuel {
+			return l.FuelMax
+		}
+		fuel += more
+	}
+	return fuel
 }

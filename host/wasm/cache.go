@@ -177,12 +177,20 @@ func (s *codeStore) load(key codeKey) []byte {
 	return code
 }
 
-// save writes an entry, whole or not at all. That it cannot be written costs time at the next start and nothing else.
+// save writes the entry of code.
 func (s *codeStore) save(key codeKey, code []byte) {
+	if s.dir != "" {
+		s.saveEntry(key, appendEntry(nil, key, code))
+	}
+}
+
+// saveEntry writes an entry, whole or not at all. That it cannot be written costs time at the next start and nothing
+// else.
+func (s *codeStore) saveEntry(key codeKey, entry []byte) {
 	if s.dir == "" {
 		return
 	}
-	if err := writeFile(s.path(key), appendEntry(nil, key, code)); err != nil {
+	if err := writeFile(s.path(key), entry); err != nil {
 		s.log.Warn("keeping compiled code", slog.Any("error", err))
 	}
 }
@@ -205,10 +213,28 @@ func writeFile(path string, data []byte) error {
 
 func appendEntry(dst []byte, key codeKey, code []byte) []byte {
 	start := len(dst)
-	dst = append(append(append(dst, codeHead()...), key[:]...), binary.LittleEndian.AppendUint64(nil, uint64(len(code)))...)
-	dst = append(dst, code...)
+	dst = append(appendEntryHead(dst, key, len(code)), code...)
 	sum := sha256.Sum256(dst[start:])
 	return append(dst, sum[:]...)
+}
+
+// writeEntry writes what appendEntry appends; size is the length of code.
+func writeEntry(w io.Writer, key codeKey, size int, code io.Reader) error {
+	sum := sha256.New()
+	summed := io.MultiWriter(w, sum)
+	if _, err := summed.Write(appendEntryHead(nil, key, size)); err != nil {
+		return err
+	}
+	if _, err := io.CopyN(summed, code, int64(size)); err != nil {
+		return err
+	}
+	_, err := w.Write(sum.Sum(nil))
+	return err
+}
+
+func appendEntryHead(dst []byte, key codeKey, size int) []byte {
+	dst = append(append(dst, codeHead()...), key[:]...)
+	return binary.LittleEndian.AppendUint64(dst, uint64(size))
 }
 
 // codeHead is what every entry of this program begins with.

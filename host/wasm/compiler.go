@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"regexp"
 	"runtime"
+	"runtime/metrics"
 	"strings"
 	"time"
 
@@ -26,43 +27,65 @@ type Compiler struct {
 	// Command is the program with its arguments; it must call CompileChild and nothing else. Empty compiles in this
 	// process, which is right for modules that one made oneself.
 	Command []string
-	// CPU is what a compilation may use beside perMiB, Wall how long it may take by the clock; 0 takes the default.
+	// CPU is what a compilation may use, Wall how long it may take by the clock, whatever the size of the module; 0 takes
+	// what DefaultCompile says of that size.
 	CPU, Wall time.Duration
-	// MemoryBytes bounds the address space beyond what the program itself has; 0 takes the default.
+	// MemoryBytes bounds what the process holds in memory, the program itself included; 0 takes the default.
 	MemoryBytes uint64
 }
 
-// Defaults of Compiler. A Go guest of 2.3 MiB takes 3 s of CPU and 200 MiB.
+// What a compilation may use. A Go guest takes half a second of CPU for each MiB on the machine of docs/performance.md,
+// whatever its size, so an honest module has room for a processor six times as slow. What is small and slow is made so.
 const (
-	compileCPU       = 5 * time.Second
-	compileCPUPerMiB = 4 * time.Second
-	compileWallRatio = 4 // of the CPU, for a machine that does other work
-	compileMemory    = 1 << 30
+	compileCPU       = 600 * time.Millisecond
+	compileCPUPerMiB = 3 * time.Second
+	maxCompileCPU    = 30 * time.Second
+	// The clock is for a machine that does other work; a module that is slow to compile ends by its CPU.
+	compileWall      = 3 * time.Second
+	compileWallRatio = 4
+	maxCompileWall   = 60 * time.Second
+	// compileMemory is enough for the largest honest modules, 8 MiB of Go. The collector works hard from heapEighths of it on.
+	compileMemory = 240 << 20
+	heapEighths   = 5
+	// compileWorkers each hold a function.
+	compileWorkers = 2
 	// The answer is bounded: code with its map of offsets is five times the metered bytes.
-	maxCodePerByte = 16
-	minCodeRoom    = 1 << 20
-	maxCodeBytes   = 96 << 20
-	maxChildText   = 4 << 10
+	maxCodePerByte  = 16
+	likelyPerByte   = 5
+	minCodeRoom     = 1 << 20
+	maxCodeBytes    = 96 << 20
+	maxChildText    = 4 << 10
+	maxMemoryOrder  = 1 << 40
+	maxSecondsOrder = 1 << 20
 )
+
+// DefaultCompile is the CPU and the time by the clock that compiling a module may take, by the number of its bytes with
+// their counters. Neither is ever more than that of the largest.
+func DefaultCompile(size int) (cpu, wall time.Duration) {
+	cpu = min(compileCPU+compileCPUPerMiB*time.Duration(size)/(1<<20), maxCompileCPU)
+	return cpu, min(compileWall+compileWallRatio*cpu, maxCompileWall)
+}
 
 // compileOrder is the first line that the child reads; the metered bytes follow.
 type compileOrder struct {
-	CPUSeconds  uint64 `json:"cpuSeconds"`
+	CPUMillis   uint64 `json:"cpuMillis"`
 	MemoryBytes uint64 `json:"memoryBytes"`
 	Workers     int    `json:"workers"`
 	ModuleBytes int    `json:"moduleBytes"`
 }
 
+func (o compileOrder) cpu() time.Duration { return time.Duration(o.CPUMillis) * time.Millisecond }
+
 // order is what one compilation may use.
 func (c *Compiler) order(size, workers int) (o compileOrder, wall time.Duration) {
-	cpu := c.CPU
-	if cpu == 0 {
-		cpu = compileCPU + compileCPUPerMiB*time.Duration(size)/(1<<20)
+	cpu, wall := DefaultCompile(size)
+	if c.CPU > 0 {
+		cpu = c.CPU
 	}
-	if wall = c.Wall; wall == 0 {
-		wall = compileWallRatio * cpu
+	if c.Wall > 0 {
+		wall = c.Wall
 	}
-	o = compileOrder{CPUSeconds: uint64((cpu + time.Second - 1) / time.Second), MemoryBytes: c.MemoryBytes, Workers: workers, ModuleBytes: size}
+	o = compileOrder{CPUMillis: uint64(max(cpu.Milliseconds(), 1)), MemoryBytes: c.MemoryBytes, Workers: min(workers, compileWorkers), ModuleBytes: size}
 	if o.MemoryBytes == 0 {
 		o.MemoryBytes = compileMemory
 	}
@@ -74,16 +97,17 @@ type errInvalid struct{ text string }
 
 func (e *errInvalid) Error() string { return e.text }
 
-// compile runs the child on metered bytes and returns the entry that it answers with, checked.
-func (c *Compiler) compile(ctx context.Context, metered []byte, workers int) (key codeKey, code []byte, err error) {
+// compile runs the child on metered bytes and returns the entry that it answers with, checked, and the code in it.
+func (c *Compiler) compile(ctx context.Context, metered []byte, workers int) (key codeKey, entry, code []byte, err error) {
 	o, wall := c.order(len(metered), workers)
 	head, err := json.Marshal(o)
 	if err != nil {
-		return key, nil, err
+		return key, nil, nil, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, wall)
 	defer cancel()
 	out := boundedBuffer{limit: min(len(metered)*maxCodePerByte+minCodeRoom, maxCodeBytes), stop: cancel}
+	out.b.Grow(min(len(metered)*likelyPerByte+minCodeRoom, out.limit))
 	said := boundedBuffer{limit: maxChildText}
 	cmd := exec.CommandContext(bounded, c.Command[0], c.Command[1:]...)
 	cmd.Stdin = io.MultiReader(bytes.NewReader(append(head, '\n')), bytes.NewReader(metered))
@@ -93,13 +117,13 @@ func (c *Compiler) compile(ctx context.Context, metered []byte, workers int) (ke
 	err = cmd.Run()
 	switch {
 	case ctx.Err() != nil:
-		return key, nil, ctx.Err()
+		return key, nil, nil, ctx.Err()
 	case out.over:
-		return key, nil, errs.ModuleCompile.New("", "the compiled code is larger than it may be", "")
+		return key, nil, nil, errs.ModuleCompile.New("", "the compiled code is larger than it may be", "")
 	case bounded.Err() != nil:
-		return key, nil, errs.ModuleCompile.New("", fmt.Sprintf("compiling took longer than %v", wall.Round(time.Millisecond)), "")
+		return key, nil, nil, errs.ModuleCompile.New("", fmt.Sprintf("compiling took longer than %v", wall.Round(time.Millisecond)), "")
 	case err != nil:
-		return key, nil, childFault(err, said.b.String(), o)
+		return key, nil, nil, childFault(err, said.b.String(), o)
 	}
 	return readAnswer(out.b.Bytes())
 }
@@ -132,11 +156,10 @@ func childFault(err error, said string, o compileOrder) error {
 	if line, _, _ := strings.Cut(said, "\n"); line != "" {
 		what += " (" + shown(line) + ")"
 	}
-	limit := time.Duration(o.CPUSeconds) * time.Second
-	switch {
-	case exit.UserTime()+exit.SystemTime() >= limit-limit/cpuTolerance:
-		what = fmt.Sprintf("compiling took more than %d s of CPU", o.CPUSeconds)
-	case outOfMemory.MatchString(said):
+	switch limit := o.cpu(); {
+	case exit.ExitCode() == exitCPU || exit.UserTime()+exit.SystemTime() >= limit-limit/cpuTolerance:
+		what = fmt.Sprintf("compiling took more than %v of CPU", limit)
+	case exit.ExitCode() == exitMemory || outOfMemory.MatchString(said):
 		what = fmt.Sprintf("compiling took more than %d MiB of memory", o.MemoryBytes>>20)
 	}
 	return errs.ModuleCompile.New("", what, "")
@@ -148,42 +171,68 @@ const (
 	answerInvalid = 'i' // the module's types do not agree
 )
 
-func readAnswer(answer []byte) (key codeKey, code []byte, err error) {
+func readAnswer(answer []byte) (key codeKey, entry, code []byte, err error) {
 	if len(answer) > 0 && answer[0] == answerInvalid {
-		return key, nil, &errInvalid{shown(string(answer[1:]))}
+		return key, nil, nil, &errInvalid{shown(string(answer[1:]))}
 	}
 	if len(answer) < 1+len(key) || answer[0] != answerCode {
-		return key, nil, errs.ModuleCompile.New("", "the compiler gave no answer", "")
+		return key, nil, nil, errs.ModuleCompile.New("", "the compiler gave no answer", "")
 	}
 	copy(key[:], answer[1:])
-	if code, err = readEntry(key, answer[1+len(key):]); err != nil {
-		return key, nil, fmt.Errorf("reading what the compiler gave: %w", err)
+	entry = answer[1+len(key):]
+	if code, err = readEntry(key, entry); err != nil {
+		return key, nil, nil, fmt.Errorf("reading what the compiler gave: %w", err)
 	}
-	return key, code, nil
+	return key, entry, code, nil
 }
+
+// Exit statuses of the child.
+const (
+	exitFailed = 1
+	exitCPU    = 33 // its CPU is used up
+	exitMemory = 34 // its memory is
+)
 
 // CompileChild is what the program of Compiler.Command does: it takes limits upon itself, compiles the module on in and
 // writes its code to out. It returns the exit status. It must be called at once, before the program does anything else.
 func CompileChild(in io.Reader, out io.Writer) int {
-	const failed = 1
 	head, rest, err := readOrder(in)
 	if err != nil {
-		return failed
+		return exitFailed
 	}
-	limitProcess(head.CPUSeconds, head.MemoryBytes)
+	limitProcess(head.cpu(), head.MemoryBytes)
+	go watch(head.cpu(), head.MemoryBytes)
 	metered := make([]byte, head.ModuleBytes)
 	if _, err := io.ReadFull(rest, metered); err != nil {
-		return failed
+		return exitFailed
 	}
-	answer, err := compileAnswer(metered, head.Workers)
-	if err == nil {
-		_, err = out.Write(answer)
-	}
-	if err != nil {
+	if err := writeAnswer(out, metered, head.Workers); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return failed
+		return exitFailed
 	}
 	return 0
+}
+
+// watch ends the process when it has used more than it may. It is finer than the system's limits, which count whole
+// seconds and address space instead of memory, and hold should this goroutine not get its turn.
+func watch(cpu time.Duration, memoryBytes uint64) {
+	const interval = 5 * time.Millisecond
+	for range time.Tick(interval) {
+		usedCPU, usedMemory := used()
+		switch {
+		case usedCPU > cpu:
+			os.Exit(exitCPU)
+		case usedMemory > memoryBytes:
+			os.Exit(exitMemory)
+		}
+	}
+}
+
+// goMemory is what Go's runtime holds, for systems that do not tell what the process does.
+func goMemory() uint64 {
+	all := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(all)
+	return all[0].Value.Uint64() - all[1].Value.Uint64()
 }
 
 func readOrder(in io.Reader) (o compileOrder, rest io.Reader, err error) {
@@ -201,35 +250,33 @@ func readOrder(in io.Reader) (o compileOrder, rest io.Reader, err error) {
 	if err := json.Unmarshal(line, &o); err != nil {
 		return o, nil, err
 	}
-	if o.ModuleBytes < 0 || o.ModuleBytes > maxMeteredBytes || o.Workers < 0 {
+	if o.ModuleBytes < 0 || o.ModuleBytes > maxMeteredBytes || o.Workers < 0 || o.MemoryBytes > maxMemoryOrder || o.cpu() > maxSecondsOrder*time.Second {
 		return o, nil, errors.New("no order")
 	}
 	return o, in, nil
 }
 
-// compileAnswer compiles metered bytes and takes the code out of wazero's hands.
-func compileAnswer(metered []byte, workers int) ([]byte, error) {
+// writeAnswer compiles metered bytes and writes the code on its way from wazero: what is large is not copied.
+func writeAnswer(out io.Writer, metered []byte, workers int) error {
 	ctx := context.Background()
-	var sink codeSink
+	sink := codeSink{out: out}
 	cache, ok := compilationCache(&sink)
 	if !ok {
-		return nil, errors.New("this wazero gives no code")
+		return errors.New("this wazero gives no code")
 	}
 	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(false).WithCompilationCache(cache))
 	_, err := compileBytes(ctx, r, metered, workers)
-	if broken, ok := errors.AsType[*errCompiler](err); ok {
-		return nil, broken
+	if _, broken := errors.AsType[*errCompiler](err); err == nil || broken || sink.began {
+		return err
 	}
-	if err != nil {
-		return append([]byte{answerInvalid}, shown(err.Error())...), nil
-	}
-	return append(append([]byte{answerCode}, sink.key[:]...), sink.entry...), nil
+	_, err = out.Write(append([]byte{answerInvalid}, shown(err.Error())...))
+	return err
 }
 
-// codeSink is a cache of wazero that takes one entry.
+// codeSink is a cache of wazero that writes the one entry that it is given as an answer.
 type codeSink struct {
-	key   codeKey
-	entry []byte
+	out   io.Writer
+	began bool
 }
 
 // Get implements the cache of wazero.
@@ -237,11 +284,20 @@ func (s *codeSink) Get(codeKey) (io.ReadCloser, bool, error) { return nil, false
 
 // Add implements the cache of wazero.
 func (s *codeSink) Add(key codeKey, content io.Reader) error {
-	code, err := io.ReadAll(content)
-	if err == nil {
-		s.key, s.entry = key, appendEntry(nil, key, code)
+	s.began = true
+	sized, ok := content.(interface{ Len() int })
+	if !ok {
+		code, err := io.ReadAll(content)
+		if err != nil {
+			return err
+		}
+		r := bytes.NewReader(code)
+		content, sized = r, r
 	}
-	return err
+	if _, err := s.out.Write(append([]byte{answerCode}, key[:]...)); err != nil {
+		return err
+	}
+	return writeEntry(s.out, key, sized.Len(), content)
 }
 
 // Delete implements the cache of wazero.

@@ -87,7 +87,7 @@ func TestParentSurvivesItsChild(t *testing.T) {
 	}
 	shell := func(script string) []string { return []string{"/bin/sh", "-c", "cat >/dev/null; " + script} }
 	wasm := readFile(t, wordcountWasm)
-	_, foreign, err := (&Compiler{Command: compileCommand(t)}).compile(t.Context(), meteredOf(t, guestBytes()), 1)
+	_, _, foreign, err := (&Compiler{Command: compileCommand(t)}).compile(t.Context(), meteredOf(t, guestBytes()), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,5 +270,28 @@ func TestCanceledCompilation(t *testing.T) {
 	e := testEngine(t, Config{Compiler: Compiler{Command: []string{"/bin/sh", "-c", "while :; do :; done"}}})
 	if _, err := e.Compile(ctx, "m", guestBytes()); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestCompilationsAreBounded: what a compilation may take does not grow beyond a ceiling with the module, and nothing
+// small takes seconds.
+func TestCompilationsAreBounded(t *testing.T) {
+	for _, c := range []struct {
+		size            int
+		least, most     time.Duration
+		leastWall, wall time.Duration
+	}{
+		{0, 0, 700 * time.Millisecond, time.Second, 6 * time.Second},
+		{100 << 10, 0, time.Second, time.Second, 7 * time.Second},
+		{3 << 20, 6 * time.Second, 10 * time.Second, 20 * time.Second, 45 * time.Second},
+		{maxMeteredBytes, 30 * time.Second, 30 * time.Second, time.Minute, time.Minute},
+	} {
+		if cpu, wall := DefaultCompile(c.size); cpu < c.least || cpu > c.most || wall < c.leastWall || wall > c.wall {
+			t.Errorf("%d bytes: %v of CPU, %v by the clock", c.size, cpu, wall)
+		}
+	}
+	o, wall := (&Compiler{}).order(maxMeteredBytes, 64)
+	if o.cpu() != maxCompileCPU || wall != maxCompileWall || o.MemoryBytes >= 256<<20 || o.Workers != compileWorkers {
+		t.Errorf("%+v, %v by the clock", o, wall)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 )
 
@@ -16,7 +17,8 @@ type Limits struct {
 	FuelPerFrame, FuelPerRecord, FuelPerByte, FuelMax uint64
 	// Wall bounds each call by the clock on the wall, for work that fuel underrates (memory far from the cache).
 	Wall time.Duration
-	// MemoryBytes bounds the linear memory, at its declaration and at each growth. A growth past it answers -1.
+	// MemoryBytes bounds the linear memory, at its declaration and at each growth. A growth past it answers -1. Memory
+	// grows by pages of 64 KiB; what is left of a page is of no use.
 	MemoryBytes uint64
 	// StackBytes bounds the native stack by the metering pass's estimate of each function's frame.
 	StackBytes uint64
@@ -28,7 +30,7 @@ type Limits struct {
 // record, and a Go runtime starts in 3 MiB.
 func DefaultLimits() Limits {
 	return Limits{
-		FuelPerFrame: 50_000_000, FuelPerRecord: 1_000_000, FuelPerByte: 2_000, FuelMax: 4_000_000_000,
+		FuelPerFrame: 50_000_000, FuelPerRecord: 1_000_000, FuelPerByte: 1_000, FuelMax: 1_000_000_000,
 		Wall:        5 * time.Second, // half of the transaction timeout: a stuck guest must not fence its own task
 		MemoryBytes: 64 << 20,
 		StackBytes:  16 << 20, // tens of thousands of calls deep; an engine without it takes 400 MB for a runaway
@@ -82,14 +84,14 @@ func DefaultConfig() Config { return Config{Limits: DefaultLimits()} }
 // Validate reports every fault of the configuration at once.
 func (c Config) Validate() error {
 	var faults []error
-	if c.Limits.MemoryBytes > maxMemoryBytes {
-		faults = append(faults, fmt.Errorf("limit on memory of %d bytes: at most %d", c.Limits.MemoryBytes, uint64(maxMemoryBytes)))
+	if c.Limits.MemoryBytes > MaxMemoryBytes {
+		faults = append(faults, fmt.Errorf("limit on memory of %d bytes: at most %d", c.Limits.MemoryBytes, uint64(MaxMemoryBytes)))
 	}
-	if c.Limits.MemoryBytes%pageSize != 0 {
-		faults = append(faults, fmt.Errorf("limit on memory of %d bytes: must be a multiple of the page, %d", c.Limits.MemoryBytes, pageSize))
+	if c.Limits.StackBytes > MaxStackBytes {
+		faults = append(faults, fmt.Errorf("limit on stack of %d bytes: at most %d", c.Limits.StackBytes, MaxStackBytes))
 	}
-	if c.Limits.StackBytes > maxStackBytes {
-		faults = append(faults, fmt.Errorf("limit on stack of %d bytes: at most %d", c.Limits.StackBytes, maxStackBytes))
+	if c.Limits.FuelMax > math.MaxInt64 {
+		faults = append(faults, fmt.Errorf("limit on fuel of %d: at most %d", c.Limits.FuelMax, int64(math.MaxInt64)))
 	}
 	if c.Limits.Wall < 0 || c.Compiler.CPU < 0 || c.Compiler.Wall < 0 || c.Limits.LogLineBytes < 0 || c.Limits.LogLinesPerSecond < 0 || c.Workers < 0 {
 		faults = append(faults, errors.New("limits and workers must not be negative"))
@@ -122,10 +124,12 @@ func fill[T comparable](field *T, value T) {
 	}
 }
 
+const pageSize = 64 << 10
+
+// The widest limits that an engine can be given.
 const (
-	pageSize = 64 << 10
-	// maxMemoryBytes keeps the sign of a packed i64 result free (abi/SPEC.md).
-	maxMemoryBytes = 2 << 30
-	// maxStackBytes stays well below the 400 MB at which wazero itself stops.
-	maxStackBytes = 128 << 20
+	// MaxMemoryBytes keeps the sign of a packed i64 result free (abi/SPEC.md).
+	MaxMemoryBytes = 2 << 30
+	// MaxStackBytes stays well below the 400 MB at which wazero itself stops.
+	MaxStackBytes = 128 << 20
 )

@@ -40,7 +40,7 @@ func TestCorpus(t *testing.T) {
 					t.Errorf("%s: %d of %d", u.name, u.has, u.limit)
 				}
 			}
-			if _, _, err := (&Compiler{Command: compileCommand(t)}).compile(t.Context(), metered, 2); err != nil {
+			if _, _, _, err := (&Compiler{Command: compileCommand(t)}).compile(t.Context(), metered, 2); err != nil {
 				t.Error(err)
 			}
 		})

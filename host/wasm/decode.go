@@ -286,7 +286,7 @@ func (m *module) section(id byte, body span) error {
 	case secExport:
 		err = m.exportSection()
 	case secStart:
-		m.startSection()
+		err = m.startSection()
 	case secElement:
 		err = m.elementSection()
 	case secDataCount:

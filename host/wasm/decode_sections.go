@@ -376,14 +376,20 @@ func (m *module) exportIndex(e exportEntry) error {
 	return nil
 }
 
-func (m *module) startSection() {
+func (m *module) startSection() error {
 	at := m.r.pos
 	f := m.r.u32()
-	if m.r.bad == "" && int(f) >= len(m.funcs) {
-		m.r.fail(fmt.Sprintf("there is no function %d", f))
-		return
+	if m.r.bad != "" {
+		return nil
+	}
+	if int(f) >= len(m.funcs) {
+		return m.malformed(at, fmt.Sprintf("the start function is function %d, which does not exist", f))
+	}
+	if t := &m.types[m.funcs[f]]; len(t.params)+len(t.results) > 0 {
+		return m.malformed(at, fmt.Sprintf("the start function, %s, has parameters or results (%s) -> (%s)", m.functionAt(f), letters(t.params), letters(t.results)))
 	}
 	m.start = &indexRef{span{at, m.r.pos}, f}
+	return nil
 }
 
 func (m *module) elementSection() error {
@@ -407,8 +413,10 @@ func (m *module) element() error {
 		return m.malformed(at, "an element segment is of no known kind")
 	}
 	active, exprs := flags&1 == 0, flags&4 != 0
+	var place segmentPlace
 	if active {
-		if err := m.elementTable(flags&2 != 0); err != nil {
+		var err error
+		if place, err = m.elementTable(flags&2 != 0); err != nil {
 			return err
 		}
 	}
@@ -420,6 +428,9 @@ func (m *module) element() error {
 	n := m.r.count(maxTableEntries, "elements of a segment")
 	if m.elementRefs += n; m.elementRefs > maxTableEntries {
 		return m.tooLarge(fmt.Sprintf("the element segments hold more than %d entries together", maxTableEntries))
+	}
+	if place.misses(n) {
+		return m.malformed(at, fmt.Sprintf("an element segment, %d entries at %d, lies outside of the table's %d", n, place.at, place.of))
 	}
 	for range n {
 		var err error
@@ -435,16 +446,38 @@ func (m *module) element() error {
 	return nil
 }
 
-func (m *module) elementTable(explicit bool) error {
+func (m *module) elementTable(explicit bool) (segmentPlace, error) {
 	at := m.r.pos
 	t := uint32(0)
 	if explicit {
 		t = m.r.u32()
 	}
-	if m.r.bad == "" && int(t) >= len(m.tables) {
-		return m.malformed(at, fmt.Sprintf("an element segment is for table %d, which does not exist", t))
+	if m.r.bad != "" {
+		return segmentPlace{}, nil
 	}
-	return m.constExpr()
+	if int(t) >= len(m.tables) {
+		return segmentPlace{}, m.malformed(at, fmt.Sprintf("an element segment is for table %d, which does not exist", t))
+	}
+	return m.segmentPlace(uint64(m.tables[t].min))
+}
+
+// segmentPlace is where an active segment goes when an instance begins, in what has room for of; known if it is a
+// constant.
+type segmentPlace struct {
+	known  bool
+	at, of uint64
+}
+
+// misses tells whether n entries there are known to lie outside: every instance would trap before it begins.
+func (p segmentPlace) misses(n int) bool { return p.known && p.at+uint64(n) > p.of }
+
+func (m *module) segmentPlace(of uint64) (segmentPlace, error) {
+	start := m.r.pos
+	if err := m.constExpr(); err != nil || m.r.bad != "" || m.bytes[start] != opI32Const {
+		return segmentPlace{}, err
+	}
+	r := reader{b: m.bytes, pos: start + 1, end: m.r.pos}
+	return segmentPlace{known: true, at: uint64(uint32(r.signed(32))), of: of}, nil
 }
 
 func (m *module) elementKind(exprs bool) error {
@@ -481,15 +514,20 @@ func (m *module) dataSegment() error {
 	if flags == 2 {
 		mem = m.r.u32()
 	}
-	if flags != 1 {
-		if m.r.bad == "" && int(mem) >= len(m.memories) {
+	var place segmentPlace
+	if flags != 1 && m.r.bad == "" {
+		if int(mem) >= len(m.memories) {
 			return m.malformed(at, fmt.Sprintf("a data segment is for memory %d, which does not exist", mem))
 		}
-		if err := m.constExpr(); err != nil {
+		var err error
+		if place, err = m.segmentPlace(uint64(m.memories[mem].min) * pageSize); err != nil {
 			return err
 		}
 	}
 	n := m.r.count(MaxModuleBytes, "bytes of data")
+	if m.r.bad == "" && place.misses(n) {
+		return m.malformed(at, fmt.Sprintf("a data segment, %d bytes at 0x%x, lies outside of the %d KiB of memory that an instance begins with", n, place.at, place.of>>10))
+	}
 	m.r.skip(n)
 	return nil
 }

@@ -111,7 +111,12 @@ var badModules = []struct {
 	{"export twice", with(func(w *wmodule, _ map[string]*wfunc) {
 		w.rawExports = []exportEntry{{name: "memory", kind: kindMemory}}
 	}), errs.ModuleMalformed, "stands twice"},
-	{"start that is not there", with(func(w *wmodule, _ map[string]*wfunc) { w.start = 100 }), errs.ModuleMalformed, "no function 99"},
+	{"start that is not there", with(func(w *wmodule, _ map[string]*wfunc) { w.start = 100 }), errs.ModuleMalformed, "function 99, which does not exist"},
+	{"start with a result", with(func(w *wmodule, f map[string]*wfunc) { w.start = 1 }), errs.ModuleMalformed, "the start function, function 0 (ws_abi_v1), has parameters or results () -> (i)"},
+	{"data beyond the memory", cat(guestBytes(), section_(secData, vec(1, cat([]byte{0}, i32c(2*pageSize-3), []byte{opEnd}, vec(4, []byte("four")))))), errs.ModuleMalformed, "4 bytes at 0x1fffd, lies outside of the 128 KiB"},
+	{"data at -1", cat(guestBytes(), section_(secData, vec(1, cat([]byte{0}, i32c(-1), []byte{opEnd}, vec(1, []byte("x")))))), errs.ModuleMalformed, "1 bytes at 0xffffffff"},
+	{"elements beyond the table", raw(section_(secType, []byte{1, 0x60, 0, 0}), section_(secFunction, []byte{1, 0}), section_(secTable, []byte{1, valFuncref, 0, 2}),
+		section_(secElement, vec(1, cat([]byte{0}, i32c(1), []byte{opEnd}, vec(2, []byte{0, 0})))), section_(secCode, vec(1, vec(2, []byte{0, opEnd})))), errs.ModuleMalformed, "2 entries at 1, lies outside of the table's 2"},
 	{"types that do not agree", withCode(ops(opI32Add)), errs.ModuleMalformed, "does not validate"},
 	{"import of the host's refuel", with(func(w *wmodule, _ map[string]*wfunc) {
 		w.imports = []abi.Function{{Module: meterModule, Name: meterRefuel, Params: "ll", Results: "l"}}

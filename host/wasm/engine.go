@@ -84,7 +84,7 @@ func runtimeConfig(interpreter bool) wazero.RuntimeConfig {
 	if interpreter {
 		rc = wazero.NewRuntimeConfigInterpreter()
 	}
-	return rc.WithCoreFeatures(features).WithMemoryLimitPages(maxMemoryBytes / pageSize).WithDebugInfoEnabled(true)
+	return rc.WithCoreFeatures(features).WithMemoryLimitPages(MaxMemoryBytes / pageSize).WithDebugInfoEnabled(true)
 }
 
 // learnProcessor compiles the empty module: the key that wazero asks for depends on nothing but itself and the
@@ -205,7 +205,7 @@ func (e *Engine) compile(ctx context.Context, name string, wasm []byte, c *compi
 	c.info = describe(mod, c.digest)
 	if limit := e.config.Limits.MemoryBytes; c.info.MemoryMinBytes > limit {
 		return errs.ModuleTooLarge.New(name, fmt.Sprintf("the module begins with more memory than it may have (got %d KiB, at most %d KiB)", c.info.MemoryMinBytes>>10, limit>>10),
-			"lower the stack size and static data (zig cc: -Wl,-z,stack-size=65536), or raise the limit")
+			"lower the stack size and static data (zig cc: -Wl,-z,stack-size=65536), or raise wasm.memory.max.bytes")
 	}
 	if len(bytes) > maxMeteredBytes {
 		return mod.tooLarge(fmt.Sprintf("the code with its counters has %d bytes, at most %d are allowed", len(bytes), maxMeteredBytes))
@@ -259,7 +259,7 @@ func (e *Engine) codeReady(ctx context.Context, mod *module, digest string, byte
 	if key, ok := e.store.note(digest, metered, e.processor); ok {
 		return key, nil
 	}
-	key, code, err := e.config.Compiler.compile(ctx, bytes, e.workers())
+	key, entry, code, err := e.config.Compiler.compile(ctx, bytes, e.workers())
 	if invalid, ok := errors.AsType[*errInvalid](err); ok {
 		return key, mod.invalid(invalid)
 	}
@@ -270,7 +270,7 @@ func (e *Engine) codeReady(ctx context.Context, mod *module, digest string, byte
 		return key, err
 	}
 	e.store.hold(key, code)
-	e.store.save(key, code)
+	e.store.saveEntry(key, entry)
 	e.store.writeNote(&codeNote{
 		Digest: digest, Name: mod.ownName, Size: len(mod.bytes), Wazero: wazeroVersion(), Metering: meterVersion,
 		Metered: metered, Key: hex.EncodeToString(key[:]), Processor: e.processor, Compiled: time.Now().UTC(),

@@ -9,6 +9,7 @@ import (
 )
 
 // Info is what a module tells without being run; Manifest is the exception, if the module gives it by ws_describe only.
+// Its names in JSON are a contract, and are the same whether the module is accepted or not.
 type Info struct {
 	Digest    string       `json:"digest"`
 	SizeBytes int          `json:"sizeBytes"`
@@ -93,6 +94,7 @@ func manifestSection(m *module) []byte {
 func describe(m *module, digest string) *Info {
 	info := &Info{
 		Digest: digest, SizeBytes: len(m.bytes), ModuleName: m.ownName, Functions: len(m.bodies), Globals: len(m.globals),
+		Imports: []FuncInfo{}, Exports: []FuncInfo{}, Sections: []SectionInfo{},
 	}
 	if manifestSection(m) != nil {
 		info.ManifestFrom = fromSection

@@ -130,7 +130,7 @@ func (m *Module) instantiate(ctx context.Context, host Host, limits Limits) (*In
 	in.chance = rand.NewChaCha8(seedOf(m.compiled.digest))
 	if least := m.compiled.info.MemoryMinBytes; least > in.linear.limit {
 		in.dead = &TrapError{
-			Module: m.name, Digest: m.Digest(), Export: "start", Reason: ReasonMemory, MemoryBytes: least,
+			Module: m.name, Digest: m.Digest(), Export: exportStart, Reason: ReasonMemory, MemoryBytes: least,
 			Message: fmt.Sprintf("begins with %d KiB of memory, %d KiB are allowed", least>>10, in.linear.limit>>10),
 		}
 		return nil, in.dead
@@ -155,7 +155,7 @@ func (in *Instance) start() error {
 	ctx := experimental.WithMemoryAllocator(in.ctx, &in.linear)
 	mod, err := in.module.engine.runtime.InstantiateModule(ctx, c.code, wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	if err != nil {
-		return in.die("start", "", err)
+		return in.die(exportStart, "", err)
 	}
 	in.mod, in.mem = mod, mod.Memory()
 	if g, ok := mod.ExportedGlobal(exportFuel).(api.MutableGlobal); ok {
@@ -235,9 +235,14 @@ func (in *Instance) die(export, component string, err error) error {
 		Fuel: in.stats.LastFuel, Budget: in.budget.total, MemoryBytes: uint64(len(in.linear.buf)),
 	}
 	t.Reason, t.Message, t.Stack = in.module.compiled.classify(err)
-	if t.Reason == ReasonTrap && in.linear.denied {
+	switch {
+	case t.Reason == ReasonTrap && in.linear.denied:
 		t.Reason = ReasonMemory
 		t.Message = fmt.Sprintf("got no more memory (%d KiB are allowed) and gave up: %s", in.limits.MemoryBytes>>10, t.Message)
+	case t.Reason == ReasonWall:
+		t.Message += fmt.Sprintf(" (%v are allowed)", in.budget.wall)
+	case t.Reason == ReasonDepth:
+		t.Message += fmt.Sprintf(" (%d KiB of stack are allowed)", in.limits.StackBytes>>10)
 	}
 	return in.bury(t)
 }

@@ -3,6 +3,7 @@ package wasm
 import (
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"runtime/metrics"
 	"slices"
@@ -371,5 +372,67 @@ func TestReentryIsRefused(t *testing.T) {
 	}
 	if !errors.Is(inside, ErrReentered) {
 		t.Errorf("inside the call: %v, want ErrReentered", inside)
+	}
+}
+
+// TestFuelOfACallHasACeiling: also where the parts are as large as numbers are.
+func TestFuelOfACallHasACeiling(t *testing.T) {
+	const most = math.MaxInt64
+	for _, c := range []struct {
+		limits         Limits
+		records, bytes int
+		want           uint64
+	}{
+		{Limits{FuelPerFrame: 5, FuelPerRecord: 3, FuelPerByte: 2, FuelMax: 100}, 4, 10, 37},
+		{Limits{FuelPerFrame: 5, FuelPerRecord: 3, FuelPerByte: 2, FuelMax: 36}, 4, 10, 36},
+		{Limits{FuelPerFrame: most, FuelPerRecord: 1, FuelPerByte: 1, FuelMax: 1000}, 1, 1, 1000},
+		{Limits{FuelPerFrame: 1, FuelPerRecord: 1, FuelPerByte: most, FuelMax: 1000}, 1, 1 << 20, 1000},
+		{Limits{FuelPerFrame: 1, FuelPerRecord: most, FuelPerByte: most, FuelMax: most}, 500, 1 << 20, most},
+	} {
+		if got := c.limits.forCall(c.records, c.bytes); got != c.want {
+			t.Errorf("%+v, %d records, %d bytes: %d, want %d", c.limits, c.records, c.bytes, got, c.want)
+		}
+	}
+}
+
+// TestWhatHelpsFitsWhatHappened: each end names its limit and what can be done about it.
+func TestWhatHelpsFitsWhatHappened(t *testing.T) {
+	code := map[string][]byte{}
+	for _, a := range codeAttacks {
+		code[a.name] = guestWith(a.self, a.table).bytes()
+	}
+	loop := with(func(_ *wmodule, f map[string]*wfunc) { f[abi.ExportProcess].code = loopForever })
+	early := with(func(_ *wmodule, f map[string]*wfunc) { f[abi.ExportInitialize].code = loopForever })
+	fuel := Limits{FuelPerFrame: 60_000_000, FuelMax: 60_000_000, MemoryBytes: 8 << 20, Wall: time.Hour}
+	wall := Limits{FuelPerFrame: 1 << 60, FuelMax: 1 << 60, Wall: 20 * time.Millisecond}
+	for _, c := range []struct {
+		name   string
+		module []byte
+		limits Limits
+		says   []string
+	}{
+		{"a loop", loop, fuel, []string{" of 60000000", "look for a loop", "wasm.fuel.per.record"}},
+		{"a loop before the first record", early, fuel, []string{"_initialize", "look for a loop", "before the first record"}},
+		{"a long call", loop, wall, []string{"(20ms are allowed)", "wasm.call.timeout.ms"}},
+		{"recursion", code["deep recursion"], fuel, []string{"(16384 KiB of stack are allowed)", "look for a recursion", "wasm.stack.max.bytes"}},
+		{"memory", code["memory page by page, then gives up"], fuel, []string{"(8192 KiB are allowed)", "wasm.memory.max.bytes"}},
+	} {
+		e := testEngine(t, Config{Limits: c.limits})
+		m, err := e.Compile(t.Context(), "bad", c.module)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		in, err := m.Instantiate(t.Context(), newHost(), Limits{})
+		if err == nil {
+			defer in.Close()
+			err = ask(t, in, abi.ExportProcess)
+		}
+		text := fmt.Sprint(Coded("topic-0@0", err))
+		for _, part := range c.says {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: %q is not in: %s", c.name, part, text)
+			}
+		}
 	}
 }

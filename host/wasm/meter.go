@@ -21,7 +21,7 @@ const (
 const meterVersion = 4
 
 const (
-	maxMemoryPages = maxMemoryBytes / pageSize
+	maxMemoryPages = MaxMemoryBytes / pageSize
 	maxTableMax    = maxTableEntries
 	pageFuelShift  = 13 // memory.grow: one unit for 8 bytes of each page
 )

@@ -2,7 +2,15 @@
 
 package wasm
 
-import "runtime/debug"
+import (
+	"runtime/debug"
+	"time"
+)
 
 // limitProcess has no limits of the system to set here; the parent's clock ends a compilation that takes too long.
-func limitProcess(_, memoryBytes uint64) { debug.SetMemoryLimit(int64(memoryBytes)) }
+func limitProcess(_ time.Duration, memoryBytes uint64) {
+	debug.SetMemoryLimit(int64(memoryBytes / 8 * heapEighths))
+}
+
+// used is what this process has used; its CPU is not known here.
+func used() (cpu time.Duration, memoryBytes uint64) { return 0, goMemory() }

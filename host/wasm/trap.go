@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/wasmstream/wasmstream/abi"
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
+
+// exportStart is what a module's start function is called in a TrapError.
+const exportStart = "start"
 
 // Reasons why an instance died.
 const (
@@ -75,7 +79,32 @@ func (e *TrapError) Coded(where string) *errs.Error {
 	for _, frame := range e.Stack {
 		detail += "\n    at " + frame
 	}
-	return code.New(where, e.Error(), "").WithDetail(detail)
+	return code.New(where, e.Error(), e.fix()).WithDetail(detail)
+}
+
+// fix is what helps against what the instance died of; "" leaves it to the page of the code.
+func (e *TrapError) fix() string {
+	early := slices.Contains([]string{exportStart, abi.ExportInitialize, abi.ExportDescribe}, e.Export)
+	switch e.Reason {
+	case ReasonFuel:
+		if early {
+			return "look for a loop that does not end in the function named first; little can be done before the first record"
+		}
+		return "look for a loop that does not end in the function named first; for honest work raise wasm.fuel.per.record or wasm.fuel.max"
+	case ReasonWall:
+		return "look for a loop in the function named first that goes through much memory; for honest work, or on a busy machine, raise wasm.call.timeout.ms"
+	case ReasonDepth:
+		return "look for a recursion that does not end in the functions below; for honest depth raise wasm.stack.max.bytes"
+	case ReasonMemory:
+		return "release what is kept between records, or raise wasm.memory.max.bytes"
+	case ReasonExit:
+		return "return from the function instead of ending the program"
+	case ReasonTrap:
+		if early {
+			return "correct what the module does before its first record, in the function named first"
+		}
+	}
+	return ""
 }
 
 // CallError is the negative answer of an export: the call failed, its effects are to be thrown away, the instance lives.
@@ -105,7 +134,7 @@ func (s *stop) Error() string { return s.message }
 
 var (
 	stopFuel        = &stop{ReasonFuel, "used up its budget of computing"}
-	stopWall        = &stop{ReasonWall, "took longer than it may by the clock"}
+	stopWall        = &stop{ReasonWall, "took too long by the clock"}
 	stopDepth       = &stop{ReasonDepth, "nested calls too deep"}
 	stopInterrupted = &stop{ReasonInterrupted, "was interrupted"}
 	stopAbuse       = &stop{ReasonAbuse, "called imports with bad pointers too often"}

@@ -62,7 +62,6 @@ func RunFile(ctx context.Context, path string, o Options) (r FileResult, err err
 	if err != nil {
 		return r, err
 	}
-	cfg.Compiler = o.Compiler
 	bench, err := host.NewTestBench(ctx, cfg)
 	if err != nil {
 		return r, err

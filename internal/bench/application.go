@@ -30,6 +30,8 @@ type Application struct {
 	CPUProfile, MemProfile string
 	// Set are further settings, KEY=VALUE.
 	Set []string
+	// Compiler is that of host.Config.
+	Compiler []string
 	// Started is when the process began.
 	Started time.Time
 }
@@ -51,7 +53,7 @@ func (a *Application) Run(ctx context.Context) (Result, error) {
 	first := &firstFetch{topic: a.In[0]}
 	var running atomic.Int64
 	h, err := host.New(host.Config{
-		Topology: topo, Modules: modules, Settings: a.settings(), ClientOptions: []kgo.Opt{kgo.WithHooks(first)},
+		Topology: topo, Modules: modules, Settings: a.settings(), Compiler: a.Compiler, ClientOptions: []kgo.Opt{kgo.WithHooks(first)},
 		StateListener: func(now, _ string) {
 			if now == "RUNNING" {
 				running.CompareAndSwap(0, int64(time.Since(a.Started)))

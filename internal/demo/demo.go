@@ -38,6 +38,8 @@ type Config struct {
 	Progress func(counted, of int64)
 	// Running hears when the application works; it may be nil.
 	Running func()
+	// Compiler is that of host.Config.
+	Compiler []string
 }
 
 // Result is what came of it.
@@ -155,6 +157,7 @@ func (d *demo) application(state string, running chan<- struct{}) (*host.Host, e
 	open := true
 	return host.New(host.Config{
 		Topology: topo, Settings: settings, Modules: map[string]host.Module{"wordcount": {Bytes: examples.WordCount}},
+		Compiler: d.cfg.Compiler,
 		StateListener: func(now, _ string) {
 			if now == "RUNNING" && open {
 				open = false

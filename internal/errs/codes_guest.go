@@ -9,13 +9,13 @@ var (
 	}
 	GuestBudget = Code{
 		ID: "E-GUEST-BUDGET", Exit: ExitRuntime, Title: "A guest used up its budget",
-		Explanation: "Each call may use a bounded amount of work, by records and bytes given, and a bounded time. A guest that loops for ever is stopped there; the rest of the process does not notice. What becomes of the record is said by onError of the component, else by processing.exception.handler.",
-		Remedy:      "Look for a loop that does not end in the function named in the message. If the work is honest, raise the limit: wasm.fuel.per.record, wasm.fuel.max, wasm.call.timeout.ms.",
+		Explanation: "Each call may use a bounded amount of work, by records and bytes given, a bounded time and a bounded stack. A guest that loops for ever is stopped there; the rest of the process does not notice. What becomes of the record is said by onError of the component, else by processing.exception.handler.",
+		Remedy:      "Look for a loop or a recursion that does not end in the functions named in the message. If the work is honest, raise the limit: wasm.fuel.per.record and wasm.fuel.max for computing, wasm.call.timeout.ms for time, wasm.stack.max.bytes for depth.",
 	}
 	GuestMemory = Code{
 		ID: "E-GUEST-MEMORY", Exit: ExitRuntime, Title: "A guest wanted more memory than it may have",
-		Explanation: "The memory of an instance is bounded.",
-		Remedy:      "Release what is kept between records, or raise the limit.",
+		Explanation: "The memory of an instance is bounded: memory.grow answers -1 beyond it, and the guest gave up then.",
+		Remedy:      "Release what is kept between records, or raise wasm.memory.max.bytes.",
 	}
 	GuestError = Code{
 		ID: "E-GUEST-ERROR", Exit: ExitRuntime, Title: "A guest reported an error for a record",

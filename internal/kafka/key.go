@@ -184,10 +184,13 @@ func (k Key) inRange(f float64) error {
 		return nil
 	}
 	if k.Max >= maxNumber {
-		return fmt.Errorf("want at least %v", k.Min)
+		return fmt.Errorf("want at least %s", plainNumber(k.Min))
 	}
-	return fmt.Errorf("want %v to %v", k.Min, k.Max)
+	return fmt.Errorf("want %s to %s", plainNumber(k.Min), plainNumber(k.Max))
 }
+
+// plainNumber writes a number without an exponent.
+func plainNumber(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 const maxNumber = 1e300
 

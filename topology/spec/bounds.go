@@ -2,6 +2,7 @@ package spec
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -32,13 +33,22 @@ const (
 
 // ReadFile reads a file of at most a document's size, whatever the file is: a pipe or a device ends there, and a pipe that
 // nobody writes to is empty.
-func ReadFile(path string) ([]byte, error) {
+func ReadFile(path string) ([]byte, error) { return ReadFileContext(context.Background(), path) }
+
+// ReadFileContext is ReadFile that gives up when ctx is done: a pipe may stay silent for ever.
+func ReadFileContext(ctx context.Context, path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxBytes+1))
+	stop := context.AfterFunc(ctx, func() { f.Close() })
+	defer stop()
+	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return data, err
 }
 
 // bounded tells whether the parser may see the text. It reads the bytes once and keeps nothing.

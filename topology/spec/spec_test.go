@@ -2,11 +2,13 @@ package spec
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -196,4 +198,27 @@ func FuzzParse(f *testing.F) {
 			t.Error("neither a topology nor an error")
 		}
 	})
+}
+
+// TestReadingASilentPipeEnds: who waits for a document that does not come may give up.
+func TestReadingASilentPipeEnds(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		return // there is no name for an open pipe
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := ReadFileContext(ctx, fmt.Sprintf("/proc/self/fd/%d", r.Fd()))
+		ended <- err
+	}()
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
 }

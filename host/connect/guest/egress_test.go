@@ -344,7 +344,7 @@ func TestEgressSettings(t *testing.T) {
 		{map[string]string{"wasm.egress.allow": "a.*.b"}, "HOST"},
 		{map[string]string{"wasm.egress.networks": "10.0.0.1"}, "range"},
 		{map[string]string{"wasm.egress.timeout.ms": "0"}, "at least 1"},
-		{map[string]string{"wasm.memory.max.bytes": "70000"}, "page"},
+		{map[string]string{"wasm.memory.max.bytes": "3221225472"}, "no more than 2147483648"},
 	} {
 		if _, err := ReadConfig(config.PropsOf(c.props)); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%v: %v", c.props, err)

@@ -12,6 +12,10 @@ import (
 // workerDef are the settings of a worker that are about modules.
 func workerDef() *config.Def {
 	limits := wasm.DefaultLimits()
+	memory := config.Key{
+		Name: "wasm.memory.max.bytes", Type: config.Long, Default: int64(limits.MemoryBytes), Validator: config.Between(64<<10, wasm.MaxMemoryBytes), Importance: config.Low,
+		Doc: "The memory of one instance, in pages of 64 KiB.",
+	}
 	long := func(name string, value int64, doc string) config.Key {
 		return config.Key{Name: name, Type: config.Long, Default: value, Validator: config.AtLeast(1), Importance: config.Low, Doc: doc}
 	}
@@ -26,7 +30,7 @@ func workerDef() *config.Def {
 		long("wasm.fuel.per.byte", int64(limits.FuelPerByte), "Work that a call may use for each byte it is given."),
 		long("wasm.fuel.per.frame", int64(limits.FuelPerFrame), "Work that any call may use."),
 		long("wasm.fuel.per.record", int64(limits.FuelPerRecord), "Work that a call may use for each record it is given."),
-		long("wasm.memory.max.bytes", int64(limits.MemoryBytes), "The memory of one instance, in pages of 64 KiB."),
+		memory,
 		list("wasm.egress.allow", "Places that connectors in modules may reach, as HOST:PORT; HOST alone is port 443 by https, *.HOST any name below it."),
 		list("wasm.egress.networks", "Ranges of addresses, as 10.1.0.0/16, that they may reach although they are not public."),
 		long("wasm.egress.timeout.ms", defaultTimeout.Milliseconds(), "The longest that one request may take, with its answer."),
