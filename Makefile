@@ -1,7 +1,7 @@
 # Two commands are enough: "go run ./cmd/wasmstream demo" and "make test".
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: conformance conformance-kafka conformance-connect takeover live build test test-fast race lint bench guests deps kafka cross fuzz cover baseline fault fault-long mutants
+.PHONY: clients conformance conformance-kafka conformance-connect takeover live build test test-fast race lint bench guests deps kafka cross fuzz cover baseline fault fault-long mutants
 
 KAFKA_DIR  ?= .cache/kafka
 KAFKA_PORT ?= 9092
@@ -73,6 +73,10 @@ conformance: ## the recorded cases of Kafka
 conformance-connect: deps ## one script of calls to Apache Kafka Connect and to ours, in both modes; RECORD=1 keeps Kafka's answers in testdata
 	.ci/with-kafka.sh .cache/kafka-connect $(TEST_PORT) env WASMSTREAM_RECORD=$(RECORD) \
 	  go test -tags integration,conformance -count 1 -timeout 15m -run TestAnswers ./internal/conformance/connectrest
+
+clients: ## clients of Kafka Connect that others wrote, from PyPI and Maven Central, against a worker of ours
+	.ci/clients.sh
+	go test -tags conformance -count 1 -run TestClients ./cmd/wasmstream
 
 CASES ?= 5000
 

@@ -39,13 +39,20 @@ func TestMain(m *testing.M) {
 //	output NAME REGEXP [VAR]       waits until the started command has printed REGEXP; VAR is its first group
 //	freeport VAR                   sets VAR to a port that nobody listens on
 //	damage DIR                     overwrites the end of every file of the store under DIR
+//	append FILE LINE...            appends lines to a file
+//	until REGEXP COMMAND...        repeats a command until it succeeds and prints REGEXP
 //	status N COMMAND...            runs a command that ends with that exit status
 //	pin MODULE DOCUMENT            writes the module's digest into the document
 //	bomb FILE                      writes a small document that a careless reader needs gigabytes for
 //	module NAME [AS]               writes AS.wasm (or NAME.wasm), a module of moduleFolders
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+	testscript.Run(t, scripts("testdata/script"))
+}
+
+// scripts are the parameters for the scripts of a folder.
+func scripts(dir string) testscript.Params {
+	return testscript.Params{
+		Dir: dir,
 		Setup: func(env *testscript.Env) error {
 			broker := brokertest.Fake(env.T().(testing.TB))
 			env.Setenv("BROKER", broker.Addr)
@@ -60,7 +67,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": startCommand, "interrupt": interruptCommand, "output": outputCommand, "freeport": freeportCommand, "module": copyModule, "damage": damageCommand,
-			"status": statusCommand, "pin": pinCommand, "bomb": bombCommand,
+			"status": statusCommand, "until": untilCommand, "append": appendCommand, "pin": pinCommand, "bomb": bombCommand,
 		},
 		Condition: func(cond string) (bool, error) {
 			path, ok := strings.CutPrefix(cond, "exists:")
@@ -72,7 +79,7 @@ func TestScripts(t *testing.T) {
 		},
 		RequireUniqueNames: true,
 		Deadline:           time.Now().Add(3 * time.Minute), // a command that should have failed may run for ever
-	})
+	}
 }
 
 func absolute(t testing.TB, path string) string {
@@ -220,6 +227,32 @@ func outputCommand(ts *testscript.TestScript, neg bool, args []string) {
 	found := terminalsOf(ts)[args[0]].wait(ts, args[1])
 	if len(args) == 3 {
 		ts.Setenv(args[2], regexp.MustCompile(args[1]).FindStringSubmatch(found)[1])
+	}
+}
+
+func appendCommand(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0]) + strings.Join(args[1:], "\n") + "\n"
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+func untilCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until REGEXP COMMAND...")
+	}
+	re, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	limit, tick := time.After(60*time.Second), time.NewTicker(100*time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := ts.Exec(args[1], args[2:]...)
+		if out := ts.ReadFile("stdout"); err == nil && re.MatchString(out) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			ts.Fatalf("%v: it does not print %q:\n%s%s", err, args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+		}
 	}
 }
 
