@@ -1,7 +1,7 @@
 # Two commands are enough: "go run ./cmd/wasmstream demo" and "make test".
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: clients conformance conformance-kafka conformance-connect takeover live build test test-fast race lint bench guests deps kafka cross fuzz cover baseline fault fault-long mutants
+.PHONY: clients conformance conformance-kafka conformance-connect takeover live build test test-fast race lint bench guests deps kafka cross fuzz cover baseline fault fault-errors fault-long mutants
 
 KAFKA_DIR  ?= .cache/kafka
 KAFKA_PORT ?= 9092
@@ -46,6 +46,10 @@ TIME ?= 10m
 fault: SEED ?= 0
 fault: ## every kind of fault, again and again: make fault SEED=n TIME=10m; a seed of 0 takes a new one and prints it
 	go test -tags failpoints -timeout 24h -count 1 -v -run TestFaults ./cmd/wasmstream -args -fault.seed=$(SEED) -fault.time=$(TIME)
+
+fault-errors: SEED ?= 0
+fault-errors: ## every error that Kafka has, at each request of a commit, before and after the broker acts
+	go test -timeout 60m -count 1 -v -run TestCountSurvivesEveryError ./host/stream -args -storm.seed=$(SEED) -errors.faults=-1
 
 fault-long: ## an hour of them
 	$(MAKE) fault TIME=60m

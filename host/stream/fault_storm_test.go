@@ -20,7 +20,7 @@ import (
 
 var (
 	stormSeed   = flag.Uint64("storm.seed", 0, "the seed of the storm of faults; 0 takes a new one")
-	stormFaults = flag.Int("storm.faults", 0, "how many faults the storm has; 0 is 300, or 30 in short tests")
+	stormFaults = flag.Int("storm.faults", 0, "how many faults the storm has; 0 is 180, or 30 in short tests")
 )
 
 const (
@@ -38,7 +38,7 @@ func TestCountSurvivesAStormOfFaults(t *testing.T) {
 	case n == 0 && testing.Short():
 		n = 30
 	case n == 0:
-		n = 300
+		n = 180
 	}
 	began := time.Now()
 	for range n {
@@ -62,6 +62,8 @@ type storm struct {
 	want             map[int32][]string // outputs to come, by partition
 	counts           map[string]int
 	kinds            map[string]int
+	mortal           bool           // applications may end, with a code
+	ended            map[string]int // by their code
 }
 
 func newStorm(t *testing.T) *storm {
@@ -73,20 +75,27 @@ func newStorm(t *testing.T) *storm {
 	b := brokertest.Fake(t)
 	s := &storm{
 		harness: newHarness(t, b), rng: rand.New(rand.NewPCG(seed, 0)), network: newFaultyNetwork(seed),
-		want: map[int32][]string{}, counts: map[string]int{}, kinds: map[string]int{},
+		want: map[int32][]string{}, counts: map[string]int{}, kinds: map[string]int{}, ended: map[string]int{},
 	}
 	s.in, s.out = b.CreateTopic(t, b.Name("in"), 4), b.CreateTopic(t, b.Name("out"), 4)
 	s.producer = b.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	s.reader = b.Client(t, kgo.ConsumeTopics(s.out), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(20*time.Millisecond))
 	for _, threads := range []string{"2", "1"} {
-		app := s.app(countTopology(t, s.in, s.out), "statestore.cache.max.bytes=0", "num.stream.threads="+threads, "max.poll.interval.ms=10000")
-		app.cfg.ClientOptions = []kgo.Opt{s.network.dialer()}
-		s.apps = append(s.apps, s.run(app))
+		s.apps = append(s.apps, s.member("num.stream.threads="+threads))
 	}
 	s.write()
 	s.await(s.written)
 	return s
+}
+
+// member runs one more application.
+func (s *storm) member(set ...string) *instance {
+	s.t.Helper()
+	set = append([]string{"statestore.cache.max.bytes=0", "max.poll.interval.ms=10000"}, set...)
+	app := s.app(countTopology(s.t, s.in, s.out), set...)
+	app.cfg.ClientOptions = []kgo.Opt{s.network.dialer()}
+	return s.run(app)
 }
 
 // write adds records of few keys that come often and many that come rarely.
@@ -117,8 +126,12 @@ func (s *storm) await(n int) {
 	defer cancel()
 	for s.checked < n {
 		fetches := s.reader.PollFetches(ctx)
-		for _, app := range s.apps {
-			if app.State() == Failed {
+		for i, app := range s.apps {
+			switch {
+			case app.State() != Failed:
+			case s.mortal:
+				s.revive(i)
+			default:
 				s.t.Fatalf("an application ended with %v", app.end())
 			}
 		}

@@ -43,7 +43,7 @@ func mutant(m mutation) bool { return theMutation == m }
 func Mutations() (names []string) {
 	for _, m := range []mutation{
 		stateFirst, offsetFirst, endIgnored, inputFirst, inputLast, polledOffsets, noRewind, closeCommitsState, closeCommitsInput,
-		overlayLeaks, uncommittedRestored, uncommittedRead, earlyRun, logForgets, generationUnchecked, lostRejoin,
+		overlayLeaks, uncommittedRestored, uncommittedRead, earlyRun, standbyEarly, logForgets, generationUnchecked, lostRejoin,
 	} {
 		names = append(names, string(m))
 	}

@@ -16,6 +16,8 @@ const (
 	uncommittedRead     mutation = "uncommitted-read"
 	// earlyRun lets a task run before its stores are restored.
 	earlyRun mutation = "early-run"
+	// standbyEarly lets a task run on the stores of its standby before they have what was logged since.
+	standbyEarly mutation = "standby-early"
 	// generationUnchecked commits offsets without saying as which member of which generation.
 	generationUnchecked mutation = "generation-unchecked"
 	// lostRejoin does not join once more after a static member has come back.

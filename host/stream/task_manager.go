@@ -130,6 +130,7 @@ func (m *TaskManager) newState(id topology.TaskID, sub *topology.Subtopology) *S
 // openTask opens the stores of a task and has them restored. Stores that another task of this process has still open are
 // waited for: a standby of another thread becomes active on this one.
 func (m *TaskManager) openTask(t *managedTask) error {
+	promoted := t.opened
 	if !t.opened {
 		err := t.state.open(m.cfg.clock())
 		if errors.Is(err, state.ErrOpen) {
@@ -144,7 +145,7 @@ func (m *TaskManager) openTask(t *managedTask) error {
 		return err
 	}
 	m.show(t)
-	if mutant(earlyRun) {
+	if mutant(earlyRun) || promoted && mutant(standbyEarly) {
 		return m.run(t)
 	}
 	m.updater.add(t.state.updating(false))
