@@ -46,7 +46,10 @@ func everyError() (list []stormError) {
 			continue
 		}
 		for _, key := range []kmsg.Key{kmsg.EndTxn, kmsg.TxnOffsetCommit, kmsg.Produce} {
-			list = append(list, stormError{key, err, false}, stormError{key, err, true})
+			list = append(list, stormError{key, err, true})
+			if key != kmsg.Produce || err != kerr.DuplicateSequenceNumber { // which says that the broker has the records
+				list = append(list, stormError{key, err, false})
+			}
 		}
 	}
 	return list
