@@ -30,13 +30,13 @@ func TestExamples(t *testing.T) {
 	for _, file := range cases(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), "_test.yaml"), func(t *testing.T) {
 			t.Parallel()
-			runCases(t, file)
-			describe(t, filepath.Join(filepath.Dir(file), strings.Replace(filepath.Base(file), "_test.yaml", ".yaml", 1)))
+			describe(t, runCases(t, file))
 		})
 	}
 }
 
-func runCases(t *testing.T, file string) {
+// runCases returns the application that it ran.
+func runCases(t *testing.T, file string) string {
 	t.Helper()
 	result, err := apptest.RunFile(context.Background(), file, apptest.Options{})
 	if err != nil {
@@ -50,6 +50,7 @@ func runCases(t *testing.T, file string) {
 			t.Errorf("%s: %s: %+v %s", c.Where, c.Name, c.Differences, c.Error)
 		}
 	}
+	return result.Application
 }
 
 func describe(t *testing.T, application string) {

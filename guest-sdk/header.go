@@ -13,3 +13,8 @@ var CHeader []byte
 //
 //go:embed c/wasmstream_connect.h
 var CConnectHeader []byte
+
+// CStreamsHeader is the text of wasmstream_streams.h.
+//
+//go:embed c/wasmstream_streams.h
+var CStreamsHeader []byte

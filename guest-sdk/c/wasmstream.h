@@ -31,7 +31,8 @@
  * give, until the next call on a store; what ws_scratch gives, until the function returns. Everything given to a
  * function of this header is copied or used before it returns.
  *
- * Transformations and predicates of Connect: include wasmstream_connect.h instead.
+ * Transformations and predicates of Connect: include wasmstream_connect.h instead. Modules that bring a topology of their own
+ * along: wasmstream_streams.h.
  *
  * WS_MODULE stands in one source file of a module. Functions of other files are declared by the user as in any C.
  */
@@ -1940,12 +1941,16 @@ WS__MAYBE int32_t ws__close(int32_t handle, int32_t reason) {
             ".ascii \"{" WS__S("abi") ":1," WS__S("name") ":" WS__S(name) "," WS__S("version") ":" WS__S(version)  \
             "," WS__S("language") ":" WS__S("c") "," WS__S("sdk") ":" WS__S(WS_SDK) "," WS__S("components") ":[\"\n" \
             components(WS__MANIFEST) ".ascii \"]}\"\n.purgem ws_comma\n.section .text,\"\",@\n");                   \
+    WS__EXPORTS(components)
+
+/* The components' runners and table, and the exports. */
+#define WS__EXPORTS(components)                                                                                    \
     components(WS__RUNNER)                                                                                         \
-    static const ws_component ws__components[] = {components(WS__ENTRY)};                                          \
+    static const ws_component ws__components[] = {components(WS__ENTRY){NULL, NULL, NULL}};                        \
     WS__EXPORT(ws_abi_v1) int32_t ws_abi_v1(void) { return 1; }                                                    \
     WS__EXPORT(ws_reserve) uint32_t ws_reserve(uint32_t n) { return ws__reserve(n); }                              \
     WS__EXPORT(ws_open) int32_t ws_open(const uint8_t *ptr, uint32_t len) {                                        \
-        return ws__open(ws__components, sizeof ws__components / sizeof *ws__components, ptr, len);                 \
+        return ws__open(ws__components, sizeof ws__components / sizeof *ws__components - 1, ptr, len);             \
     }                                                                                                              \
     WS__EXPORT(ws_process) int64_t ws_process(int32_t handle, const uint8_t *ptr, uint32_t len) {                  \
         return ws__process(handle, ptr, len);                                                                      \

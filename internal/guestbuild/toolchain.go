@@ -246,7 +246,9 @@ func headerDir() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for name, text := range map[string][]byte{"wasmstream.h": sdk.CHeader, "wasmstream_connect.h": sdk.CConnectHeader} {
+	for name, text := range map[string][]byte{
+		"wasmstream.h": sdk.CHeader, "wasmstream_connect.h": sdk.CConnectHeader, "wasmstream_streams.h": sdk.CStreamsHeader,
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			return "", errors.Join(err, os.RemoveAll(dir))
 		}
