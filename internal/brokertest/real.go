@@ -17,6 +17,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Real returns a real Apache Kafka for tests that make sense nowhere else: the one that all tests share.
@@ -58,7 +59,7 @@ func (c *Cluster) Servers() string {
 	return strings.Join(list, ",")
 }
 
-// Kill ends a node by SIGKILL.
+// Kill ends a node by SIGKILL and returns when it is gone.
 func (c *Cluster) Kill(t testing.TB, id int32) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(c.node.dir, fmt.Sprintf("node%d", id), "pid"))
@@ -71,6 +72,11 @@ func (c *Cluster) Kill(t testing.TB, id int32) {
 	}
 	if err != nil {
 		t.Fatalf("killing node %d: %v", id, err)
+	}
+	for end := time.Now().Add(10 * time.Second); syscall.Kill(pid, 0) == nil; <-time.After(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("node %d does not end", id)
+		}
 	}
 }
 

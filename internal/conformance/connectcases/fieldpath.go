@@ -125,7 +125,10 @@ func runProviders(c *testCase) error {
 		return fmt.Errorf("settings without a provider")
 	}
 	props := config.Props{}
-	props.Set("key", text(c.Input))
+	props["key"] = nil
+	if !isNull(c.Input) {
+		props.Set("key", text(c.Input))
+	}
 	got, _, err := config.NewTransformer(providers).Transform(props)
 	want := c.expects()
 	if done, result := want.failure(err); done {
@@ -135,5 +138,9 @@ func runProviders(c *testCase) error {
 	if raw, ok := want["value"]; ok {
 		expected = raw
 	}
-	return matchRaw(expected, data.StringValue(got.Or("key", "")), false)
+	value := data.Null
+	if v := got["key"]; v != nil {
+		value = data.StringValue(*v)
+	}
+	return matchRaw(expected, value, false)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -327,6 +328,9 @@ func runSignature(c *testCase) error {
 	algorithm, named := headers[connect.SignatureAlgorithmHeader]
 	if signed || named || e["status"] != nil || e["error"] != nil {
 		_, err := connect.ParseSignature(text(signature), text(algorithm))
+		if err != nil && (isNull(c.Expected) || text(e["error"]) == "BadRequestException" || e["status"] != nil) {
+			return errorAnswer(&connect.StatusError{Status: http.StatusBadRequest, Message: err.Error()}).matches(expectation{"status": e["status"], "message": e["message"]}.given())
+		}
 		if done, err := e.failure(err); done {
 			return err
 		}

@@ -56,12 +56,21 @@ func lifecycleStep(n *node, step string, settings map[string]string) error {
 	for _, part := range strings.Split(step, " and ") {
 		var a reply
 		switch {
+		case strings.Contains(part, "initial_state ") || strings.HasPrefix(part, "created "):
+			words := strings.Fields(part)
+			body, err := json.Marshal(map[string]any{"name": "c", "config": settings, "initial_state": words[len(words)-1]})
+			if err != nil {
+				return err
+			}
+			a = n.call(http.MethodPost, "/connectors", string(body))
+		case part == "restart":
+			a = n.call(http.MethodPost, "/connectors/c/restart", "")
 		case strings.HasPrefix(part, "connector FAILED at start"):
 			settings["case.start"] = "fail"
 			if err := put(); err != nil {
 				return err
 			}
-		case part == "running":
+		case part == "running" || strings.HasPrefix(part, "create"):
 			if err := put(); err != nil {
 				return err
 			}
