@@ -64,9 +64,13 @@ func (h *Herder) restartLater(id TaskID, connector config.Props, began time.Time
 	h.log.Info("what has failed will be restarted", "connector", id.Connector, "task", id.Task, "in", wait)
 	go func() {
 		defer h.wg.Done()
-		if h.worker.Clock.Sleep(h.waits, wait) {
-			again()
+		if !h.worker.Clock.Sleep(h.waits, wait) {
+			return
 		}
+		h.mu.Lock()
+		h.mu.restarts[id]++
+		h.mu.Unlock()
+		again()
 	}()
 }
 

@@ -10,6 +10,7 @@ import (
 
 // TestBrokerRestarts kills the only broker there is and starts it again.
 func TestBrokerRestarts(t *testing.T) {
+	t.Parallel()
 	c := brokertest.OwnCluster(t, 1)
 	throughOutage(t, c.Broker, func(during func()) {
 		c.Kill(t, 0)

@@ -49,7 +49,9 @@ type Herder struct {
 		stopping   map[any]chan struct{}
 		failures   map[TaskID]*Failures // of tasks and, as task -1, of connectors
 		planning   map[string]bool      // task settings are being made; true: and are to be made again
-		generation int32                // of the group
+		restarts   map[TaskID]int64     // by the restart policy
+		rebalances int64
+		generation int32 // of the group
 		closed     bool
 	}
 }
@@ -78,6 +80,7 @@ func NewHerder(w *Worker) *Herder {
 	h.life, h.end = context.WithCancel(context.Background())
 	h.waits, h.endWaits = context.WithCancel(h.life)
 	h.mu.config, h.mu.statuses, h.mu.assigned = NewClusterConfig(), NewStatuses(), NewShare(nil, nil)
+	h.mu.restarts = map[TaskID]int64{}
 	h.mu.held, h.mu.connectors, h.mu.tasks = map[string]int64{}, map[string]*RunningConnector{}, map[TaskID]*RunningTask{}
 	h.mu.stopping, h.mu.failures, h.mu.planning = map[any]chan struct{}{}, map[TaskID]*Failures{}, map[string]bool{}
 	h.validator = &Validator{
@@ -208,6 +211,7 @@ func (h *Herder) ApplyStatus(_ int64, key, value []byte) {
 func (h *Herder) Assign(share Share, configOffset int64, generation int32) {
 	h.mu.Lock()
 	h.mu.assigned, h.mu.assignment, h.mu.generation = share, configOffset, generation
+	h.mu.rebalances++
 	for name, offset := range h.mu.held {
 		if offset <= configOffset {
 			delete(h.mu.held, name)

@@ -20,6 +20,7 @@ import (
 // The file source goes on from its offset each time: every line is in the topic once, since nothing was under way when a worker
 // went. The sink's six tasks, of both, are one consumer group and miss none. Requests reach whoever leads from either side.
 func TestJavaAndOursAreOneGroup(t *testing.T) {
+	t.Parallel()
 	b := brokertest.Real(t)
 	dir := t.TempDir()
 	in, out, lines := filepath.Join(dir, "in"), filepath.Join(dir, "out"), b.CreateTopic(t, b.Name("lines"), 4)

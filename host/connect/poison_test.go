@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +64,24 @@ func balance(t testing.TB, h *connect.Herder, read, filtered, dead int64) {
 	if n.Filtered != filtered || n.DeadLettered != dead {
 		t.Errorf("counters %+v, want %d filtered and %d dead letters", n, filtered, dead)
 	}
+}
+
+// TestMetricsTellTheCounters scrapes a worker.
+func TestMetricsTellTheCounters(t *testing.T) {
+	b := brokertest.Fake(t)
+	topic := b.CreateTopic(t, b.Name("out"), 1)
+	w := distributedWith(t, b, withSource(newFragile(1, 1, topic)), map[string]string{"restart.backoff.ms": "1"})
+	lead(t, w, "src", map[string]string{"connector.class": "Scripted", "transforms": "odd", "transforms.odd.type": "CelFilter", "transforms.odd.condition": "int(value) % 2 == 1"})
+	want := []string{
+		`wasmstream_connect_task_records_read_total{connector="src",task="0"} 10`, `wasmstream_connect_task_records_written_total{connector="src",task="0"} 5`,
+		`wasmstream_connect_task_records_filtered_total{connector="src",task="0"} 5`, `wasmstream_connect_restarts_total{connector="src",task="0"} 1`,
+		`wasmstream_connect_restarts_total{connector="src",task="-1"} 1`, `wasmstream_connect_task_state{connector="src",state="RUNNING",task="0"} 1`, "wasmstream_connect_leader 1",
+	}
+	var body string
+	await(t, "the counters", func() bool {
+		_, body = request(t, http.DefaultClient, "GET", urlOf(w.herder)+"/metrics", "", nil)
+		return !slices.ContainsFunc(want, func(line string) bool { return !strings.Contains(body, line) })
+	})
 }
 
 // poisonSettings tolerate what fails and keep it.

@@ -81,6 +81,9 @@ func (h *handler) routes() map[string]map[string]endpoint {
 	if h.Admin || h.AdminOnly {
 		all["/admin/loggers"] = map[string]endpoint{"GET": getLoggers}
 		all["/admin/loggers/{logger}"] = map[string]endpoint{"GET": getLogger, "PUT": putLogger}
+		if !h.Herder.Config().Compat { // Kafka's worker tells by JMX only
+			all["/metrics"] = map[string]endpoint{"GET": h.metrics()}
+		}
 		if h.Modules != nil {
 			all["/admin/modules/reload"] = map[string]endpoint{"POST": reloadModules}
 		}

@@ -1,0 +1,265 @@
+package connect_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"maps"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/host/connect"
+	"github.com/wasmstream/wasmstream/internal/brokertest"
+)
+
+// write makes a file of a test.
+func write(t testing.TB, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// privateAuthority is a PEM file with a key and a certificate for 127.0.0.1 that no system trusts, which is also its own authority.
+func privateAuthority(t testing.TB) (path string, pair tls.Certificate, pool *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "workers"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certPEM, keyPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	if pair, err = tls.X509KeyPair(certPEM, keyPEM); err != nil {
+		t.Fatal(err)
+	}
+	pool = x509.NewCertPool()
+	pool.AppendCertsFromPEM(certPEM)
+	return write(t, "workers.pem", append(certPEM, keyPEM...)), pair, pool
+}
+
+// request sends one request and returns its status and body.
+func request(t testing.TB, client *http.Client, method, url, body string, header http.Header) (int, string) {
+	t.Helper()
+	req, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	maps.Copy(req.Header, header)
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+// awaitSessionKey returns when the group has a leader, which has made a key.
+func awaitSessionKey(t testing.TB, b *brokertest.Broker) {
+	t.Helper()
+	await(t, "a session key", func() bool {
+		for _, r := range b.ReadAll(t, b.Name("configs")) {
+			if string(r.Key) == "session-key" {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func urlOf(h *connect.Herder) string { return strings.TrimSuffix(h.Config().AdvertisedURL, "/") }
+
+// TestWhoComesIn holds the REST API to its users and tokens, and the requests of workers to their signature.
+func TestWhoComesIn(t *testing.T) {
+	b := brokertest.Fake(t)
+	w := distributed(t, b, map[string]string{
+		"rest.authentication.basic.file": write(t, "users", []byte("ann=s3cret\nbob=other\n")), "rest.authentication.bearer.file": write(t, "tokens", []byte("t0ken\n")),
+	})
+	url := urlOf(w.herder)
+	basic := func(user, password string) http.Header {
+		r, _ := http.NewRequest("GET", url, nil)
+		r.SetBasicAuth(user, password)
+		return r.Header
+	}
+	for _, tt := range []struct {
+		what   string
+		header http.Header
+		want   int
+	}{
+		{"nobody", nil, 401},
+		{"a user", basic("ann", "s3cret"), 200},
+		{"another", basic("bob", "other"), 200},
+		{"a wrong password", basic("ann", "other"), 401},
+		{"an unknown user", basic("eve", ""), 401},
+		{"a token", http.Header{"Authorization": {"Bearer t0ken"}}, 200},
+		{"a wrong token", http.Header{"Authorization": {"Bearer t0ke"}}, 401},
+	} {
+		for _, path := range []string{"/", "/connectors", "/health", "/admin/loggers", "/connector-plugins"} {
+			if code, body := request(t, http.DefaultClient, "GET", url+path, "", tt.header); code != tt.want || strings.Contains(body, "s3cret") {
+				t.Errorf("%s at %s: %d %s", tt.what, path, code, body)
+			}
+		}
+	}
+	awaitSessionKey(t, b)
+	tasks := `[{"file":"/etc/passwd"}]`
+	forged, err := connect.Sign([]byte(tasks), []byte("guessed"), "HmacSHA256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		signature, algorithm string
+		want                 int
+	}{{"", "", 400}, {forged.Header(), "HmacMD2", 400}, {"?", "HmacSHA256", 400}, {forged.Header(), "HmacSHA256", 403}} {
+		header := http.Header{}
+		if tt.signature != "" {
+			header.Set(connect.SignatureHeader, tt.signature)
+			header.Set(connect.SignatureAlgorithmHeader, tt.algorithm)
+		}
+		for method, path := range map[string]string{"POST": "/connectors/c/tasks", "PUT": "/connectors/c/fence"} {
+			if code, body := request(t, http.DefaultClient, method, url+path, tasks, header); code != tt.want {
+				t.Errorf("%s %s signed %q: %d %s", method, path, tt.signature, code, body)
+			}
+		}
+	}
+}
+
+// TestGroupOverHTTPS has two workers with https, certificates of a private authority that are asked of clients too, and users. Requests reach
+// the leader through the other one, and so do the tasks that the other one's connectors make.
+func TestGroupOverHTTPS(t *testing.T) {
+	b := brokertest.Fake(t)
+	pem, pair, pool := privateAuthority(t)
+	settings := map[string]string{
+		"listeners": "https://127.0.0.1:0", "listeners.https.ssl.keystore.location": pem, "listeners.https.ssl.truststore.location": pem,
+		"listeners.https.ssl.client.auth": "required", "rest.authentication.basic.file": write(t, "users", []byte("ann=s3cret\n")),
+	}
+	one := distributed(t, b, settings)
+	awaitSessionKey(t, b)
+	two := distributed(t, b, settings)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}}}}
+	header := http.Header{"Authorization": {"Basic YW5uOnMzY3JldA=="}} // ann:s3cret
+	dir := t.TempDir()
+	for i := range 4 {
+		body := fmt.Sprintf(`{"connector.class":"FileStreamSink","topics":"none","file":%q}`, filepath.Join(dir, fmt.Sprint(i)))
+		await(t, "the connector to be taken", func() bool {
+			code, text := request(t, client, "PUT", fmt.Sprintf("%s/connectors/c%d/config", urlOf(two.herder), i), body, header)
+			if code != 201 && code != 200 && code != 409 {
+				t.Fatalf("%d %s", code, text)
+			}
+			return code != 409
+		})
+	}
+	await(t, "all tasks, on both workers", func() bool {
+		var on []string
+		for i := range 4 {
+			s, err := one.herder.Status(fmt.Sprint("c", i))
+			if err != nil || len(s.Tasks) != 1 || s.Tasks[0].State != "RUNNING" {
+				return false
+			}
+			on = append(on, s.Connector.WorkerID)
+		}
+		slices.Sort(on)
+		return len(slices.Compact(on)) == 2
+	})
+	plain := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	if resp, err := plain.Get(urlOf(one.herder) + "/"); err == nil {
+		resp.Body.Close()
+		t.Error("a client without a certificate was let in")
+	}
+}
+
+// TestSecretsAreMasked wants a literal password to be hidden wherever settings are shown, to stay when the mask comes back, and to be shown
+// as Kafka does when that is asked for.
+func TestSecretsAreMasked(t *testing.T) {
+	b := brokertest.Fake(t)
+	h := standalone(t, b.Addr, t.TempDir(), nil)
+	secret := map[string]string{
+		"connector.class": "HttpSink", "topics": "none", "http.url": "http://127.0.0.1:1/", "http.authorization.type": "static", "http.headers.authorization": "Bearer s3cret",
+		"consumer.override.sasl.jaas.config": "s3cret", "restart.policy": "none",
+	}
+	put(t, h, "sink", secret)
+	shown := func(h *connect.Herder) string {
+		t.Helper()
+		info, err := h.Info("sink")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tasks, err := h.Tasks("sink")
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, err := h.Status("sink")
+		if err != nil {
+			t.Fatal(err)
+		}
+		settings, err := h.ConnectorConfig("sink")
+		if err != nil {
+			t.Fatal(err)
+		}
+		infos, err := h.Validate(config.PropsOf(settings))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal([]any{info, tasks, status, settings, infos})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	await(t, "a status", func() bool { _, err := h.Status("sink"); return err == nil })
+	if text := shown(h); strings.Contains(text, "s3cret") || !strings.Contains(text, connect.Mask) {
+		t.Errorf("a secret is shown: %s", text)
+	}
+	settings, err := h.ConnectorConfig("sink")
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings["tasks.max"] = "2"
+	put(t, h, "sink", settings)
+	settings, err = h.ConnectorConfig("sink")
+	if err != nil || settings["tasks.max"] != "2" || settings["http.headers.authorization"] != connect.Mask {
+		t.Errorf("after the mask came back: %v, %v", settings, err)
+	}
+	patch := config.PropsOf(map[string]string{"tasks.max": "1"})
+	if _, err := h.PatchConnector(context.Background(), "sink", patch); err != nil {
+		t.Fatal(err)
+	}
+	open := standalone(t, b.Addr, t.TempDir(), map[string]string{"kafka.compat": "true"})
+	put(t, open, "sink", secret)
+	if settings, err := open.ConnectorConfig("sink"); err != nil || settings["http.headers.authorization"] != "Bearer s3cret" {
+		t.Errorf("with kafka.compat: %v, %v", settings, err)
+	}
+}
