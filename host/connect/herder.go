@@ -84,7 +84,7 @@ func NewHerder(w *Worker) *Herder {
 	h.mu.held, h.mu.connectors, h.mu.tasks = map[string]int64{}, map[string]*RunningConnector{}, map[TaskID]*RunningTask{}
 	h.mu.stopping, h.mu.failures, h.mu.planning = map[any]chan struct{}{}, map[TaskID]*Failures{}, map[string]bool{}
 	h.validator = &Validator{
-		Converters: w.Config.converters(), Plugins: w.Plugins, WorkerGroup: w.Config.Group, OverridePolicy: w.Config.OverridePolicy, Transform: w.resolve,
+		Converters: w.Config.converters(), Plugins: w.Plugins, WorkerGroup: w.Config.Group, OverridePolicy: w.Config.OverridePolicy, Overridable: w.Config.Overridable, Transform: w.resolve,
 		ExactlyOnce: w.Config.ExactlyOnce == "enabled", Compat: w.Config.Compat,
 	}
 	w.TaskStatus, w.ConnectorStatus, w.ConnectorFailed = h.taskStatus, h.connectorStatus, h.connectorFailed

@@ -36,7 +36,7 @@ func (w *Worker) offsetsOf(ctx context.Context, name string, props config.Props)
 	if worker == nil { // a standalone worker has no settings for such topics: the broker's defaults
 		settings = InternalTopic{Partitions: -1, Replication: -1, Configs: map[string]string{"cleanup.policy": "compact"}}
 	}
-	settings.Name, settings.Overrides = topic, props
+	settings.Name, settings.Property, settings.Overrides = topic, offsetsTopicKey, props
 	own, err := OpenKafkaOffsets(ctx, w.Config, settings, w.Log)
 	if err != nil {
 		return out, fmt.Errorf("opening the offset topic of connector %s: %w", name, err)

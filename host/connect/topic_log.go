@@ -65,6 +65,9 @@ func (l *TopicLog) connect(ctx context.Context, cfg *WorkerConfig, topic Interna
 	if err := ensureTopic(ctx, l.admin, topic.Name, topic.Partitions, topic.Replication, topic.Configs); err != nil {
 		return fmt.Errorf("making topic %s with %d partitions and replication factor %d: %w", topic.Name, topic.Partitions, topic.Replication, err)
 	}
+	if err := checkCompacted(ctx, l.admin, topic); err != nil {
+		return err
+	}
 	if opts, err = kafka.Options(kafka.Consumer, cfg.ClientProperties(kafka.Consumer, topic.Overrides), where); err != nil {
 		return err
 	}

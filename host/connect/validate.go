@@ -19,8 +19,9 @@ type Validator struct {
 	WorkerGroup string
 	// Converters are the worker's converters by setting.
 	Converters map[string]string
-	// OverridePolicy is connector.client.config.override.policy: All, None or Principal.
+	// OverridePolicy is connector.client.config.override.policy: All, None, Principal, or Allowlist, whose names Overridable has.
 	OverridePolicy string
+	Overridable    []string
 	// Transform resolves variables; nil leaves settings as they are.
 	Transform func(config.Props) (config.Props, error)
 	// ExactlyOnce says whether the worker has exactly.once.source.support=enabled, Compat whether it is to be like Kafka's.
@@ -97,6 +98,8 @@ func (v *Validator) allowed(name string) bool {
 		return false
 	case "Principal":
 		return slices.Contains(principalKeys, name)
+	case "Allowlist": // KIP-1188
+		return slices.Contains(v.Overridable, name)
 	}
 	return true
 }

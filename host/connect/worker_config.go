@@ -28,6 +28,7 @@ type WorkerConfig struct {
 	TopicReset       bool
 	TopicCreation    bool
 	OverridePolicy   string
+	Overridable      []string // with the policy Allowlist
 	Listeners        []string
 	AdminListeners   []string // nil: on Listeners; empty: off
 	AdvertisedURL    string
@@ -58,6 +59,8 @@ type InternalTopic struct {
 	Replication int16
 	Partitions  int32
 	Configs     map[string]string
+	// Property is the setting that names the topic.
+	Property string
 	// Overrides are settings of a connector whose own topic this is, for its clients.
 	Overrides config.Props
 }
@@ -82,7 +85,8 @@ func workerDef(distributed bool) *config.Def {
 		text(headerConverterKey, "org.apache.kafka.connect.storage.SimpleHeaderConverter"),
 		ms("offset.flush.interval.ms", 60000), ms("offset.flush.timeout.ms", 5000), ms("task.shutdown.graceful.timeout.ms", 5000),
 		flag("topic.tracking.enable", true), flag("topic.tracking.allow.reset", true), flag("topic.creation.enable", true),
-		config.Key{Name: "connector.client.config.override.policy", Type: config.String, Default: "All", Validator: config.OneOf("All", "None", "Principal"), Importance: config.Medium},
+		config.Key{Name: "connector.client.config.override.policy", Type: config.String, Default: "All", Validator: config.Check(checkPolicy), Importance: config.Medium},
+		config.Key{Name: "connector.client.config.override.allowlist", Type: config.List, Default: []string{}, Importance: config.Medium},
 		config.Key{Name: "listeners", Type: config.List, Default: []string{}, Importance: config.Low},
 		text("rest.advertised.host.name", ""), text("rest.advertised.listener", ""),
 		config.Key{Name: "rest.advertised.port", Type: config.Int, Nullable: true, Importance: config.Low},
@@ -117,6 +121,22 @@ func workerDef(distributed bool) *config.Def {
 	return d
 }
 
+// policies are those of client overrides.
+var policies = []string{"All", "None", "Principal", "Allowlist"}
+
+// policyOf is the short name of a policy, which may be given as Kafka's class.
+func policyOf(name string) string {
+	name = strings.TrimPrefix(name, "org.apache.kafka.connect.connector.policy.")
+	return strings.TrimSuffix(name, "ConnectorClientConfigOverridePolicy")
+}
+
+func checkPolicy(name string, value any) error {
+	if s, ok := value.(string); ok && slices.Contains(policies, policyOf(s)) {
+		return nil
+	}
+	return config.Invalid(name, value, "want one of "+strings.Join(policies, ", "))
+}
+
 // ParseWorkerConfig reads the settings of a worker. The error tells every fault, one in a line, in Kafka's words.
 func ParseWorkerConfig(props config.Props, distributed bool) (*WorkerConfig, error) {
 	def := workerDef(distributed)
@@ -136,7 +156,7 @@ func ParseWorkerConfig(props config.Props, distributed bool) (*WorkerConfig, err
 		Props: props, Servers: v.List("bootstrap.servers"), FlushInterval: ms("offset.flush.interval.ms"), FlushTimeout: ms("offset.flush.timeout.ms"),
 		Compat:          props.Or("kafka.compat", "false") == "true",
 		ShutdownTimeout: ms("task.shutdown.graceful.timeout.ms"), TopicTracking: v.Bool("topic.tracking.enable"), TopicReset: v.Bool("topic.tracking.allow.reset"),
-		TopicCreation: v.Bool("topic.creation.enable"), OverridePolicy: v.String("connector.client.config.override.policy"), Listeners: v.List("listeners"),
+		TopicCreation: v.Bool("topic.creation.enable"), OverridePolicy: policyOf(v.String("connector.client.config.override.policy")), Overridable: v.List("connector.client.config.override.allowlist"), Listeners: v.List("listeners"),
 		OffsetsFile: v.String("offset.storage.file.filename"), ExactlyOnce: "disabled", Restart: DefaultRestartPolicy(),
 	}
 	c.Restart.Enabled, c.Restart.Limit = v.String(restartPolicyKey) == "on-failure", v.Int("restart.limit")
@@ -160,7 +180,7 @@ func ParseWorkerConfig(props config.Props, distributed bool) (*WorkerConfig, err
 
 func internalTopic(v config.Values, props config.Props, name string, partitions int32) InternalTopic {
 	prefix := name + ".storage."
-	t := InternalTopic{Name: v.String(prefix + "topic"), Replication: int16(v.Int(prefix + "replication.factor")), Partitions: partitions, Configs: map[string]string{"cleanup.policy": "compact"}}
+	t := InternalTopic{Property: prefix + "topic", Name: v.String(prefix + "topic"), Replication: int16(v.Int(prefix + "replication.factor")), Partitions: partitions, Configs: map[string]string{"cleanup.policy": "compact"}}
 	for _, k := range kafka.TopicKeys() {
 		if value, ok := props.Get(prefix + k); ok && k != "cleanup.policy" {
 			t.Configs[k] = value
