@@ -80,6 +80,7 @@ func (h *Host) adminRoutes() http.Handler {
 	mux.HandleFunc("GET /readyz", h.readyz)
 	mux.HandleFunc("POST /reload", h.reloadRequest)
 	h.stateRoutes(mux)
+	h.controlRoutes(mux)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)

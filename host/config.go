@@ -46,6 +46,9 @@ type Config struct {
 	// nobody.
 	RestoreListener StateRestoreListener
 	StandbyListener StandbyUpdateListener
+	// UncaughtHandler is asked when a thread has failed, on that thread's goroutine; nil leaves the answer to the setting
+	// uncaught.exception.response.
+	UncaughtHandler func(error) UncaughtAnswer
 	// ReloadListener hears of each replacement of a module that was asked for by Watch or Reload, done or refused.
 	ReloadListener func(Reloaded, error)
 	// AdminListener hears where the admin server listens, once it does.

@@ -145,7 +145,7 @@ func (h *Host) prepare(ctx context.Context, engine *wasm.Engine, server string) 
 	app, err := stream.New(stream.Config{
 		Streams: h.settings, Topology: h.cfg.Topology, Modules: set, Guests: rules, Where: h.cfg.where, Logger: h.log,
 		Registerer: h.registry, StateListener: h.stateListener(), ClientOptions: h.cfg.ClientOptions,
-		RestoreListener: h.cfg.RestoreListener, StandbyListener: h.cfg.StandbyListener,
+		RestoreListener: h.cfg.RestoreListener, StandbyListener: h.cfg.StandbyListener, UncaughtHandler: h.cfg.UncaughtHandler,
 		ApplicationServer: server,
 	})
 	if err != nil {

@@ -35,7 +35,7 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 // commands lists every command in the order of the help.
 func commands() []*cli.Command {
 	return []*cli.Command{
-		runCommand(), testCommand(), describeCommand(), graphCommand(), validateCommand(), schemaCommand(), reloadCommand(), stateCommand(), buildCommand(), moduleCommand(),
+		runCommand(), testCommand(), describeCommand(), graphCommand(), validateCommand(), schemaCommand(), reloadCommand(), stateCommand(), threadsCommand(), pauseCommand(), resumeCommand(), buildCommand(), moduleCommand(),
 		brokerCommand(), topicCommand(), produceCommand(), consumeCommand(), resetCommand(),
 		connectCommand(), connectorCommand(),
 		demoCommand(), benchCommand(), explainCommand(), completionCommand(), versionCommand(),

@@ -88,7 +88,8 @@ type Config struct {
 	// RestoreListener hears how stores are restored, StandbyListener how standbys follow; nil for nobody.
 	RestoreListener StateRestoreListener
 	StandbyListener StandbyUpdateListener
-	// UncaughtHandler is asked when a thread has failed, on that thread's goroutine; nil answers ShutdownClient.
+	// UncaughtHandler is asked when a thread has failed, on that thread's goroutine; nil answers as the setting
+	// uncaught.exception.response says.
 	UncaughtHandler func(error) UncaughtAnswer
 	// ApplicationServer is told to the other processes of the application as the place where this one answers queries,
 	// HOST:PORT; the setting application.server is stronger.
@@ -109,9 +110,15 @@ type App struct {
 	metrics  *metrics.Set
 	state    atomic.Int32
 	settings map[string]string // as given, for processors
-	threads  []*Thread
+	pool     threadPool
 	global   *GlobalThread // nil: there are no global stores
 	ready    chan struct{} // closed when threads are set
+	over     chan struct{} // closed when Run has ended
+	// life is done when the application is to end, end makes it so and says why.
+	life context.Context
+	end  context.CancelCauseFunc
+	// asksShutdown: this process tells the group to end; remains: it does not leave when it ends.
+	asksShutdown, remains atomic.Bool
 
 	tasks         runningTasks
 	failedThreads atomic.Int64
@@ -140,7 +147,8 @@ func New(cfg Config) (*App, error) {
 	if cfg.Streams == nil || cfg.Topology == nil {
 		panic("stream: New needs Streams and Topology")
 	}
-	a := &App{cfg: cfg, log: cfg.Logger, clock: cfg.Clock, ready: make(chan struct{}), faults: NewFaultBook()}
+	a := &App{cfg: cfg, log: cfg.Logger, clock: cfg.Clock, ready: make(chan struct{}), over: make(chan struct{}), faults: NewFaultBook()}
+	a.life, a.end = context.WithCancelCause(context.Background())
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -200,7 +208,7 @@ func mayFollow(before, s State) bool {
 // threadChanged derives the application's state from its threads: running when all of them run.
 func (a *App) threadChanged(*Thread, ThreadState) {
 	all := Running
-	for _, t := range a.threads {
+	for _, t := range a.threadsNow() {
 		switch t.State() {
 		case ThreadRunning, ThreadDead:
 		case ThreadPendingShutdown:
@@ -222,6 +230,10 @@ func (a *App) Run(ctx context.Context) (err error) {
 	if ran {
 		return errors.New("running the application: it has run already")
 	}
+	defer close(a.over)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(a.life, func() { stop(context.Cause(a.life)) })()
 	defer a.metrics.Close()
 	a.setState(Rebalancing)
 	defer func() {
@@ -255,7 +267,7 @@ func (a *App) run(ctx context.Context) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil // stopped while it started
 	}
-	if err == nil {
+	if err == nil && !a.staysInGroup() {
 		a.leaveRest(client, dir.ProcessID())
 	}
 	return errors.Join(err, dir.Close())
@@ -291,7 +303,7 @@ func (a *App) runIn(ctx context.Context, client *kgo.Client, dir *state.Director
 	a.client.Store(client)
 	defer a.client.Store(nil)
 	a.guestModules = guestModulesOf(plan)
-	a.threads = threads
+	a.setThreads(threads)
 	close(a.ready)
 	a.leaveStale(ctx, client, dir.ProcessID(), len(threads))
 	return errors.Join(a.runThreads(ctx, admin, db), a.global.close(), db.Close())
@@ -397,12 +409,13 @@ func (a *App) makeThreads(ctx context.Context, client *kgo.Client, plan *topicPl
 	shared.transactionV2 = v2
 	shared.newAssignor = a.assignors(shared, client)
 	var threads []*Thread
+	a.pool.shared, a.pool.db = shared, db
 	for i := range a.cfg.Streams.NumStreamThreads {
-		c := *shared
-		if err := a.finishThreadConfig(&c, i+1); err != nil {
+		t, err := a.newThread(i + 1)
+		if err != nil {
 			return nil, err
 		}
-		threads = append(threads, newThread(&c, db))
+		threads = append(threads, t)
 	}
 	return threads, nil
 }
@@ -429,9 +442,9 @@ func (a *App) sharedThreadConfig(plan *topicPlan, processID string, db *state.DB
 		transactionTimeout: millis(producer["transaction.timeout.ms"]),
 		commitInterval:     s.CommitInterval, pollTimeout: s.PollTimeout, taskTimeout: s.TaskTimeout,
 		bufferedRecords: s.BufferedRecords, bufferedBytes: number(consumer["max.partition.fetch.bytes"]), maxRecord: number(producer["max.request.size"]),
-		cacheBytes: s.CacheBytes / int64(s.NumStreamThreads), shutdownGrace: shutdownGrace, pollRecords: -1,
+		caching: s.CacheBytes > 0, shutdownGrace: shutdownGrace, pollRecords: -1,
 		clock: a.clock, log: a.log, changed: a.threadChanged, purge: a.notePurge,
-		paused: a.IsPaused, queries: &a.queries,
+		paused: a.IsPaused, remains: a.staysInGroup, queries: &a.queries,
 	}
 	if _, set := s.Client(streamsconfig.MainConsumer)["max.poll.records"]; set && a.isSet("max.poll.records") {
 		c.pollRecords = consumer.MaxPollRecords()

@@ -145,7 +145,7 @@ func TestFencedProcessEnds(t *testing.T) {
 		b.Produce(t, input...)
 		first := h.start(countTopology(t, in, out), "statestore.cache.max.bytes=0").running()
 		h.output(out, 100)
-		thread := first.threads[0]
+		thread := first.threadsNow()[0]
 		cl := b.Client(t, kgo.ConsumerGroup(h.appID), kgo.ConsumeTopics(in), kgo.InstanceID(thread.cfg.instanceID), kgo.Balancers(
 			thread.cfg.newAssignor()))
 		cl.PollFetches(canceledSoon(t))

@@ -14,48 +14,45 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/state"
 	"github.com/wasmstream/wasmstream/topology"
 )
 
 // runThreads starts all threads and what runs beside them, and returns when everything has ended. The first thread
-// that fails stops the others, which commit and leave as in a clean stop.
+// that fails for good stops the others, which commit and leave as in a clean stop.
 func (a *App) runThreads(ctx context.Context, admin *kadm.Client, db *state.DB) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	var wg sync.WaitGroup
-	failures := make(chan error, len(a.threads)+1)
+	a.pool.open(ctx, stop)
 	if a.global != nil {
-		wg.Go(func() {
-			if err := a.global.Run(ctx); err != nil {
+		a.pool.start(func(ctx context.Context) error {
+			err := a.global.Run(ctx)
+			if err != nil {
 				a.setState(PendingError)
-				failures <- err
-				stop()
 			}
-		})
+			return err
+		}, func() {})
 	}
-	for _, t := range a.threads {
-		wg.Go(func() {
-			if err := a.runThread(ctx, t); err != nil {
-				a.failedThreads.Add(1)
-				a.setState(PendingError)
-				failures <- err
-				stop()
-			}
-		})
+	for _, t := range a.threadsNow() {
+		a.startThread(t)
 	}
 	var side sync.WaitGroup
 	beside, end := context.WithCancel(context.WithoutCancel(ctx))
 	side.Go(func() { a.keepHouse(beside, admin, db) })
-	wg.Wait()
+	failures := a.pool.wait()
 	end()
 	side.Wait()
-	close(failures)
-	failure := <-failures // whoever runs the application tells it
-	for err := range failures {
+	if len(failures) == 0 {
+		if cause := context.Cause(ctx); errs.StreamShutdown.Is(cause) {
+			return cause
+		}
+		return nil
+	}
+	for _, err := range failures[1:] {
 		a.log.Warn("another thread failed too", "err", err)
 	}
-	return failure
+	return failures[0] // whoever runs the application tells it
 }
 
 // keepHouse does what is due from time to time until ctx is done.

@@ -243,7 +243,7 @@ func (a *App) emit(emit metrics.Emit) {
 func (a *App) running() []*Thread {
 	select {
 	case <-a.ready:
-		return a.threads
+		return a.threadsNow()
 	default:
 		return nil
 	}

@@ -79,7 +79,7 @@ func (a *App) assignors(c *threadConfig, client *kgo.Client) func() *Assignor {
 				return replicaRacks(ctx, admin, topics)
 			},
 		})
-		assignor.server, assignor.heard = a.Server, func(info assignmentInfo) { a.assigned.Store(&info) }
+		assignor.server, assignor.heard, assignor.trouble = a.Server, a.heard, a.trouble
 		return assignor
 	}
 }

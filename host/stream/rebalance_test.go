@@ -68,7 +68,7 @@ func TestTasksAreSpreadOverThreads(t *testing.T) {
 		for {
 			clear(sizes)
 			clear(seen)
-			for _, thread := range app.threads {
+			for _, thread := range app.threadsNow() {
 				thread.call(t.Context(), func(s *session) {
 					sizes[len(s.tasks.tasks)]++
 					for _, task := range s.tasks.tasks {
@@ -137,7 +137,7 @@ func TestAStopBeforeJoiningLeavesTheGroup(t *testing.T) {
 	h := newHarness(t, b)
 	in, out, dir := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1), "state.dir="+t.TempDir()
 	first := h.start(copyTopology(t, in, out), dir).running()
-	thread := first.threads[0]
+	thread := first.threadsNow()[0]
 	first.stop()
 
 	killed := b.Client(t, kgo.ConsumerGroup(h.appID), kgo.ConsumeTopics(in), kgo.InstanceID(thread.cfg.instanceID),

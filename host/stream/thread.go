@@ -81,14 +81,14 @@ type threadConfig struct {
 	pollRecords                              int // -1: all that is there
 	bufferedRecords                          int
 	bufferedBytes                            int
-	maxRecord                                int // max.request.size
-	cacheBytes                               int64
+	maxRecord                                int  // max.request.size
+	caching                                  bool // there is a record cache
 	shutdownGrace                            time.Duration
 
 	newTask func(TaskConfig) (*Task, *moduleSet, error)
 	clock   func() time.Time
-	// paused tells whether processing has been stopped for now.
-	paused func() bool
+	// paused tells whether processing has been stopped for now, remains whether a clean stop keeps the place in the group.
+	paused, remains func() bool
 	// purge notes the committed offset of a repartition topic.
 	purge   func(tp topology.TopicPartition, offset int64)
 	log     *slog.Logger
@@ -122,6 +122,12 @@ type Thread struct {
 	log   *slog.Logger
 	state atomic.Int32
 
+	share  atomic.Int64 // of the record cache, in bytes
+	leaves atomic.Bool  // it leaves the group for good, whatever its application does
+	life   context.Context
+	stop   context.CancelFunc // ends life, and with it the thread
+	ended  chan struct{}      // closed when it has run for the last time
+
 	session  atomic.Pointer[session]      // what other goroutines may call
 	updating atomic.Pointer[StateUpdater] // of the session, for its progress
 
@@ -132,9 +138,10 @@ type Thread struct {
 }
 
 func newThread(cfg *threadConfig, db *state.DB) *Thread {
-	t := &Thread{cfg: cfg, db: db, log: cfg.log.With("thread", cfg.name), backoff: sessionBackoff}
-	if cfg.cacheBytes > 0 {
-		t.cache = state.NewThreadCache(cfg.cacheBytes)
+	t := &Thread{cfg: cfg, db: db, log: cfg.log.With("thread", cfg.name), backoff: sessionBackoff, ended: make(chan struct{})}
+	t.life, t.stop = context.WithCancel(context.Background())
+	if cfg.caching {
+		t.cache = state.NewThreadCache(0)
 	}
 	return t
 }
@@ -245,7 +252,7 @@ func (t *Thread) runSession(ctx context.Context) (err error) {
 	if err != nil {
 		err = s.settle(err)
 	}
-	leave := clean || !passes(err) && !errs.KafkaFenced.Is(err) && !s.consumer.fenced.Load()
+	leave := clean && (s.leaves.Load() || !s.cfg.remains()) || !clean && !passes(err) && !errs.KafkaFenced.Is(err) && !s.consumer.fenced.Load()
 	err = errors.Join(err, s.close(clean, leave))
 	if s.consumer.fenced.Load() && !clean {
 		return fencedError(err)
@@ -350,6 +357,9 @@ func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 	if err := s.tasks.restore(); err != nil {
 		return false, err
 	}
+	if err := s.resizeCache(); err != nil {
+		return false, err
+	}
 	s.showRunning()
 	s.tasks.pausePartitions()
 	began := s.cfg.clock()
@@ -389,6 +399,14 @@ func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 		m.punctuated.Add(int64(p))
 	}
 	return n > 0, s.commitIfDue(now)
+}
+
+// resizeCache takes up a change of the thread's share of the record cache.
+func (s *session) resizeCache() error {
+	if s.cache == nil || s.cache.MaxBytes() == s.share.Load() {
+		return nil
+	}
+	return s.cache.Resize(s.share.Load())
 }
 
 func (s *session) commitIfDue(now time.Time) error {

@@ -26,6 +26,10 @@ type Config struct {
 	// ClientID is the prefix of client ids; "" leaves it to the application.
 	ClientID string
 	StateDir string
+	// UncaughtResponse is replace_thread, shutdown_client or shutdown_application.
+	UncaughtResponse string
+	// RemainInGroup keeps the members of a process in the group when it stops.
+	RemainInGroup bool
 	// ApplicationServer is where other processes reach the queries of this one, ApplicationServerListen where it listens for
 	// them, both HOST:PORT or ""; ApplicationServerToken is what they have to know.
 	ApplicationServer, ApplicationServerListen, ApplicationServerToken string

@@ -23,6 +23,7 @@ func (c *Config) fill() error {
 	c.BootstrapServers = kafka.SplitList(c.values["bootstrap.servers"].Value)
 	c.ClientID = c.values["client.id"].Value
 	c.StateDir = c.values["state.dir"].Value
+	c.UncaughtResponse, c.RemainInGroup = c.values["uncaught.exception.response"].Value, c.values["close.group.membership"].Value == "remain_in_group"
 	c.ApplicationServer = c.values["application.server"].Value
 	c.ApplicationServerListen, c.ApplicationServerToken = c.values["application.server.listen"].Value, c.values["application.server.token"].Value
 	c.TimestampExtractor = c.values["default.timestamp.extractor"].Value

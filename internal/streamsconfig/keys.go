@@ -222,6 +222,8 @@ func errorKeys() []kafka.Key {
 
 func ownKeys() []kafka.Key {
 	return []kafka.Key{
+		oneOf(text("uncaught.exception.response", "shutdown_client", "what becomes of the application when a thread has failed: the thread is replaced, this process ends, or all of them do; KafkaStreams.setUncaughtExceptionHandler"), "replace_thread", "shutdown_client", "shutdown_application"),
+		oneOf(text("close.group.membership", "leave_group", "whether a process that stops leaves the group at once or its tasks wait for it until session.timeout.ms; KafkaStreams.CloseOptions"), "leave_group", "remain_in_group"),
 		text("wasm.cache.dir", "", "where compiled modules are kept; the user's cache directory when empty, none when it is \"off\""),
 		number(kafka.Long, "wasm.call.timeout.ms", "5000", 1, "the longest time of one call into a guest, by the wall clock"),
 		number(kafka.Long, "wasm.fuel.max", "1000000000", 1, "the most work of one call, in instructions"),
