@@ -116,6 +116,13 @@ func (a *App) refreshPartitions(ctx context.Context, admin *kadm.Client) {
 		a.log.Debug("looking up partition counts", "err", err)
 		return
 	}
+	a.notePartitions(now)
+}
+
+// notePartitions takes up partition counts. Those of topics that are not in now stay.
+func (a *App) notePartitions(now map[string]int32) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	counts := maps.Clone(*a.partitions.Load())
 	maps.Copy(counts, now)
 	a.partitions.Store(&counts)

@@ -339,6 +339,9 @@ func (m *TaskManager) fetchError(p kgo.FetchTopicPartition) error {
 	case kerr.IsRetriable(err) && !isAny(err, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID, kerr.CorruptMessage), errors.Is(err, kerr.UnknownServerError):
 		m.log.Warn("a fetch failed and is tried again", "topic", p.Topic, "partition", p.Partition, "err", err)
 		return nil
+	case isAny(err, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID) && !m.cfg.plan.readsByName(p.Topic):
+		m.log.Warn("a topic that a pattern matched is gone; the group will be balanced without it", "topic", p.Topic, "partition", p.Partition)
+		return nil
 	case isAny(err, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID):
 		return errs.TopicMissing.New(p.Topic, "the topic that is read does not exist any more", "create it again, and reset the application if its records must be processed anew").WithCause(err)
 	}

@@ -89,6 +89,8 @@ type threadConfig struct {
 	clock   func() time.Time
 	// paused tells whether processing has been stopped for now, remains whether a clean stop keeps the place in the group.
 	paused, remains func() bool
+	// replan looks at the topics again if there are partitions in an assignment that are new.
+	replan func(ctx context.Context, assigned map[string][]int32) error
 	// purge notes the committed offset of a repartition topic.
 	purge   func(tp topology.TopicPartition, offset int64)
 	log     *slog.Logger
@@ -517,6 +519,10 @@ func (s *session) assigned(parts map[string][]int32) {
 	}
 	if len(parts) > 0 {
 		s.setState(ThreadPartitionsAssigned)
+		if err := s.cfg.replan(s.hard, parts); err != nil {
+			s.fail(err)
+			return
+		}
 		s.fail(s.tasks.assign(parts))
 	}
 	s.placed()

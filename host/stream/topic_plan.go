@@ -86,6 +86,12 @@ func (p *topicPlan) subtopology(topic string) (int, bool) {
 	return 0, false
 }
 
+// readsByName tells whether a source names a topic, so that it has to be there.
+func (p *topicPlan) readsByName(topic string) bool {
+	_, ok := p.readers[topic]
+	return ok
+}
+
 // changelogsOf are the changelogs of a sub-topology, sorted.
 func (p *topicPlan) changelogsOf(subtopology int) []string {
 	sub := p.byID(subtopology)
