@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/wasmstream/wasmstream/host/wasm"
@@ -41,6 +42,7 @@ func TestMain(m *testing.M) {
 //	damage DIR                     overwrites the end of every file of the store under DIR
 //	append FILE LINE...            appends lines to a file
 //	until REGEXP COMMAND...        repeats a command until it succeeds and prints REGEXP
+//	newer DIR                      makes the store under DIR one that a later release has written
 //	status N COMMAND...            runs a command that ends with that exit status
 //	pin MODULE DOCUMENT            writes the module's digest into the document
 //	bomb FILE                      writes a small document that a careless reader needs gigabytes for
@@ -66,7 +68,7 @@ func scripts(dir string) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": startCommand, "interrupt": interruptCommand, "output": outputCommand, "freeport": freeportCommand, "module": copyModule, "damage": damageCommand,
+			"start": startCommand, "interrupt": interruptCommand, "output": outputCommand, "freeport": freeportCommand, "module": copyModule, "damage": damageCommand, "newer": newerCommand,
 			"status": statusCommand, "until": untilCommand, "append": appendCommand, "pin": pinCommand, "bomb": bombCommand,
 		},
 		Condition: func(cond string) (bool, error) {
@@ -263,6 +265,34 @@ func freeportCommand(ts *testscript.TestScript, _ bool, args []string) {
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	ts.Check(err)
 	ts.Setenv(args[0], port)
+}
+
+// quietLogger says nothing but what ends the test.
+type quietLogger struct{}
+
+func (quietLogger) Infof(string, ...any)              {}
+func (quietLogger) Errorf(string, ...any)             {}
+func (quietLogger) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+// newerCommand overwrites the record that says which format a database has, its first.
+func newerCommand(ts *testscript.TestScript, _ bool, args []string) {
+	merger := *pebble.DefaultMerger
+	merger.Name = "wasmstream.links"
+	db, err := pebble.Open(filepath.Join(ts.MkAbs(args[0]), "db"), &pebble.Options{ErrorIfNotExists: true, Merger: &merger, Logger: quietLogger{}})
+	ts.Check(err)
+	iter, err := db.NewIter(nil)
+	ts.Check(err)
+	for ok := iter.First(); ok; ok = iter.Next() {
+		fields := strings.Split(string(iter.Value()), "\n")
+		if fields[0] == "wasmstream-state" {
+			fields[1] = "99"
+			ts.Check(db.Set(iter.Key(), []byte(strings.Join(fields, "\n")), pebble.Sync))
+			// The list of the files is of what we wrote; who reads a later format has none to compare.
+			ts.Check(errors.Join(iter.Close(), db.Close(), os.Remove(filepath.Join(ts.MkAbs(args[0]), "db", "FILES"))))
+			return
+		}
+	}
+	ts.Fatalf("there is no record of the format in %s", args[0])
 }
 
 func damageCommand(ts *testscript.TestScript, _ bool, args []string) {

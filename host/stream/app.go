@@ -370,7 +370,7 @@ func (a *App) openDB(plan *topicPlan, dir *state.Directory) (*state.DB, error) {
 	opts.SetMemory(a.cfg.Streams.StateMemoryBytes)
 	db, err := state.OpenDB(dir.DatabasePath(), opts)
 	if errors.Is(err, state.ErrCorrupt) {
-		a.log.Warn("local state is damaged and is built again from the changelogs", "dir", dir.DatabasePath(), "err", err)
+		a.log.Warn("local state cannot be used and is built again from the changelogs", "dir", dir.DatabasePath(), "err", err)
 		if err = state.DropDB(dir.DatabasePath(), nil); err == nil {
 			db, err = state.OpenDB(dir.DatabasePath(), opts)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/wasmstream/wasmstream/internal/brokertest"
+	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/dsl"
 )
@@ -216,6 +217,14 @@ func TestATaskThatRestoresDoesNotStopTheOthers(t *testing.T) {
 	h.output(out, len(input)+len(other))
 	if app.State() == Running {
 		t.Error("the application runs before all is restored")
+	}
+	q := StoreQuery{Store: "KSTREAM-AGGREGATE-STATE-STORE-0000000001", Type: RangeQuery, Partition: 1}
+	if _, err := app.Query(&q); !errs.QueryNotReady.Is(err) {
+		t.Errorf("a query of a store that is being restored gave %v", err)
+	}
+	q.Stale = true
+	if answer, err := app.Query(&q); err != nil || !answer.Stale {
+		t.Errorf("a query that may be stale gave %+v, %v", answer, err)
 	}
 	held.Remove()
 	app.running()

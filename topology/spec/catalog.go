@@ -7,6 +7,7 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/topology"
@@ -455,9 +456,26 @@ func (d *document) materialized(v *value) dsl.Materialized {
 		Name: d.text(v.get("name"), "name"), Key: d.serde(v.get("key")), Value: d.serde(v.get("value")),
 		InMemory: d.boolean(v, "inMemory", false), CachingDisabled: !d.boolean(v, "caching", true),
 		LoggingDisabled:  !d.boolean(v, "logging", true),
-		ChangelogConfigs: d.stringMap(v.get("changelog"), "changelog"), Retention: d.duration(v, "retention"),
-		Versioned: v.get("historyRetention") != nil, HistoryRetention: d.duration(v, "historyRetention"),
+		ChangelogConfigs: d.stringMap(v.get("changelog"), "changelog"), Retention: d.retention(v, "retention", 1),
+		Versioned: v.get("historyRetention") != nil, HistoryRetention: d.retention(v, "historyRetention", 0),
 	}
+}
+
+// retention is how long a store keeps something, at least so long.
+func (d *document) retention(v *value, key string, least time.Duration) time.Duration {
+	t := d.duration(v, key)
+	if v.get(key) == nil || t >= least {
+		return t
+	}
+	if _, ok := parseDuration(v.get(key).text); !ok {
+		return 0 // told already
+	}
+	if least == 0 {
+		d.faultAt(errs.StateRetention, v.get(key), fmt.Sprintf("%s must not be negative (got %s)", key, t), "")
+	} else {
+		d.faultAt(errs.StateRetention, v.get(key), fmt.Sprintf("%s must be positive (got %s)", key, t), "give the time, or leave it out to keep what the windows need")
+	}
+	return 0
 }
 
 // withExpr are the forms of fields that may hold an expression.
