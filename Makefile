@@ -82,14 +82,13 @@ clients: ## clients of Kafka Connect that others wrote, from PyPI and Maven Cent
 	.ci/clients.sh
 	go test -tags conformance -count 1 -run TestClients ./cmd/wasmstream
 
-CASES ?= 5000
-
+SEEDS ?= 20
+CASES ?= 260
 conformance-kafka: SEED ?= 1
-conformance-kafka: ## CASES random topologies and inputs of SEED, beside Kafka Streams' own test driver
+conformance-kafka: ## CASES random topologies and inputs of each of SEEDS seeds, from SEED on, beside Kafka Streams' own test driver
 	.ci/kafka-streams.sh
-	go run ./internal/conformance -generate $(CASES) -seed $(SEED) | \
-	  java -Xmx700m -cp '.cache/conformance/classes:.cache/conformance/libs/*' wasmstream.conformance.Cases > .cache/conformance/seed-$(SEED).jsonl
-	go run ./internal/conformance -kind streams .cache/conformance/seed-$(SEED).jsonl
+	go run ./internal/conformance -seed $(SEED) -seeds $(SEEDS) -cases $(CASES) -keep .cache/conformance/cases.jsonl \
+	  -against "java -Xmx700m -cp .cache/conformance/classes:.cache/conformance/libs/* wasmstream.conformance.Cases"
 
 ROUNDS ?= 3
 takeover: ## ROUNDS times Kafka Streams runs twelve applications, we go on with them, and it again; then we first

@@ -248,6 +248,9 @@ func (b *TimeOrderedBuffer) Prior(key []byte) (prior []byte, buffered bool, err 
 // MinTime is the time of the first record, math.MaxInt64 if there is none.
 func (b *TimeOrderedBuffer) MinTime() int64 { return b.current.min }
 
+// StreamTime is the largest timestamp of the records that came into a buffer with duplicates, -1 before the first.
+func (b *TimeOrderedBuffer) StreamTime() int64 { return b.current.streamTime }
+
 // Evicted is a record that leaves a buffer. Its bytes are the caller's.
 type Evicted struct {
 	Key, Old, New []byte

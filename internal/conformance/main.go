@@ -9,6 +9,9 @@
 // not know is a failure.
 //
 //	go run ./internal/conformance -kind streams|vectors|connect FILE.jsonl...
+//
+// It also makes random cases (-generate), and compares this program with another that runs them (-against), down to the
+// fewest inputs that make the difference.
 package main
 
 import (
@@ -37,7 +40,9 @@ func runners() map[string]runner {
 func main() {
 	kind := flag.String("kind", "", "what the files hold: streams, vectors, connect")
 	generate := flag.Int("generate", 0, "write this many random cases")
-	seed := flag.Uint64("seed", 1, "of -generate")
+	seed := flag.Uint64("seed", 1, "of -generate and -against")
+	var against comparison
+	comparisonFlags(&against)
 	flag.Parse()
 	if *generate > 0 {
 		if err := streamscases.Generate(os.Stdout, *seed, *generate); err != nil {
@@ -46,19 +51,28 @@ func main() {
 		}
 		return
 	}
+	if against.command != "" {
+		against.first = *seed
+		exit(against.run(os.Stdout))
+	}
 	run := runners()[*kind]
 	if run == nil || flag.NArg() == 0 {
 		fmt.Fprintln(os.Stderr, "usage: conformance -kind streams|vectors|connect FILE.jsonl...")
 		os.Exit(2)
 	}
-	failed, err := runFiles(os.Stdout, run, flag.Args())
-	if err != nil {
+	exit(runFiles(os.Stdout, run, flag.Args()))
+}
+
+// exit ends with 0 only when nothing has failed.
+func exit(failed int, err error) {
+	switch {
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "conformance:", err)
 		os.Exit(2)
-	}
-	if failed > 0 {
+	case failed > 0:
 		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
 // maxLine bounds a case: the largest ones have tens of kilobytes.

@@ -46,14 +46,12 @@ type streamTableJoin struct {
 	due     []topology.Record
 	out     []topology.Record
 	dropped int
-	// streamTime is the largest timestamp seen here.
-	streamTime int64
-	context    state.RecordContext
+	context state.RecordContext
 }
 
 // Init opens the functions and connects the stores.
 func (p *streamTableJoin) Init(ctx topology.Context) (err error) {
-	p.ctx, p.streamTime = ctx, state.TimestampUnknown
+	p.ctx = ctx
 	if p.table, err = p.spec.Table.open(ctx); err != nil {
 		return err
 	}
@@ -176,11 +174,11 @@ func (p *streamTableJoin) row(key []byte, timestamp int64) (value []byte, err er
 }
 
 // processBuffered has records wait, and joins those whose time has come in the order of their timestamps. One that is
-// later than the grace period allows, or that has no key, is joined at once.
+// later than the grace period allows, or that has no key, is joined at once. Time goes on with those that wait: not with
+// one that is dropped.
 func (p *streamTableJoin) processBuffered(frame []topology.Record) error {
 	for i := range frame {
 		r := &frame[i]
-		p.streamTime = max(p.streamTime, r.Timestamp)
 		if p.drops(r, r.Key) {
 			continue
 		}
@@ -207,7 +205,7 @@ func (p *streamTableJoin) processBuffered(frame []topology.Record) error {
 
 func (p *streamTableJoin) joinDue(streamTime int64) error {
 	p.due = p.due[:0]
-	ripe := func() bool { return p.buffer.MinTime() <= p.streamTime-p.spec.GraceMs }
+	ripe := func() bool { return p.buffer.MinTime() <= p.buffer.StreamTime()-p.spec.GraceMs }
 	err := p.buffer.EvictWhile(ripe, func(e *state.Evicted) error {
 		p.due = append(p.due, topology.Record{
 			Key: e.Key, Value: e.New, Timestamp: e.Context.Timestamp, Headers: e.Context.Headers,

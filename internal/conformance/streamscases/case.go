@@ -106,7 +106,7 @@ func (c *testCase) feed(t *topology.Topology, render rendering) (got []output, e
 	}
 	defer func() { err = errors.Join(err, driver.Close()) }()
 	for i, in := range c.Inputs {
-		if err := driver.Pipe(in.Topic, bytesOf(in.Key), bytesOf(in.Value), in.Timestamp); err != nil {
+		if err := pipe(driver, in); err != nil {
 			return got, fmt.Errorf("after input %d: %w", i, err)
 		}
 		for _, r := range driver.ReadOutputs(outputTopic) {
@@ -119,6 +119,16 @@ func (c *testCase) feed(t *topology.Topology, render rendering) (got []output, e
 		}
 	}
 	return got, nil
+}
+
+// wallClock is the topic of an input that stands for wall-clock time going on by its timestamp.
+const wallClock = "@wall-clock"
+
+func pipe(driver *streamtest.Driver, in input) error {
+	if in.Topic == wallClock {
+		return driver.AdvanceWallClockTime(time.Duration(in.Timestamp) * time.Millisecond)
+	}
+	return driver.Pipe(in.Topic, bytesOf(in.Key), bytesOf(in.Value), in.Timestamp)
 }
 
 func bytesOf(s *string) []byte {

@@ -11,9 +11,12 @@ type family func(b *dsl.StreamsBuilder, s *spec) rendering
 // families by name.
 func families() map[string]family {
 	return map[string]family{
+		"branches":                    branches,
 		"cogroup":                     cogroup,
 		"cogroup-windowed":            cogroupWindowed,
+		"count-groupby-count":         countGroupByCount,
 		"foreign-key-join":            foreignKeyJoin,
+		"punctuate":                   punctuate,
 		"session-window-aggregate":    sessionWindowAggregate,
 		"sliding-window-aggregate":    slidingWindowAggregate,
 		"stream-globaltable-join":     streamGlobalTableJoin,
@@ -23,6 +26,7 @@ func families() map[string]family {
 		"stream-stream-join-of-join":  streamStreamJoinOfJoin,
 		"stream-stream-join-rekeyed":  streamStreamJoinRekeyed,
 		"stream-table-join":           streamTableJoin,
+		"stream-table-join-versioned": streamTableJoinVersioned,
 		"stream-totable-join":         streamToTableJoin,
 		"table-filter-groupby-count":  tableFilterGroupByCount,
 		"table-filter-tostream":       tableFilterToStream,

@@ -8,10 +8,28 @@ import (
 func streamTableJoin(b *dsl.StreamsBuilder, s *spec) rendering {
 	stream, table := b.Stream(s.text("stream_topic")), b.Table(s.text("table_topic"))
 	s.prose("joiner")
+	return joinTable(s, stream, table, dsl.Joined{})
+}
+
+// streamTableJoinVersioned finds the version of the time of each record, which may wait for late ones.
+func streamTableJoinVersioned(b *dsl.StreamsBuilder, s *spec) rendering {
+	var how dsl.Joined
+	if s.has("grace_ms") {
+		grace := s.millis("grace_ms")
+		how.Grace = &grace
+	}
+	stream := b.Stream(s.text("stream_topic"))
+	table := b.Table(s.text("table_topic"), dsl.Materialized{
+		Name: "versions", Versioned: true, HistoryRetention: s.millis("history_retention_ms"),
+	})
+	return joinTable(s, stream, table, how)
+}
+
+func joinTable(s *spec, stream *dsl.KStream, table *dsl.KTable, how dsl.Joined) rendering {
 	if s.joinKind("inner", "left") == "left" {
-		stream.LeftJoinTable(table, joinByPlus()).To(outputTopic)
+		stream.LeftJoinTable(table, joinByPlus(), how).To(outputTopic)
 	} else {
-		stream.JoinTable(table, joinByPlus()).To(outputTopic)
+		stream.JoinTable(table, joinByPlus(), how).To(outputTopic)
 	}
 	return stringsOut()
 }

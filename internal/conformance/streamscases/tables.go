@@ -74,6 +74,16 @@ func tableFilterGroupByCount(b *dsl.StreamsBuilder, s *spec) rendering {
 	return rendering{key: plainKey, value: topology.Long}
 }
 
+// countGroupByCount counts how many keys have come so often.
+func countGroupByCount(b *dsl.StreamsBuilder, s *spec) rendering {
+	byCount := dsl.NativeMapper(func(r *topology.Record) (err error) {
+		r.Key, err = topology.AppendText(nil, topology.Long, r.Value)
+		return err
+	}).Out(topology.String, topology.Long)
+	b.Stream(s.text("topic")).GroupByKey().Count().GroupBy(byCount).Count().ToStream().To(outputTopic)
+	return rendering{key: plainKey, value: topology.Long}
+}
+
 func tableFilterToStream(b *dsl.StreamsBuilder, s *spec) rendering {
 	s.prose("filter")
 	b.Table(s.text("topic"), tableOptions(s.stored("source_materialised", "source"))...).

@@ -94,10 +94,9 @@ func streamReduce(b *dsl.StreamsBuilder, s *spec) rendering {
 func cogroup(b *dsl.StreamsBuilder, s *spec) rendering {
 	topics := s.list("topics")
 	s.prose("aggregate")
-	marks := []string{"l", "r"}
-	grouped := b.Stream(topics[0]).GroupByKey().Cogroup(appending(marks[0]))
-	for i, topic := range topics[1:] {
-		grouped.Cogroup(b.Stream(topic).GroupByKey(), appending(marks[i+1]))
+	grouped := b.Stream(topics[0]).GroupByKey().Cogroup(appending("l"))
+	for _, topic := range topics[1:] {
+		grouped.Cogroup(b.Stream(topic).GroupByKey(), appending("r"))
 	}
 	grouped.Aggregate(empty()).ToStream().To(outputTopic)
 	return stringsOut()

@@ -60,7 +60,9 @@ final class Families {
                 join("left", join("inner", left, right, window(s)), right, window(s)).to("out");
                 yield strings();
             }
-            default -> throw new IllegalArgumentException("no family " + family);
+            case "branches" -> Flows.branches(s, b);
+            case "punctuate" -> Flows.punctuate(s, b);
+            default -> Tables.build(family, s, b);
         };
     }
 
