@@ -1,6 +1,10 @@
 package main_test
 
 import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -56,6 +60,43 @@ func TestAProcessThatWasKilledGoesOnAtOnce(t *testing.T) {
 	for name, revive := range cases {
 		t.Run(name, func(t *testing.T) { revived(t, revive) })
 	}
+}
+
+// failOverSession is short, so that a process that is gone for good is missed soon.
+const failOverSession = 6 * time.Second
+
+// TestAStandbyTakesOverWithoutRestoring kills one of two processes for good. The other one has copies of its stores: it
+// goes on within two sessions and five seconds, and restores what was logged since, not the state.
+func TestAStandbyTakesOverWithoutRestoring(t *testing.T) {
+	b := startEmbedded(t)
+	c := newCrash(t, b, b.Addr, standbyApp)
+	c.logs = "info"
+	c.settings = append(c.settings, fmt.Sprintf("session.timeout.ms=%d", failOverSession.Milliseconds()), "heartbeat.interval.ms=500")
+	c.start("0")
+	c.feedUntil(c.outputs(500))
+	other := c.start("1")
+	c.awaitRunning()
+	c.feedUntil(func() bool { return strings.Count(other.out.String(), "standby task assigned") >= crashPartitions/2 })
+	c.feedUntil(c.outputs(4 * c.backlog))
+	before := len(other.out.String())
+	c.kill(c.procs["0"])
+	c.bury(c.procs["0"], "killed")
+	took := c.outputsEverywhere()
+	restored := 0
+	for _, line := range regexp.MustCompile(`msg="store restored".* records=(\d+)`).FindAllStringSubmatch(other.out.String()[before:], -1) {
+		n, _ := strconv.Atoi(line[1])
+		restored += n
+	}
+	t.Logf("every partition went on after %.1f s, of which %.0f s are the session; %d records were restored of %d", took.Seconds(), failOverSession.Seconds(), restored, c.checked)
+	if limit := 2*failOverSession + reviveLimit; took > limit {
+		t.Errorf("a partition waited for %.1f s", took.Seconds())
+	}
+	if restored > c.checked/4 {
+		t.Errorf("%d records were restored of %d, though there were copies", restored, c.checked)
+	}
+	c.drain()
+	c.stopAll()
+	c.checkGroup()
 }
 
 // revived runs one process, does what revive does, and wants outputs of every partition for input of after it.
