@@ -364,6 +364,7 @@ func (r *ChangelogReader) take(ctx context.Context, positions []*changelogPositi
 	for _, p := range positions {
 		at[p.r.tp] = p
 	}
+	empty := isEmpty(resp)
 	for i := range resp.Topics {
 		for j := range resp.Topics[i].Partitions {
 			part := &resp.Topics[i].Partitions[j]
@@ -380,20 +381,36 @@ func (r *ChangelogReader) take(ctx context.Context, positions []*changelogPositi
 					return failure
 				}
 			default:
-				r.advance(ctx, p, part)
+				r.advance(ctx, p, part, empty)
 			}
 		}
 	}
 	return failure
 }
 
+// isEmpty tells whether an answer has no records at all. Only then do partitions without records have none: a broker that
+// has filled an answer, or whose next batch is larger than what a partition may have, leaves out the records of the
+// partitions behind, and says nothing of it. The first batch of an answer comes whatever its size.
+func isEmpty(resp *kmsg.FetchResponse) bool {
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			if len(p.RecordBatches) > 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // advance hands on the records of one partition. The end is reached at the position of the high watermark that was
-// asked for, or when nothing is left before it and no transaction is open that could still add something.
-func (r *ChangelogReader) advance(ctx context.Context, p *changelogPosition, part *kmsg.FetchResponseTopicPartition) {
+// asked for, or when nothing is left before it (compaction may have removed the last records) and no transaction is open
+// that could still add something. empty says that the answer has no records of other partitions either.
+func (r *ChangelogReader) advance(ctx context.Context, p *changelogPosition, part *kmsg.FetchResponseTopicPartition, empty bool) {
 	c := changelogChunk{r: p.r, part: part, from: p.next, next: max(p.next, endOfBatches(part.RecordBatches))}
 	if len(part.RecordBatches) == 0 {
 		c.part = nil
-		if stable := part.LastStableOffset < 0 || part.LastStableOffset >= p.end; stable && !p.r.standby {
+		stable := part.LastStableOffset < 0 || part.LastStableOffset >= p.end
+		if empty && stable && !p.r.standby {
 			c.next = max(c.next, p.end)
 		}
 	}
