@@ -21,8 +21,8 @@ var processStart = time.Now()
 
 func benchCommand() *cli.Command {
 	return &cli.Command{
-		Name: "bench", Usage: "measure what a pipeline does on this machine",
-		Subcommands: []*cli.Command{benchPipelineCommand(), benchSandboxCommand(), benchBrokerCommand(), benchGenerateCommand(), benchApplicationCommand()},
+		Name: "bench", Usage: "measure what a pipeline or a worker does on this machine",
+		Subcommands: []*cli.Command{benchPipelineCommand(), benchConnectCommand(), benchSandboxCommand(), benchBrokerCommand(), benchGenerateCommand(), benchApplicationCommand()},
 	}
 }
 
