@@ -197,3 +197,44 @@ func TestAtLeastOnceThroughFaults(t *testing.T) {
 		t.Logf("%d lines in the topic and %d from the sink for 13000 through three deaths", len(b.ReadAll(t, topic)), lines(out))
 	})
 }
+
+// TestStandaloneDiesAndGoesOn kills a worker alone, at work and while it stands still, and starts it again with the same file of offsets: no
+// line is missing, and what was committed is not read again.
+func TestStandaloneDiesAndGoesOn(t *testing.T) {
+	t.Parallel()
+	eachBroker(t, func(t *testing.T, b *brokertest.Broker, session string) {
+		dir := t.TempDir()
+		in, out, topic := filepath.Join(dir, "in"), filepath.Join(dir, "out"), b.CreateTopic(t, b.Name("lines"), 1)
+		settings := map[string]string{
+			"bootstrap.servers": b.Addr, "key.converter": "StringConverter", "value.converter": "StringConverter", "listeners": "http://127.0.0.1:0",
+			"offset.storage.file.filename": filepath.Join(dir, "offsets"), "offset.flush.interval.ms": "20", "consumer.session.timeout.ms": session, "consumer.heartbeat.interval.ms": "200",
+		}
+		source, sink := b.Name("src"), b.Name("snk")
+		start := func() *process {
+			p := startProcess(t, settings)
+			putConfig(t, p.url, source, fmt.Sprintf(`{"connector.class":"FileStreamSource","file":%q,"topic":%q,"batch.size":"10"}`, in, topic))
+			putConfig(t, p.url, sink, fmt.Sprintf(`{"connector.class":"FileStreamSink","file":%q,"topics":%q}`, out, topic))
+			return p
+		}
+		size := appendLines(t, in, 0, 1000)
+		w := start()
+		awaitLong(t, "everything to be committed", func() bool {
+			_, src := ask(t, "GET", w.url+"/connectors/"+source+"/offsets", "")
+			_, snk := ask(t, "GET", w.url+"/connectors/"+sink+"/offsets", "")
+			return strings.Contains(src, fmt.Sprintf(`"position":%d}`, size)) && strings.Contains(snk, `"kafka_offset":1000}`)
+		})
+		w.kill()
+		appendLines(t, in, 1000, 2000)
+		w = start()
+		awaitLong(t, "the next thousand", func() bool { return distinct(out) == 2000 })
+		if got := lines(out); got != 2000 {
+			t.Errorf("%d lines for 2000 after a death at rest", got)
+		}
+		appendLines(t, in, 2000, 12000)
+		awaitLong(t, "some of the rest", func() bool { return distinct(out) > 2100 })
+		w.signal(t, syscall.SIGSTOP)
+		w.kill()
+		start()
+		awaitLong(t, "all lines", func() bool { return distinct(out) == 12000 })
+	})
+}

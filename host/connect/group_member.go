@@ -183,14 +183,15 @@ func (m *GroupMember) round(ctx context.Context) error {
 	m.completed = m.generation
 	beats, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- m.heartbeats(beats) }()
+	beat := m.heartbeat()
+	go func() { ended <- m.heartbeats(beats, beat) }()
 	again, err := m.assigned(ctx, assignment)
 	if err == nil && !again {
 		err = m.stay(ctx, assignment, ended)
 	}
 	stop()
-	if beat := <-ended; err == nil && beat != nil && ctx.Err() == nil && !errors.Is(beat, context.Canceled) {
-		err = beat
+	if last := <-ended; err == nil && last != nil && ctx.Err() == nil && !errors.Is(last, context.Canceled) {
+		err = last
 	}
 	return err
 }
@@ -346,12 +347,23 @@ func (m *GroupMember) owners(round Round, members map[string]Share, urls map[str
 	m.mu.owners = owners
 }
 
-func (m *GroupMember) catchUp(ctx context.Context) {
+// catchUp reads the config topic to its end; false if that takes too long.
+func (m *GroupMember) catchUp(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, max(m.cfg.SyncTimeout, time.Millisecond))
 	defer cancel()
-	if err := m.herder.configs.ReadToEnd(ctx); err != nil {
+	err := m.herder.configs.ReadToEnd(ctx)
+	if err != nil {
 		m.log.Warn("the worker is behind the config topic", "error", err)
 	}
+	return err == nil
+}
+
+// stayAway leaves the group for a while: a worker that cannot read the configuration would have the others rebalance again and again.
+func (m *GroupMember) stayAway(ctx context.Context) {
+	m.log.Warn("the worker leaves its group until it may have read the config topic", "for", m.cfg.UnsyncBackoff)
+	m.leave()
+	m.lost(errors.New("it could not read the config topic in time"))
+	(realClock{}).Sleep(ctx, m.cfg.UnsyncBackoff)
 }
 
 // assigned carries an assignment out. again asks for another round at once.
@@ -363,7 +375,10 @@ func (m *GroupMember) assigned(ctx context.Context, a *Assignment) (again bool, 
 	}
 	m.setLeader(a.Leader == m.id, a.LeaderURL)
 	if a.Failed() || m.herder.snapshot().Offset() < a.Offset {
-		m.catchUp(ctx)
+		if !m.catchUp(ctx) {
+			m.stayAway(ctx)
+			return true, nil
+		}
 		if a.Failed() || m.herder.snapshot().Offset() < a.Offset {
 			return true, nil
 		}
@@ -444,11 +459,16 @@ func (m *GroupMember) stay(ctx context.Context, a *Assignment, ended chan error)
 	}
 }
 
-// heartbeats keeps the membership until ctx is done or the group wants something else. A worker that could not reach the
-// group for a session is out of it.
-func (m *GroupMember) heartbeats(ctx context.Context) error {
+// heartbeat is that of the membership as it is.
+func (m *GroupMember) heartbeat() *kmsg.HeartbeatRequest {
 	req := kmsg.NewPtrHeartbeatRequest()
 	req.Group, req.Generation, req.MemberID = m.cfg.Group, m.generation, m.id
+	return req
+}
+
+// heartbeats keeps the membership until ctx is done or the group wants something else. A worker that could not reach the
+// group for a session is out of it.
+func (m *GroupMember) heartbeats(ctx context.Context, req *kmsg.HeartbeatRequest) error {
 	for last := time.Now(); ; {
 		if !(realClock{}).Sleep(ctx, m.cfg.Heartbeat) {
 			return ctx.Err()
