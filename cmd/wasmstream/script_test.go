@@ -22,6 +22,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/host/wasm"
 	"github.com/wasmstream/wasmstream/internal/brokertest"
+	"github.com/wasmstream/wasmstream/internal/guestbuild"
 	"github.com/wasmstream/wasmstream/internal/kafka"
 )
 
@@ -46,6 +47,7 @@ func TestMain(m *testing.M) {
 //	status N COMMAND...            runs a command that ends with that exit status
 //	pin MODULE DOCUMENT            writes the module's digest into the document
 //	bomb FILE                      writes a small document that a careless reader needs gigabytes for
+//	guest NAME FILE                writes the module of the guest of that name (package guestbuild), built if need be
 //	module NAME [AS]               writes AS.wasm (or NAME.wasm), a module of moduleFolders
 func TestScripts(t *testing.T) {
 	testscript.Run(t, scripts("testdata/script"))
@@ -69,7 +71,7 @@ func scripts(dir string) testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": startCommand, "interrupt": interruptCommand, "output": outputCommand, "freeport": freeportCommand, "module": copyModule, "damage": damageCommand, "newer": newerCommand,
-			"status": statusCommand, "until": untilCommand, "append": appendCommand, "pin": pinCommand, "bomb": bombCommand,
+			"status": statusCommand, "until": untilCommand, "append": appendCommand, "pin": pinCommand, "bomb": bombCommand, "guest": guestCommand,
 		},
 		Condition: func(cond string) (bool, error) {
 			path, ok := strings.CutPrefix(cond, "exists:")
@@ -339,6 +341,18 @@ func bombCommand(ts *testscript.TestScript, _ bool, args []string) {
 
 // moduleFolders hold modules for scripts: the examples, those that fail on demand, those that break a rule of the ABI.
 var moduleFolders = []string{"../../examples/NAME", "testdata/guests", "../../host/wasm/tck/testdata/bad"}
+
+// guestCommand writes the module of a guest of this repository, which is built if need be.
+func guestCommand(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), guestbuild.Load(scriptTB{ts}, args[0]), 0o600))
+}
+
+// scriptTB ends a script where a test would end.
+type scriptTB struct{ *testscript.TestScript }
+
+func (scriptTB) Helper() {}
+
+func (s scriptTB) Fatalf(format string, args ...any) { s.TestScript.Fatalf(format, args...) }
 
 func copyModule(ts *testscript.TestScript, _ bool, args []string) {
 	to := args[len(args)-1]
