@@ -30,13 +30,13 @@ func connectorCommand() *cli.Command {
 	return &cli.Command{
 		Name: "connector", Usage: "list, describe and change connectors of a Connect cluster",
 		Subcommands: []*cli.Command{
-			connectorListCommand(), connectorDescribeCommand(), connectorCreateCommand(), connectorApplyCommand(),
+			connectorListCommand(), connectorDescribeCommand(), connectorValidateCommand(), connectorCreateCommand(), connectorApplyCommand(),
 			action("pause", "pause connectors and their tasks", http.MethodPut, "/pause", "paused"),
 			action("resume", "resume connectors", http.MethodPut, "/resume", "resumed"),
 			action("stop", "stop connectors and shut their tasks down", http.MethodPut, "/stop", "stopped"),
 			connectorRestartCommand(),
 			action("delete", "delete connectors", http.MethodDelete, "", "deleted"),
-			connectorOffsetsCommand(), connectorPluginsCommand(),
+			connectorOffsetsCommand(), connectorTopicsCommand(), connectorPluginsCommand(),
 		},
 	}
 }
