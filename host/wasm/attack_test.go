@@ -152,6 +152,10 @@ func cpuAttacks() []attack {
 		storm(abi.ImportState, abi.FnStateGet, 0, 0, 8, 0, 0), storm(abi.ImportState, abi.FnIterOpen, 0, 0, -1, 0, -1, 0, 0),
 		storm(wasiModule, "clock_time_get", 0, 0, 0), storm(wasiModule, "random_get", 0, 100<<10), storm(wasiModule, "sched_yield"),
 		storm(wasiModule, "poll_oneoff", 0, 64<<10, 1024, 8),
+		{name: "scans of a store, again and again", want: errs.GuestBudget.ID, call: abi.ExportProcess, module: scans()},
+		{name: "a loop by call_indirect", want: errs.GuestBudget.ID, call: abi.ExportProcess, module: func() []byte {
+			return guestWith(wfunc{code: forever(i32c(1), i32c(0), ops(opCallIndirect, selfIndex+1, 0))}, true).withLeaf().bytes()
+		}},
 		{name: "a get of many that are large, into nothing", want: errs.GuestBudget.ID, call: abi.ExportProcess, module: largeValues()},
 	}
 	for _, a := range codeAttacks {
@@ -188,6 +192,16 @@ func largeValues() func() []byte {
 	}
 	code = cat(fills, code, forever(i32c(0), i32c(keyAt), i32c(int64(keys*len(block))), i32c(0), i32c(0), ops(opCall, 1, opDrop)))
 	return inCode(code, imported(abi.ImportState, abi.FnStatePut), imported(abi.ImportState, abi.FnStateGetMany))
+}
+
+// scans puts one pair and then opens, reads and closes an iterator over all there is, without an end.
+func scans() func() []byte {
+	put := cat(i32c(0), i32c(64), i32c(8), i32c(128), i32c(8<<10), ops(opCall, 0, opDrop))
+	open := cat(i32c(0), i32c(0), i32c(-1), i32c(0), i32c(-1), i32c(0), i32c(0), ops(opCall, 1))
+	next := cat(ops(opLocalGet, 0), i32c(32<<10), i32c(64<<10), ops(opCall, 2, opDrop))
+	shut := cat(ops(opLocalGet, 0), ops(opCall, 3, opDrop))
+	return inCode(cat(put, forever(open, ops(opLocalSet, 0), next, shut)), imported(abi.ImportState, abi.FnStatePut),
+		imported(abi.ImportState, abi.FnIterOpen), imported(abi.ImportState, abi.FnIterNextMany), imported(abi.ImportState, abi.FnIterClose))
 }
 
 func memoryAttacks() []attack {
@@ -248,7 +262,7 @@ func byteAttacks() []attack {
 			return section_(secType, vec(9000, bytes.Repeat(wide, 9000)))
 		})),
 		named("references to functions in a loop", attack{want: errs.ModuleForbidden.ID, says: "ref.func", module: inCode(forever(ops(opRefFunc, 0, opDrop)))}),
-		named("300,000 functions", large(errs.ModuleTooLarge, "too many functions", func() []byte { return empty(300_000) })),
+		named("300,000 functions", large(errs.ModuleTooLarge, "too many functions (got 300000, at most 50000)", func() []byte { return empty(300_000) })),
 		named("50,000 functions of 5,000 locals", large(errs.ModuleTooLarge, "locals together", func() []byte {
 			return cat(empty(50_000), bodies(50_000, append(append(appendU32([]byte{1}, 5000), valI64), opEnd)))
 		})),
@@ -273,7 +287,7 @@ func byteAttacks() []attack {
 		named("a name section that lies", attack{module: func() []byte {
 			return with(func(w *wmodule, _ map[string]*wfunc) { w.customs["name"] = "\x01\xff\xff\xff\xff\x0f\x00" })
 		}}),
-		named("compressed", attack{want: errs.ModuleNotWasm.ID, module: func() []byte { return append([]byte{0x1f, 0x8b, 8, 0}, make([]byte, 100)...) }}),
+		named("compressed", attack{want: errs.ModuleNotWasm.ID, says: "gzip; unpack it first", module: func() []byte { return append([]byte{0x1f, 0x8b, 8, 0}, make([]byte, 100)...) }}),
 		named("a start function with a parameter", attack{want: errs.ModuleMalformed.ID, says: "the start function, function 8, has parameters", module: func() []byte {
 			w, _ := guest()
 			w.funcs = append(w.funcs, wfunc{params: "i", code: ops(opNop)})

@@ -201,6 +201,7 @@ func CompileChild(in io.Reader, out io.Writer) int {
 		return exitFailed
 	}
 	limitProcess(head.cpu(), head.MemoryBytes)
+	runtime.GOMAXPROCS(compileWorkers + 1) // watch waits for no worker
 	go watch(head.cpu(), head.MemoryBytes)
 	metered := make([]byte, head.ModuleBytes)
 	if _, err := io.ReadFull(rest, metered); err != nil {

@@ -214,8 +214,18 @@ func (m *module) preamble() error {
 	return nil
 }
 
+// packed are the first bytes of files that may hold a module.
+var packed = map[string]string{
+	"\x1f\x8b": "gzip", "\x28\xb5\x2f\xfd": "zstd", "PK\x03\x04": "a zip archive", "\xfd7zXZ\x00": "xz", "BZh": "bzip2",
+}
+
 func firstBytes(b []byte) string {
 	head := b[:min(len(b), 8)]
+	for magic, what := range packed {
+		if bytes.HasPrefix(b, []byte(magic)) {
+			return what + "; unpack it first"
+		}
+	}
 	if bytes.HasPrefix(b, []byte("(module")) || bytes.HasPrefix(b, []byte("(compo")) {
 		return "WebAssembly text; assemble it first"
 	}
@@ -312,7 +322,7 @@ func (m *module) section(id byte, body span) error {
 func (m *module) count32(limit int, what string) int {
 	n := m.r.u32()
 	if int64(n) > int64(limit) {
-		m.r.fail("too many " + what)
+		m.r.fail(tooMany(what, n, limit))
 		return 0
 	}
 	return int(n)

@@ -152,6 +152,13 @@ func guestWith(self wfunc, table bool) *wmodule {
 	return w
 }
 
+// withLeaf puts a function that returns at once behind the others, in place 0 of the table.
+func (w *wmodule) withLeaf() *wmodule {
+	w.funcs = append(w.funcs, wfunc{params: "i"})
+	w.table = []uint32{uint32(len(w.funcs) - 1)}
+	return w
+}
+
 func TestCodeAttacks(t *testing.T) {
 	limits := Limits{FuelPerFrame: 60_000_000, FuelMax: 60_000_000, MemoryBytes: 8 << 20, Wall: time.Hour}
 	e := testEngine(t, Config{Limits: limits})

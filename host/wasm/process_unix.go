@@ -24,7 +24,7 @@ func limitProcess(cpu time.Duration, memoryBytes uint64) {
 	set(syscall.RLIMIT_CPU, seconds, seconds) // beyond it the system kills
 	// Go takes address space in pieces of 64 MiB and leaves some of each untouched.
 	if space, _ := memoryOfProcess(); space > 0 {
-		set(syscall.RLIMIT_AS, space+2*memoryBytes, space+2*memoryBytes)
+		set(syscall.RLIMIT_AS, space+3*memoryBytes, space+3*memoryBytes)
 	}
 }
 

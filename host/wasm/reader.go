@@ -1,6 +1,9 @@
 package wasm
 
-import "unicode/utf8"
+import (
+	"fmt"
+	"unicode/utf8"
+)
 
 // reader walks over bytes and remembers the first fault. After a fault it reads zeros and stands still, so that callers
 // check once at the end of what belongs together.
@@ -108,10 +111,15 @@ func (r *reader) count(limit int, what string) int {
 		return 0
 	}
 	if int64(n) > int64(limit) {
-		r.fail("too many " + what)
+		r.fail(tooMany(what, n, limit))
 		return 0
 	}
 	return int(n)
+}
+
+// tooMany is a fault that m.fault takes for a limit.
+func tooMany(what string, n uint32, limit int) string {
+	return fmt.Sprintf("too many %s (got %d, at most %d)", what, n, limit)
 }
 
 // name reads a vector of bytes that is UTF-8.
