@@ -228,6 +228,9 @@ type session struct {
 	lastCommit time.Time
 	probeAt    time.Time // when to have the group balanced anew; zero: not
 	batch      *state.Batch
+	// unread: a topic is gone that a pattern matched. The session leaves, for as a static member the next one would be given
+	// what this one has, with that topic, without a rebalance, and be no better off.
+	unread bool
 	// placedOnce: the group has given an assignment, maybe an empty one. Before that the session is starting.
 	placedOnce bool
 }
@@ -254,7 +257,7 @@ func (t *Thread) runSession(ctx context.Context) (err error) {
 	if err != nil {
 		err = s.settle(err)
 	}
-	leave := clean && (s.leaves.Load() || !s.cfg.remains()) || !clean && !passes(err) && !errs.KafkaFenced.Is(err) && !s.consumer.fenced.Load()
+	leave := clean && (s.leaves.Load() || !s.cfg.remains()) || !clean && (s.unread || !passes(err)) && !errs.KafkaFenced.Is(err) && !s.consumer.fenced.Load()
 	err = errors.Join(err, s.close(clean, leave))
 	if s.consumer.fenced.Load() && !clean {
 		return fencedError(err)
@@ -566,7 +569,11 @@ func (s *session) revoked(parts map[string][]int32) {
 	}
 	s.setState(ThreadPartitionsRevoked)
 	err := s.commit(true)
-	s.fail(errors.Join(err, s.tasks.revoke(parts)))
+	gone := s.tasks.revoke(parts)
+	if errors.Is(gone, ErrTaskMigrated) {
+		s.unread = true
+	}
+	s.fail(errors.Join(err, gone))
 	failpoint("revoked")
 	s.showRunning()
 }
