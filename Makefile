@@ -28,7 +28,7 @@ race: ## the race detector over the packages with goroutines
 lint: ## gofumpt, vet, staticcheck
 	@out=$$(go tool gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofumpt: $$out"; exit 1; }
 	go vet ./... && go vet -tags integration,conformance ./... && go vet -tags failpoints,mutants ./host/stream ./cmd/wasmstream
-	go tool staticcheck -tags integration,conformance ./...
+	go tool staticcheck -tags integration,conformance,failpoints ./...
 
 guests: deps ## rebuilds the guests, and proves that the committed modules are current
 	go run ./internal/guestbuild/cmd/guests -check -all
