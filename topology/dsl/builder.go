@@ -27,6 +27,8 @@ type StreamsBuilder struct {
 	// copartitioned are groups of source nodes whose topics must have equal partition counts.
 	copartitioned [][]string
 	optimizations []string
+	// graph are all nodes, in the order in which they were added.
+	graph []*graphNode
 }
 
 // Defaults are the application's serdes for places that name none. Given to the builder they let expressions be
@@ -96,9 +98,7 @@ func (b *StreamsBuilder) Build() (*topology.Topology, error) {
 		return nil, errors.New("this StreamsBuilder was built already")
 	}
 	merged := mergeSources(b.root)
-	if slices.Contains(b.optimizations, singleStoreSelfJoin) {
-		rewriteSelfJoins(b.root)
-	}
+	b.optimize()
 	merged = append(merged, enableVersioned(b.root)...)
 	t := topology.New()
 	faults := slices.Concat(b.faults, merged, lowerGraph(b.root, t))
@@ -192,6 +192,7 @@ func (b *StreamsBuilder) addGraphNode(n *graphNode, parents ...*graphNode) {
 	}
 	b.priority++
 	n.priority = b.priority
+	b.graph = append(b.graph, n)
 }
 
 // addProcessor adds an operator that becomes one processor node.

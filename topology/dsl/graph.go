@@ -16,6 +16,10 @@ type graphNode struct {
 	parents, children []*graphNode
 	source            *sourceGraph
 	written           bool
+	// keyChanging, valueChanging and merges say what becomes of records here, for mergeRepartitions.
+	keyChanging, valueChanging, merges bool
+	// repartition is that of a node which stands for one that an operator needs, nil for one that was asked for.
+	repartition *repartition
 	// takesNullKeys: a left or outer join, which takes records with a null key (KIP-962).
 	takesNullKeys bool
 	// join is that of a join of two streams.

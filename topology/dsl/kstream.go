@@ -74,6 +74,7 @@ func (s *KStream) filter(fn Fn, not bool, name []Named) *KStream {
 func (s *KStream) MapValues(fn Fn, name ...Named) *KStream {
 	c, out := s.call(expr.MapValues, fn)
 	r := s.then(s.processor(first(name), mapValuesName, MapValues{Call: c}))
+	r.node.valueChanging = true
 	r.value = out.Value
 	return r
 }
@@ -82,6 +83,7 @@ func (s *KStream) MapValues(fn Fn, name ...Named) *KStream {
 func (s *KStream) FlatMapValues(fn Fn, name ...Named) *KStream {
 	c, out := s.call(expr.FlatMapValues, fn)
 	r := s.then(s.processor(first(name), flatMapValuesName, FlatMapValues{Call: c}))
+	r.node.valueChanging = true
 	r.value = out.Value
 	return r
 }
@@ -119,6 +121,7 @@ func (s *KStream) Foreach(fn Fn, name ...Named) {
 // Merge is the records of both streams, in no order between them.
 func (s *KStream) Merge(other *KStream, name ...Named) *KStream {
 	n := s.b.addProcessor(s.b.nodeName(first(name), mergeName), PassThrough{}, s.node, other.node)
+	n.merges = true
 	r := &KStream{b: s.b, node: n, rekeyed: s.rekeyed || other.rekeyed, sources: union(s.sources, other.sources)}
 	if s.key == other.key {
 		r.key = s.key
@@ -137,6 +140,7 @@ func (s *KStream) GroupBy(fn Fn, o ...Grouped) *KGroupedStream {
 	}
 	c, out := s.call(expr.SelectKey, fn)
 	n := s.processor(Named(g.Name), keySelectName, SelectKey{Call: c})
+	n.keyChanging = true
 	g.Key, g.Value = cmp.Or(g.Key, out.Key), cmp.Or(g.Value, s.value)
 	return &KGroupedStream{b: s.b, node: n, grouped: g, rekeyed: true, sources: s.sources}
 }
@@ -165,6 +169,7 @@ func (s *KStream) Repartition(o ...Repartitioned) *KStream {
 	p := s.b.newRepartition(name, r)
 	p.partitioner = s.partitioner(r.Partitioner)
 	n := p.graphNode()
+	n.repartition = nil // this one was asked for
 	s.b.addGraphNode(n, s.node)
 	return &KStream{b: s.b, node: n, key: r.Key, value: r.Value, sources: []string{p.source}}
 }
@@ -178,6 +183,7 @@ func (s *KStream) Process(supplier topology.ProcessorSupplier, name Named, store
 // ProcessValues is Process for a processor that leaves keys alone.
 func (s *KStream) ProcessValues(supplier topology.ProcessorSupplier, name Named, stores ...string) *KStream {
 	r := s.then(s.process(supplier, name, processValuesName, stores))
+	r.node.valueChanging = true
 	r.value = nil
 	return r
 }
@@ -261,6 +267,7 @@ func (s *KStream) then(n *graphNode) *KStream {
 }
 
 func (s *KStream) rekey(n *graphNode, key, value topology.Serde) *KStream {
+	n.keyChanging = true
 	return &KStream{b: s.b, node: n, key: key, value: value, rekeyed: true, sources: s.sources}
 }
 
@@ -325,7 +332,7 @@ func (b *StreamsBuilder) newRepartition(name string, r Repartitioned) repartitio
 
 // graphNode drops null keys before the topic, unless a left or outer join comes after it, which takes them (KIP-962).
 func (p repartition) graphNode() *graphNode {
-	n := &graphNode{name: p.source}
+	n := &graphNode{name: p.source, repartition: &p}
 	n.lower = func(t *topology.Topology, up []string) error {
 		if err := t.AddInternalTopic(p.topic, p.partitions); err != nil {
 			return err

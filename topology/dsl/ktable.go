@@ -221,6 +221,8 @@ type sourceTable struct {
 	topic string
 	// reuse: the topic serves as the changelog (topology.optimization).
 	reuse bool
+	// own: what is in the topic is not what is in the store, so the topic cannot serve as the changelog.
+	own bool
 }
 
 func (s *sourceTable) sendOld(force bool) bool {
@@ -240,7 +242,7 @@ func (s *sourceTable) lower(t *topology.Topology, name string, up ...string) err
 	if !s.kept {
 		return t.AddProcessor(name, TableSource{}, up...)
 	}
-	if err := addWithStores(t, name, TableSource{Store: s.store.Name, SendOld: s.old}, storesOf(s.store), up...); err != nil || !s.reuse {
+	if err := addWithStores(t, name, TableSource{Store: s.store.Name, SendOld: s.old}, storesOf(s.store), up...); err != nil || !s.reuse || s.own {
 		return err
 	}
 	return t.UseTopicAsChangelog(s.store.Name, s.topic)

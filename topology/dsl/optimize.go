@@ -45,6 +45,23 @@ func readOptimizations(setting string) ([]string, error) {
 	return names, nil
 }
 
+// optimize rewrites the graph as the setting says, in Kafka's order.
+func (b *StreamsBuilder) optimize() {
+	if slices.Contains(b.optimizations, reuseKTableSourceTopics) {
+		for _, n := range b.graph {
+			if n.table != nil {
+				n.table.reuse = true
+			}
+		}
+	}
+	if slices.Contains(b.optimizations, mergeRepartitionTopics) {
+		b.mergeRepartitions()
+	}
+	if slices.Contains(b.optimizations, singleStoreSelfJoin) {
+		rewriteSelfJoins(b.root)
+	}
+}
+
 // rewriteSelfJoins makes joins of a stream with itself use one store: a join whose two sides come from one node keeps
 // the records once.
 func rewriteSelfJoins(root *graphNode) {

@@ -28,7 +28,7 @@ func readTableOptions(options []TableOption) (o tableOptions) {
 // Table reads a topic as a table: a null value deletes.
 func (b *StreamsBuilder) Table(topic string, options ...TableOption) *KTable {
 	s := b.tableSource(topic, readTableOptions(options))
-	of := &sourceTable{store: &s.spec, kept: s.m.Name != "", topic: topic}
+	of := &sourceTable{store: &s.spec, kept: s.m.Name != "", topic: topic, own: s.options.KeyDeserializer != nil || s.options.ValueDeserializer != nil}
 	n := &graphNode{name: s.processor, table: of, lower: func(t *topology.Topology, _ []string) error {
 		if err := t.AddSource(s.source, s.options, topic); err != nil {
 			return err
