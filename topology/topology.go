@@ -8,6 +8,7 @@ package topology
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -204,6 +205,9 @@ func (t *Topology) AddInternalTopic(topic string, partitions int) error {
 	t.internal[topic] = partitions
 	return nil
 }
+
+// InternalTopics are the repartition topics without the application's id, sorted.
+func (t *Topology) InternalTopics() []string { return slices.Sorted(maps.Keys(t.internal)) }
 
 // CopartitionSources demands that the topics of these source nodes have equal partition counts.
 func (t *Topology) CopartitionSources(nodes ...string) {

@@ -140,9 +140,9 @@ func TestValues(t *testing.T) {
 // TestAllFaultsAtOnce: each fault of each layer is told, with its place.
 func TestAllFaultsAtOnce(t *testing.T) {
 	file := streamsconfig.Layer{Origin: "app.yaml", Where: map[string]string{"comit.interval.ms": "app.yaml:5:3"}, Values: map[string]string{
-		"comit.interval.ms": "1", "task.assignor.class": "x", "num.stream.threads": "many", "topology.optimization": "all",
+		"comit.interval.ms": "1", "task.assignor.class": "x", "num.stream.threads": "many", "rocksdb.config.setter": "mine",
 		"enable.transactional.statestores": "true", "consumer.linger.ms": "1", "topic.retention": "1", "default.key.serde": "Strnig",
-		"processing.guarantee": "exactly_once", "dsl.store.suppliers.class": "InMemoryDslStoreSuppliers", "group.protocol": "streams", "producer.transactional.id": "mine",
+		"processing.guarantee": "exactly_once", "dsl.store.suppliers.class": "MyStoreSuppliers", "group.protocol": "streams", "producer.transactional.id": "mine",
 	}}
 	set := streamsconfig.Layer{Origin: "--set", Values: map[string]string{"state.dir": "${env:WASMSTREAM_TEST_UNSET}"}}
 	_, err := streamsconfig.Load(file, set)
@@ -150,12 +150,12 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`E-CONFIG-UNKNOWN-KEY app.yaml:5:3: "comit.interval.ms" is not a setting -> did you mean "commit.interval.ms"?`,
 		`E-CONFIG-UNSUPPORTED app.yaml: task.assignor.class: names a Java class; there is no JVM to load it (got "x") -> remove the key`,
 		`E-CONFIG-INVALID app.yaml: num.stream.threads: want a whole number (got "many")`,
-		`E-CONFIG-UNSUPPORTED app.yaml: topology.optimization: the topology of a document runs as it is written; programs in Go call StreamsBuilder.Optimize (got "all") -> remove the key or set it to none`,
+		`E-CONFIG-UNSUPPORTED app.yaml: rocksdb.config.setter: names a Java class`,
 		`E-CONFIG-UNSUPPORTED app.yaml: enable.transactional.statestores: comes with a release of Kafka after 4.3.1`,
 		`E-CONFIG-UNKNOWN-KEY app.yaml: "consumer.linger.ms" is not a setting`,
 		`E-CONFIG-UNKNOWN-KEY app.yaml: "topic.retention" is not a setting -> did you mean "topic.retention.ms"?`,
 		`E-CONFIG-INVALID app.yaml: processing.guarantee: want one of at_least_once, exactly_once_v2 (got "exactly_once")`,
-		`E-CONFIG-UNSUPPORTED app.yaml: dsl.store.suppliers.class: stores are on disk`,
+		`E-CONFIG-INVALID app.yaml: dsl.store.suppliers.class: want one of`,
 		`E-CONFIG-UNSUPPORTED app.yaml: group.protocol: our own assignor`,
 		`E-CONFIG-UNSUPPORTED app.yaml: producer.transactional.id: derived from application.id`,
 		`E-CONFIG-UNSET-VARIABLE --set: the environment variable WASMSTREAM_TEST_UNSET is not set`,

@@ -10,10 +10,9 @@ import (
 
 // Reasons that several keys share.
 const (
-	noJava          = "names a Java class; there is no JVM to load it"
-	inMemoryByStore = "stores are on disk, kept by Pebble, unless an operator says materialized: {inMemory: true}"
-	noWindows       = "concerns windowed serdes of Kafka's console clients"
-	newerKafka      = "comes with a release of Kafka after 4.3.1, whose settings are followed"
+	noJava     = "names a Java class; there is no JVM to load it"
+	noWindows  = "concerns windowed serdes of Kafka's console clients"
+	newerKafka = "comes with a release of Kafka after 4.3.1, whose settings are followed"
 )
 
 // class names of handlers and extractors, without Kafka's packages.
@@ -85,10 +84,9 @@ func applicationKeys() []kafka.Key {
 		refused(typed(kafka.Class, "default.list.value.serde.type", kafka.Null, "list serdes are not read")),
 		oneOf(typed(kafka.Class, "default.timestamp.extractor", FailOnInvalidTimestamp, "where a record's time comes from"),
 			FailOnInvalidTimestamp, LogAndSkipOnInvalid, UsePartitionTimeOnInvalid, WallclockTimestampExtractor),
-		refused(typed(kafka.Boolean, "ensure.explicit.internal.resource.naming", "false", "names of internal topics and stores are generated as Kafka generates them; describe shows them")),
+		typed(kafka.Boolean, "ensure.explicit.internal.resource.naming", "false", "a document whose internal topics and stores have generated names is refused (KIP-1111)"),
 		refused(typed(kafka.Class, "processor.wrapper.class", "NoOpProcessorWrapper", noJava)),
-		refused(oneOf(text("topology.optimization", "none", "the topology of a document runs as it is written; programs in Go call StreamsBuilder.Optimize"),
-			"none", "all", "reuse.ktable.source.topics*", "merge.repartition.topics*", "single.store.self.join*")),
+		text("topology.optimization", "none", "how the topology of a document is rewritten: none, all, or some of reuse.ktable.source.topics, merge.repartition.topics, single.store.self.join; programs in Go call StreamsBuilder.Optimize"),
 		refused(typed(kafka.Long, "window.size.ms", kafka.Null, noWindows)),
 		refused(text("windowed.inner.class.serde", kafka.Null, noWindows)),
 	}
@@ -138,8 +136,8 @@ func stateKeys() []kafka.Key {
 		text("state.dir", "/tmp/kafka-streams", "local state; ours lies in a folder of its own beside Java's"),
 		number(kafka.Long, "statestore.cache.max.bytes", "10485760", 0, "record caches of all threads together; 0 forwards every update"),
 		number(kafka.Long, "cache.max.bytes.buffering", "10485760", 0, "deprecated name of statestore.cache.max.bytes"),
-		refused(oneOf(text("default.dsl.store", "rocksDB", inMemoryByStore), "rocksDB", "in_memory")),
-		refused(oneOf(typed(kafka.Class, "dsl.store.suppliers.class", RocksDBSuppliers, inMemoryByStore), RocksDBSuppliers, InMemorySuppliers)),
+		oneOf(text("default.dsl.store", "rocksDB", "deprecated name of dsl.store.suppliers.class"), "rocksDB", "in_memory"),
+		oneOf(typed(kafka.Class, "dsl.store.suppliers.class", RocksDBSuppliers, "where a document's stores of tables, aggregations and joins are that say nothing of it: on disk, kept by Pebble, or in memory"), RocksDBSuppliers, InMemorySuppliers),
 		refused(oneOf(text("dsl.store.format", "DEFAULT", "stores have the formats of DEFAULT: values, or timestamps and values, without headers"), "DEFAULT", "HEADERS")),
 		refused(typed(kafka.Class, "rocksdb.config.setter", kafka.Null, noJava+", and there is no RocksDB; stores are kept by Pebble")),
 		number(kafka.Long, "state.cleanup.delay.ms", "600000", 0, "how long the state of a task that moved away is kept"),

@@ -27,14 +27,18 @@ type StreamsBuilder struct {
 	// copartitioned are groups of source nodes whose topics must have equal partition counts.
 	copartitioned [][]string
 	optimizations []string
+	explicitNames bool
 	// graph are all nodes, in the order in which they were added.
 	graph []*graphNode
 }
 
-// Defaults are the application's serdes for places that name none. Given to the builder they let expressions be
+// Defaults are the application's serdes and kind of store for places that name none. Given to the builder they let expressions be
 // checked by Build; otherwise the processors read default.key.serde and default.value.serde when they start.
 type Defaults struct {
 	Key, Value topology.Serde
+	// InMemory keeps the stores of tables, aggregations and joins in memory where no one says otherwise
+	// (dsl.store.suppliers.class). Versioned stores are always on disk.
+	InMemory bool
 }
 
 // NewStreamsBuilder returns an empty builder.
@@ -104,6 +108,9 @@ func (b *StreamsBuilder) Build() (*topology.Topology, error) {
 	faults := slices.Concat(b.faults, merged, lowerGraph(b.root, t))
 	for _, sources := range b.copartitioned {
 		t.CopartitionSources(sources...)
+	}
+	if b.explicitNames && len(faults) == 0 {
+		faults = append(faults, unnamedResources(t)...)
 	}
 	if len(faults) == 0 {
 		faults = append(faults, t.Validate())

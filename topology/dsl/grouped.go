@@ -30,7 +30,7 @@ func (g *KGroupedStream) Count(o ...Materialized) *KTable {
 		store = g.b.storeName(aggregateName)
 	}
 	name := g.b.nodeName(m.StoreNamed, aggregateName)
-	spec := m.spec(store, cmp.Or(m.Key, g.grouped.Key), cmp.Or(m.Value, topology.Long))
+	spec := g.b.spec(m, store, cmp.Or(m.Key, g.grouped.Key), cmp.Or(m.Value, topology.Long))
 	parent, sources := g.repartitioned(store)
 	sendOld := false
 	n := &graphNode{name: name, outputVersioned: versionedness(m), lower: func(t *topology.Topology, up []string) error {
@@ -94,9 +94,10 @@ func (g *KGroupedStream) repartitioned(store string) (*graphNode, []string) {
 	return n, []string{p.source}
 }
 
-func (m Materialized) spec(name string, key, value topology.Serde) topology.StoreSpec {
+// spec describes the store that m asks for.
+func (b *StreamsBuilder) spec(m Materialized, name string, key, value topology.Serde) topology.StoreSpec {
 	s := topology.StoreSpec{
-		Name: name, Kind: topology.TimestampedKeyValue, InMemory: m.InMemory, KeySerde: key, ValueSerde: value,
+		Name: name, Kind: topology.TimestampedKeyValue, InMemory: m.InMemory || b.defaults.InMemory && !m.Persistent && !m.Versioned, KeySerde: key, ValueSerde: value,
 		CachingEnabled: !m.CachingDisabled, LoggingDisabled: m.LoggingDisabled, ChangelogConfigs: m.ChangelogConfigs,
 	}
 	if m.Versioned {

@@ -95,7 +95,7 @@ func (g *KGroupedTable) aggregate(m Materialized, store, prefix string, s *Table
 		g.repartition.node = &graphNode{name: source, lower: g.repartition.lower}
 	}
 	g.b.addGraphNode(g.repartition.node, g.node)
-	spec := m.spec(store, cmp.Or(m.Key, g.grouped.Key), m.Value)
+	spec := g.b.spec(m, store, cmp.Or(m.Key, g.grouped.Key), m.Value)
 	n := aggregateNode(name, s, &spec)
 	n.outputVersioned = versionedness(m)
 	g.b.addGraphNode(n, g.repartition.node)

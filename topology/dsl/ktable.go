@@ -123,7 +123,7 @@ func (t *KTable) derive(d *derivedTable, prefix string, value topology.Serde, o 
 	name := t.b.nodeName(m.StoreNamed, prefix)
 	key, value := cmp.Or(m.Key, t.key), cmp.Or(m.Value, value)
 	if m.Name != "" {
-		spec := m.spec(m.Name, key, value)
+		spec := t.b.spec(m, m.Name, key, value)
 		d.store, d.result.Store = &spec, m.Name
 	}
 	n := &graphNode{name: name, lower: func(top *topology.Topology, up []string) error { return d.lower(top, name, up) }}

@@ -102,7 +102,7 @@ func (b *StreamsBuilder) notANode(name string) string {
 
 func (j *foreignKeyJoin) build(value topology.Serde) *KTable {
 	right, left := j.other.of.view(), j.this.of.view()
-	store := &topology.StoreSpec{Name: j.store, Kind: topology.TimestampedKeyValue, ValueSerde: topology.Bytes}
+	store := &topology.StoreSpec{Name: j.store, Kind: topology.TimestampedKeyValue, ValueSerde: topology.Bytes, InMemory: j.b.defaults.InMemory}
 	subscribe := ForeignKeySubscribe{Call: j.foreignKey, Left: j.left}
 	notify := ForeignKeyNotify{Store: j.store}
 
@@ -162,7 +162,7 @@ func (j *foreignKeyJoin) source(name, topic string, key topology.Serde, sink *gr
 // table adds the node that makes a table of the results.
 func (j *foreignKeyJoin) table(value topology.Serde, resolve *graphNode) *KTable {
 	key := cmp.Or(j.m.Key, j.this.key)
-	spec := j.m.spec(j.resultStore, key, value)
+	spec := j.b.spec(j.m, j.resultStore, key, value)
 	of := &sourceTable{store: &spec, kept: j.m.Name != ""}
 	n := &graphNode{name: j.result, outputVersioned: versionedness(j.m), lower: func(t *topology.Topology, up []string) error {
 		return of.lower(t, j.result, up...)

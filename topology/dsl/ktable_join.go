@@ -47,7 +47,7 @@ func (t *KTable) join(other *KTable, fn Fn, join string, o []Materialized) *KTab
 	j.views = [2]View{t.of.view(), other.of.view()}
 	key, value := cmp.Or(m.Key, t.key), cmp.Or(m.Value, out.Value)
 	if store != "" {
-		spec := m.spec(store, key, value)
+		spec := t.b.spec(m, store, key, value)
 		j.store, j.result.Store = &spec, store
 	}
 	n := &graphNode{name: j.merge, lower: j.lower, outputVersioned: versionedness(m), versionedFrom: j.versionedFrom}

@@ -8,14 +8,16 @@ import (
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
+// TopologyOptimization is the setting that Optimize is given.
+const TopologyOptimization = "topology.optimization"
+
 // Values of topology.optimization.
 const (
-	noOptimization           = "none"
-	allOptimizations         = "all"
-	reuseKTableSourceTopics  = "reuse.ktable.source.topics"
-	mergeRepartitionTopics   = "merge.repartition.topics"
-	singleStoreSelfJoin      = "single.store.self.join"
-	topologyOptimizationName = "topology.optimization"
+	noOptimization          = "none"
+	allOptimizations        = "all"
+	reuseKTableSourceTopics = "reuse.ktable.source.topics"
+	mergeRepartitionTopics  = "merge.repartition.topics"
+	singleStoreSelfJoin     = "single.store.self.join"
 )
 
 var optimizationNames = []string{reuseKTableSourceTopics, mergeRepartitionTopics, singleStoreSelfJoin}
@@ -36,9 +38,9 @@ func readOptimizations(setting string) ([]string, error) {
 		case alone && name == allOptimizations:
 			return optimizationNames, nil
 		case name == noOptimization || name == allOptimizations:
-			return nil, errs.ConfigInvalid.New(topologyOptimizationName, fmt.Sprintf("%q is not a valid optimization config beside others", name), "name it alone")
+			return nil, errs.ConfigInvalid.New(TopologyOptimization, fmt.Sprintf("%q is not a valid optimization config beside others", name), "name it alone")
 		case !slices.Contains(optimizationNames, name):
-			return nil, errs.ConfigInvalid.New(topologyOptimizationName, fmt.Sprintf("Unrecognized config %q", name),
+			return nil, errs.ConfigInvalid.New(TopologyOptimization, fmt.Sprintf("Unrecognized config %q", name),
 				"it is none, all, or some of "+strings.Join(optimizationNames, ", "))
 		}
 	}

@@ -56,12 +56,13 @@ type Repartitioned struct {
 // Materialized describes the store of an aggregation. The zero value is Kafka's default: persistent, cached, logged,
 // under a generated name.
 type Materialized struct {
-	Name             string
-	Key, Value       topology.Serde
-	InMemory         bool
-	CachingDisabled  bool
-	LoggingDisabled  bool
-	ChangelogConfigs map[string]string
+	Name       string
+	Key, Value topology.Serde
+	// InMemory is Kafka's StoreType.IN_MEMORY, Persistent its ROCKS_DB; without either it is what Defaults says.
+	InMemory, Persistent bool
+	CachingDisabled      bool
+	LoggingDisabled      bool
+	ChangelogConfigs     map[string]string
 	// Retention of the windows or sessions in the store; 0 keeps them as long as they take records.
 	Retention time.Duration
 	// Versioned keeps the versions of each row of the last HistoryRetention (KIP-889); there is no cache then.

@@ -179,7 +179,7 @@ func (j *streamJoinBuilder) stores(generated [2]string, key, left, right topolog
 	if !j.leftOuter {
 		return
 	}
-	inMemory := j.o.InMemory
+	inMemory := j.inMemory()
 	if a != nil {
 		inMemory = a.InMemory
 	}
@@ -203,10 +203,12 @@ func (j *streamJoinBuilder) outerStoreName(generated string) string {
 	return outerSharedName + strings.TrimPrefix(generated, prefix)
 }
 
+func (j *streamJoinBuilder) inMemory() bool { return j.o.InMemory || j.b.defaults.InMemory }
+
 // windowStore describes the store of one side.
 func (j *streamJoinBuilder) windowStore(given *JoinStore, name string, key, value topology.Serde) *topology.StoreSpec {
 	spec := &topology.StoreSpec{
-		Name: name + "-store", Kind: topology.Window, InMemory: j.o.InMemory, KeySerde: key, ValueSerde: value,
+		Name: name + "-store", Kind: topology.Window, InMemory: j.inMemory(), KeySerde: key, ValueSerde: value,
 		LoggingDisabled: j.o.LoggingDisabled, ChangelogConfigs: j.o.ChangelogConfigs,
 		Retention: plus(j.windows.sizeMs(), j.windows.GraceMs), WindowSize: j.windows.sizeMs(), RetainDuplicates: true,
 	}

@@ -61,7 +61,7 @@ func (b *StreamsBuilder) tableSource(topic string, o tableOptions) *tableSourceP
 		store = b.storeName(topic + "-")
 	}
 	return &tableSourceParts{
-		m: m, spec: m.spec(store, key, value),
+		m: m, spec: b.spec(m, store, key, value),
 		options:   b.sourceOptions(c, key, value),
 		source:    b.suffixedName(Named(c.Name), "-source", sourceName),
 		processor: b.nodeName(Named(c.Name), tableSourceName),
@@ -86,7 +86,7 @@ func (s *KStream) ToTable(o ...Materialized) *KTable {
 		parent, sources = p.graphNode(), []string{p.source}
 		s.b.addGraphNode(parent, s.node)
 	}
-	spec := m.spec(store, key, value)
+	spec := s.b.spec(m, store, key, value)
 	of := &sourceTable{store: &spec, kept: m.Name != ""}
 	n := &graphNode{name: name, outputVersioned: versionedness(m), lower: func(t *topology.Topology, up []string) error {
 		return of.lower(t, name, up...)

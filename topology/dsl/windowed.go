@@ -114,7 +114,7 @@ func (b *StreamsBuilder) burnStoreName(m Materialized) {
 
 // isGiven tells whether m says more than the name of the node.
 func (m Materialized) isGiven() bool {
-	return m.Key != nil || m.Value != nil || m.InMemory || m.CachingDisabled || m.LoggingDisabled ||
+	return m.Key != nil || m.Value != nil || m.InMemory || m.Persistent || m.CachingDisabled || m.LoggingDisabled ||
 		m.ChangelogConfigs != nil || m.Retention != 0 || m.Versioned
 }
 
@@ -213,7 +213,7 @@ func (b *StreamsBuilder) aggregateStore(m Materialized, prefix string, emit Emit
 	if name == "" {
 		name = b.storeName(prefix)
 	}
-	spec := m.spec(name, m.Key, m.Value)
+	spec := b.spec(m, name, m.Key, m.Value)
 	spec.TimeOrdered = emit == OnWindowClose
 	spec.CachingEnabled = spec.CachingEnabled && !spec.TimeOrdered
 	return &spec

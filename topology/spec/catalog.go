@@ -7,7 +7,6 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/topology"
@@ -61,6 +60,10 @@ const (
 	functions    form = "functions"
 	aDuration    form = "duration"
 	anEmit       form = "emit"
+	aStoreKind   form = "storeKind"
+	aStoreType   form = "storeType"
+	aWholeStore  form = "store"
+	aJoinStore   form = "joinStore"
 
 	aTimeWindows      form = "timeWindows"
 	aSlidingWindows   form = "slidingWindows"
@@ -137,11 +140,6 @@ func statelessOperators() []*operator {
 			func(s *dsl.KStream, fn dsl.Fn, n dsl.Named) *dsl.KStream { return s.Peek(fn, n) }),
 	}
 	ops[len(ops)-1].pure = false
-	ops = append(ops, &operator{name: "print", doc: "Writes each record as a line to standard output, for people; nothing comes after it.", takes: "a stream", terminal: true, fields: []field{
-		{name: "label", form: aText, doc: "What stands in front of each line; the name of the node before if not given."},
-	}, lower: func(d *document, op *operation, in output) {
-		in.stream.Print(dsl.Printed{Name: op.name, Label: d.text(op.body.get("label"), "label")})
-	}})
 	return append(ops,
 		&operator{name: "merge", doc: "The records of all streams in from, without an order between them.", takes: "a stream", many: true, pure: true, lower: lowerMerge},
 		&operator{name: "split", doc: "Sends each record to the first branch that wants it. Branches are read by their ids.", takes: "a stream", pure: true, fields: []field{
@@ -215,61 +213,6 @@ func lowerCount(d *document, op *operation, in output) {
 		op.out.table = in.groupedTable.Count(m)
 	default:
 		op.out.table = in.grouped.Count(m)
-	}
-}
-
-func endOperators() []*operator {
-	processFields := []field{
-		{name: "guest", form: aText, required: true, doc: "The processor, as MODULE/COMPONENT."},
-		confField,
-		{name: "stores", form: texts, doc: "The stores that it may use."},
-	}
-	return []*operator{
-		{name: "stream", doc: "Reads topics.", source: true, pure: true, fields: []field{
-			{name: "topic", form: aText, doc: "The topic to read."},
-			{name: "topics", form: texts, doc: "The topics to read as one stream."},
-			{name: "pattern", form: aText, doc: "A regular expression; every topic whose whole name matches is read."},
-			topicKey, topicValue,
-			{name: "offsetReset", form: aReset, doc: "Where to begin without a committed offset."},
-			{name: "timestampExtractor", form: anExtract, doc: "Which time a record has."},
-		}, lower: lowerStream},
-		{name: "to", doc: "Writes the stream to a topic that exists.", takes: "a stream", terminal: true, fields: []field{
-			{name: "topic", form: aText, doc: "The topic to write."},
-			{name: "topicExtractor", form: aFunction, doc: "A function that gives the topic of each record, in place of topic. The topics must exist."},
-			topicKey, topicValue, partitioner,
-		}, lower: lowerTo},
-		{name: "foreach", doc: "Shows each record to the function; nothing comes after it.", takes: "a stream", terminal: true, fields: []field{guestField, confField}, lower: func(d *document, op *operation, in output) {
-			if fn, ok := d.fn(op, op.body); ok {
-				in.stream.Foreach(fn, dsl.Named(op.name))
-			}
-		}},
-		{name: "process", doc: "Hands the records to a guest processor with stores and punctuators. The key counts as changed.", takes: "a stream", fields: processFields, lower: func(d *document, op *operation, in output) {
-			lowerProcess(d, op, in, false)
-		}},
-		{name: "processValues", doc: "As process, for a processor that leaves keys alone.", takes: "a stream", fields: processFields, lower: func(d *document, op *operation, in output) {
-			lowerProcess(d, op, in, true)
-		}},
-	}
-}
-
-func lowerTo(d *document, op *operation, in output) {
-	p := dsl.Produced{Name: op.name}
-	p.Key, p.KeySerializer = d.topicSerde(op.body.get("key"))
-	p.Value, p.ValueSerializer = d.topicSerde(op.body.get("value"))
-	var ok bool
-	if p.Partitioner, ok = d.given(op, "partitioner"); !ok {
-		return
-	}
-	v := op.body.get("topicExtractor")
-	switch {
-	case v == nil:
-		in.stream.To(d.required(op.body, "topic", "to", op.op.fieldNames()), p)
-	case op.body.get("topic") != nil:
-		d.faultAt(errs.YAMLInvalid, v, "to has a topic or a topicExtractor, not both", "remove one")
-	default:
-		if fn, ok := d.aside(op, v, "topicExtractor"); ok {
-			in.stream.ToExtracted(fn, p)
-		}
 	}
 }
 
@@ -380,24 +323,6 @@ func (d *document) branched(op *operation, b *value) dsl.Branched {
 	}}
 }
 
-func lowerProcess(d *document, op *operation, in output, values bool) {
-	fn, ok := d.fn(op, op.body)
-	if !ok {
-		return
-	}
-	stores := d.texts(op.body.get("stores"), "stores")
-	for i, name := range stores {
-		d.useStore(op.body.get("stores"), i, name)
-	}
-	supplier := dsl.GuestProcessor(fn.Guest.Module, fn.Guest.Component)
-	process := in.stream.Process
-	if values {
-		supplier = dsl.GuestValuesProcessor(fn.Guest.Module, fn.Guest.Component)
-		process = in.stream.ProcessValues
-	}
-	op.out.stream = process(supplier.WithConfig(fn.Config), dsl.Named(op.name), stores...)
-}
-
 func (d *document) useStore(list *value, i int, name string) {
 	if s := d.store(name); s != nil {
 		s.used = true
@@ -428,6 +353,9 @@ func (d *document) materializedNames() []string {
 		if op.op == nil || op.body.kind != mapping {
 			continue
 		}
+		if s := op.body.get("store"); s != nil && s.get("name") != nil {
+			names = append(names, s.get("name").text)
+		}
 		switch m := op.body.get("materialized"); {
 		case m == nil:
 		case m.kind == scalar:
@@ -437,45 +365,6 @@ func (d *document) materializedNames() []string {
 		}
 	}
 	return names
-}
-
-var materializedFields = []string{"name", "key", "value", "inMemory", "caching", "logging", "changelog", "retention", "historyRetention"}
-
-// materialized is a store's name, or a mapping.
-func (d *document) materialized(v *value) dsl.Materialized {
-	switch {
-	case v == nil:
-		return dsl.Materialized{}
-	case v.kind == scalar:
-		return dsl.Materialized{Name: d.text(v, "materialized")}
-	case !d.isMapping(v, "materialized"):
-		return dsl.Materialized{}
-	}
-	d.unknown(v, materializedFields, "materialized")
-	return dsl.Materialized{
-		Name: d.text(v.get("name"), "name"), Key: d.serde(v.get("key")), Value: d.serde(v.get("value")),
-		InMemory: d.boolean(v, "inMemory", false), CachingDisabled: !d.boolean(v, "caching", true),
-		LoggingDisabled:  !d.boolean(v, "logging", true),
-		ChangelogConfigs: d.stringMap(v.get("changelog"), "changelog"), Retention: d.retention(v, "retention", 1),
-		Versioned: v.get("historyRetention") != nil, HistoryRetention: d.retention(v, "historyRetention", 0),
-	}
-}
-
-// retention is how long a store keeps something, at least so long.
-func (d *document) retention(v *value, key string, least time.Duration) time.Duration {
-	t := d.duration(v, key)
-	if v.get(key) == nil || t >= least {
-		return t
-	}
-	if _, ok := parseDuration(v.get(key).text); !ok {
-		return 0 // told already
-	}
-	if least == 0 {
-		d.faultAt(errs.StateRetention, v.get(key), fmt.Sprintf("%s must not be negative (got %s)", key, t), "")
-	} else {
-		d.faultAt(errs.StateRetention, v.get(key), fmt.Sprintf("%s must be positive (got %s)", key, t), "give the time, or leave it out to keep what the windows need")
-	}
-	return 0
 }
 
 // withExpr are the forms of fields that may hold an expression.

@@ -20,6 +20,10 @@ func joinOperators() []*operator {
 		field{name: "foreignKey", form: aFunction, doc: "The key of the row in the other table, for joins of tables by a foreign key."},
 		aggregateStore,
 		field{name: "gracePeriod", form: aDuration, doc: "How long the records of a stream wait for late rows of a versioned table."},
+		field{name: "partitioner", form: aFunction, doc: "Of a foreign key: chooses the partitions of the left table's keys."},
+		field{name: "otherPartitioner", form: aFunction, doc: "Of a foreign key: chooses the partitions of the right table's keys."},
+		field{name: "thisStore", form: aJoinStore, doc: "Of two streams: the store of the left one, in place of the generated one."},
+		field{name: "otherStore", form: aJoinStore, doc: "Of two streams: the store of the right one."},
 		field{name: "storeName", form: aText, doc: "What the stores of the join are called after."},
 		field{name: "inMemory", form: aBool, doc: "Stores in memory."},
 		field{name: "logging", form: aBool, doc: "Changelog topics for the stores; true if not given."},
@@ -64,6 +68,7 @@ func lowerJoin(d *document, op *operation, in output) {
 		Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value")), OtherValue: d.serde(op.body.get("otherValue")),
 		InMemory: d.boolean(op.body, "inMemory", false), LoggingDisabled: !d.boolean(op.body, "logging", true),
 		ChangelogConfigs: d.stringMap(op.body.get("changelog"), "changelog"),
+		ThisStore:        d.joinStore(op, "thisStore"), OtherStore: d.joinStore(op, "otherStore"),
 	}
 	call := map[string]func(*dsl.KStream, dsl.Fn, dsl.JoinWindows, ...dsl.StreamJoined) *dsl.KStream{
 		"join": in.stream.Join, "leftJoin": in.stream.LeftJoin, "outerJoin": in.stream.OuterJoin,

@@ -75,6 +75,9 @@ func (d *document) relocateNode(err error) error {
 	}
 	where, ok := d.app.NodeWhere[coded.Where]
 	if !ok {
+		where, ok = d.app.ConfigWhere[coded.Where]
+	}
+	if !ok {
 		where = d.source.name
 	}
 	located := *coded

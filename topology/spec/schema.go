@@ -82,13 +82,7 @@ func moduleSchema() object {
 	}, "path")
 }
 
-func storeSchema() object {
-	return closed(object{
-		"name": text("The store's name, that of its changelog too."), "type": object{"enum": []string{"keyValue", "timestampedKeyValue"}},
-		"inMemory": object{"type": "boolean"}, "caching": object{"type": "boolean"}, "logging": object{"type": "boolean"},
-		"key": serdeRef(""), "value": serdeRef(""), "changelog": stringsByName("Settings of the changelog topic."),
-	}, "name")
-}
+func storeSchema() object { return fieldsSchema(storeFields) }
 
 func serdeRef(doc string) object { return described(object{"$ref": "#/$defs/serde"}, doc) }
 
@@ -183,12 +177,15 @@ func fieldSchema(f field) object {
 	case anExprOrPair:
 		return described(object{"oneOf": []object{fieldSchema(exprField), fieldSchema(field{form: aPair})}}, f.doc)
 	case aStore:
-		m := storeSchema()
-		delete(m["properties"].(object), "type")
-		m["properties"].(object)["historyRetention"] = fieldSchema(field{form: aDuration, doc: "Keeps the versions of each row for so long."})
-		m["properties"].(object)["retention"] = fieldSchema(field{form: aDuration, doc: "How long windows or sessions are kept."})
-		delete(m, "required")
-		return described(object{"oneOf": []object{{"type": "string", "minLength": 1}, m}}, f.doc)
+		return described(object{"oneOf": []object{{"type": "string", "minLength": 1}, fieldsSchema(materializedFields)}}, f.doc)
+	case aStoreKind:
+		return described(object{"enum": storeKindNames()}, f.doc)
+	case aStoreType:
+		return described(object{"enum": storeTypes}, f.doc)
+	case aWholeStore:
+		return described(storeSchema(), f.doc)
+	case aJoinStore:
+		return described(fieldsSchema(joinStoreFields), f.doc)
 	case aBranch:
 		return described(object{"type": []string{"object", "null"}, "additionalProperties": false, "properties": object{"id": text(""), "name": text("")}}, f.doc)
 	case aDuration:

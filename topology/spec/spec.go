@@ -8,10 +8,8 @@ package spec
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
@@ -140,7 +138,7 @@ func (d *document) application(root *value) {
 	d.head(root)
 	d.config(root.get("config"))
 	d.modules(root.get("modules"))
-	d.builder = dsl.NewStreamsBuilder(dsl.Defaults{Key: d.defaultSerde("default.key.serde"), Value: d.defaultSerde("default.value.serde")})
+	d.builder = d.newBuilder()
 	d.readStores(root.get("stores"))
 	d.operators(root, root.get("operators"))
 	d.name(root)
@@ -205,32 +203,6 @@ func (d *document) name(root *value) {
 		v := root.get("metadata").get("name")
 		d.app.ConfigWhere["application.id"] = d.where(v.line, v.col)
 	}
-}
-
-func (d *document) defaultSerde(key string) topology.Serde {
-	name, ok := d.options.Set[key]
-	if !ok {
-		name = d.app.Config[key]
-	}
-	if name == "" {
-		return topology.Bytes
-	}
-	s, err := topology.SerdeByName(name)
-	if err != nil {
-		if _, set := d.options.Set[key]; set {
-			return topology.Bytes
-		}
-		var coded *errs.Error
-		if where, ok := d.app.ConfigWhere[key]; ok && errors.As(err, &coded) {
-			located := *coded
-			located.Where = where
-			located.Detail = d.excerptAt(where)
-			err = &located
-		}
-		d.faults = append(d.faults, err)
-		return topology.Bytes
-	}
-	return s
 }
 
 // excerptAt is the excerpt of a place that where made.
@@ -327,71 +299,4 @@ func (d *document) resolve(path string) string {
 		return path
 	}
 	return filepath.Join(filepath.Dir(d.source.name), filepath.FromSlash(path))
-}
-
-// storeEntry is a store of the document.
-type storeEntry struct {
-	spec topology.StoreSpec
-	at   entry
-	used bool
-}
-
-var storeFields = []string{"name", "type", "inMemory", "caching", "logging", "key", "value", "changelog"}
-
-var storeKinds = map[string]topology.StoreKind{
-	"keyValue": topology.KeyValue, "timestampedKeyValue": topology.TimestampedKeyValue,
-}
-
-func (d *document) readStores(v *value) {
-	if v == nil || v.kind == null {
-		return
-	}
-	if v.kind != sequence {
-		d.faultAt(errs.YAMLInvalid, v, "stores is a list (got "+v.kindName()+")", "begin each store with a dash")
-		return
-	}
-	for _, item := range v.items {
-		if !d.isMapping(item, "a store") {
-			continue
-		}
-		d.unknown(item, storeFields, "a store")
-		s := &storeEntry{at: entry{line: item.line, col: item.col}, spec: topology.StoreSpec{
-			Name: d.required(item, "name", "a store", storeFields), Kind: topology.KeyValue,
-			InMemory: d.boolean(item, "inMemory", false), CachingEnabled: d.boolean(item, "caching", false),
-			LoggingDisabled: !d.boolean(item, "logging", true),
-			KeySerde:        d.serde(item.get("key")), ValueSerde: d.serde(item.get("value")),
-			ChangelogConfigs: d.stringMap(item.get("changelog"), "changelog"),
-		}}
-		if t := item.get("type"); t != nil {
-			name := d.text(t, "type")
-			k, ok := storeKinds[name]
-			if !ok && name != "" {
-				d.faultAt(errs.YAMLInvalid, t, fmt.Sprintf("unknown type of store %q", name), errs.DidYouMean(name, slices.Collect(maps.Keys(storeKinds))))
-			}
-			s.spec.Kind = k
-		}
-		d.addStore(item, s)
-	}
-}
-
-func (d *document) addStore(item *value, s *storeEntry) {
-	if s.spec.Name == "" {
-		return
-	}
-	if d.store(s.spec.Name) != nil {
-		d.faultAt(errs.TopologyStoreClash, item.get("name"), fmt.Sprintf("the store %q is described twice", s.spec.Name), "")
-		return
-	}
-	d.stores = append(d.stores, s)
-	before := len(d.builder.Faults())
-	d.builder.AddStateStore(s.spec)
-	d.adopt(before, item, nil)
-}
-
-func (d *document) store(name string) *storeEntry {
-	i := slices.IndexFunc(d.stores, func(s *storeEntry) bool { return s.spec.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return d.stores[i]
 }

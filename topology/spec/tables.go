@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
@@ -12,13 +13,7 @@ import (
 
 // tableOperators read topics as tables, make tables of streams and hold the changes of tables back.
 func tableOperators() []*operator {
-	source := []field{
-		{name: "topic", form: aText, required: true, doc: "The topic to read."},
-		topicKey, topicValue,
-		{name: "offsetReset", form: aReset, doc: "Where to begin without a committed offset."},
-		{name: "timestampExtractor", form: anExtract, doc: "Which time records have."},
-		aggregateStore,
-	}
+	source := slices.Concat([]field{{name: "topic", form: aText, required: true, doc: "The topic to read."}}, consumedFields, []field{aggregateStore})
 	return []*operator{
 		{name: "table", doc: "Reads a topic as a table: a null value deletes.", source: true, pure: true, fields: source, lower: lowerTable},
 		{
@@ -43,9 +38,17 @@ func tableOperators() []*operator {
 				{name: "maxBytes", form: aNumber, doc: "How many bytes are held back at most."},
 				{name: "emitEarly", form: aBool, doc: "A full buffer lets go of what has waited longest; otherwise the application ends."},
 				{name: "logging", form: aBool, doc: "A changelog topic for what is held back; true if not given."},
+				{name: "changelog", form: aMap, doc: "Settings of the changelog topic."},
 			},
 		},
 	}
+}
+
+// consumedFields say how a source reads (Kafka's Consumed).
+var consumedFields = []field{
+	topicKey, topicValue,
+	{name: "offsetReset", form: aReset, doc: "Where to begin without a committed offset."},
+	{name: "timestampExtractor", form: anExtract, doc: "Which time a record has."},
 }
 
 func (d *document) consumed(op *operation) dsl.Consumed {
@@ -106,10 +109,7 @@ func lowerTransformValues(d *document, op *operation, in output) {
 	if !ok {
 		return
 	}
-	stores := d.texts(op.body.get("stores"), "stores")
-	for i, name := range stores {
-		d.useStore(op.body.get("stores"), i, name)
-	}
+	stores := d.storeList(op)
 	m := d.materialized(op.body.get("materialized"))
 	m.StoreNamed = dsl.Named(op.name)
 	op.out.table = in.table.TransformValues(fn, stores, m)
@@ -130,7 +130,7 @@ func lowerSuppress(d *document, op *operation, in output) {
 	c := dsl.Unbounded()
 	c.MaxRecords, c.MaxBytes = d.bound(op.body, "maxRecords"), d.bound(op.body, "maxBytes")
 	c.ShutDown = !d.boolean(op.body, "emitEarly", false)
-	c.LoggingDisabled = !d.boolean(op.body, "logging", true)
+	c.LoggingDisabled, c.ChangelogConfigs = !d.boolean(op.body, "logging", true), d.stringMap(op.body.get("changelog"), "changelog")
 	s := dsl.UntilWindowCloses(c)
 	if !final {
 		s = dsl.UntilTimeLimit(d.duration(op.body, "untilTimeLimit"), c)
@@ -236,14 +236,15 @@ func (d *document) lowerTables(op *operation, in, other output, fn dsl.Fn) {
 	m := d.materialized(op.body.get("materialized"))
 	if v := op.body.get("foreignKey"); v != nil {
 		key, ok := d.aside(op, v, "foreignKey")
+		joined, whole := d.tableJoined(op)
 		switch {
-		case !ok:
+		case !ok || !whole:
 		case op.op.name == "outerJoin":
 			d.faultAt(errs.TopologyInvalid, v, "there is no outer join by a foreign key", "use join or leftJoin")
 		case op.op.name == "leftJoin":
-			op.out.table = in.table.LeftJoinForeignKey(other.table, key, fn, dsl.TableJoined{Name: op.name}, m)
+			op.out.table = in.table.LeftJoinForeignKey(other.table, key, fn, joined, m)
 		default:
-			op.out.table = in.table.JoinForeignKey(other.table, key, fn, dsl.TableJoined{Name: op.name}, m)
+			op.out.table = in.table.JoinForeignKey(other.table, key, fn, joined, m)
 		}
 		return
 	}
@@ -251,4 +252,13 @@ func (d *document) lowerTables(op *operation, in, other output, fn dsl.Fn) {
 	op.out.table = map[string]func(*dsl.KTable, dsl.Fn, ...dsl.Materialized) *dsl.KTable{
 		"join": in.table.Join, "leftJoin": in.table.LeftJoin, "outerJoin": in.table.OuterJoin,
 	}[op.op.name](other.table, fn, m)
+}
+
+// tableJoined says how tables are joined by a foreign key.
+func (d *document) tableJoined(op *operation) (j dsl.TableJoined, whole bool) {
+	j.Name = op.name
+	var left, right bool
+	j.Partitioner, left = d.given(op, "partitioner")
+	j.OtherPartitioner, right = d.given(op, "otherPartitioner")
+	return j, left && right
 }
