@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -119,41 +118,11 @@ func (b *Batch) write(numbers []uint32) error {
 	if err := errors.Join(faults...); err != nil || pb.Empty() {
 		return err
 	}
-	for _, l := range b.links() {
-		if err := l.merge(pb); err != nil {
-			return err
-		}
-	}
 	err := b.db.guard(func() error { return pb.Commit(pebble.NoSync) })
 	if b.db.failure() != nil {
 		b.pebble = nil // the failed commit still holds it
 	}
 	return b.db.wrap("writing a batch", err)
-}
-
-// links are those of the tasks that the batch touches.
-func (b *Batch) links() []link {
-	var tasks []string
-	for _, s := range b.staged {
-		tasks = append(tasks, s.id.Task)
-	}
-	for _, o := range b.offsets {
-		tasks = append(tasks, o.id.Task)
-	}
-	for _, in := range b.inputs {
-		tasks = append(tasks, in.task)
-	}
-	for _, t := range b.times {
-		tasks = append(tasks, t.task)
-	}
-	slices.Sort(tasks)
-	b.db.mu.Lock()
-	defer b.db.mu.Unlock()
-	var all []link
-	for _, task := range slices.Compact(tasks) {
-		all = append(all, b.db.mu.catalog.link(task))
-	}
-	return all
 }
 
 // publish makes the new offsets visible to readers.

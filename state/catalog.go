@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,14 +20,12 @@ import (
 //	o uint32 number       -> int64 changelog offset of the store
 //	t task                -> int64 commit time in milliseconds
 //	i task                -> input offsets: repeated uvarint length, topic, uvarint partition, varint offset
-//	l task                -> links of the task's commits, merged
 const (
 	kindFormat      = 'f'
 	kindStore       = 's'
 	kindOffset      = 'o'
 	kindCommitTime  = 't'
 	kindInputOffset = 'i'
-	kindLinks       = 'l'
 )
 
 // formatName and formatVersion open a database's format record. The version counts changes of the layout of keys and
@@ -58,7 +55,6 @@ type catalogTask struct {
 	commitTime    int64
 	hasCommitTime bool
 	inputs        map[TopicPartition]int64
-	commits       uint64 // how many batches touched the task: the number of the last one
 }
 
 func newCatalog() *catalog {
@@ -150,15 +146,6 @@ func (c *catalog) read(db *DB, key, value []byte, offsets map[uint32]int64) erro
 			return db.damaged(err.Error())
 		}
 		c.addTask(string(rest)).inputs = inputs
-	case kind == kindLinks:
-		l, err := decodeLinks(value)
-		if err != nil {
-			return db.damaged(err.Error())
-		}
-		if !l.unbroken() {
-			return db.damaged(fmt.Sprintf("commits of task %s before its last are missing", rest))
-		}
-		c.addTask(string(rest)).commits = l.last()
 	default:
 		return db.damaged(fmt.Sprintf("an entry of the catalog that cannot be read (kind %q)", kind))
 	}
@@ -220,15 +207,9 @@ func (db *DB) storeNumber(id StoreID) (uint32, error) {
 	number := db.mu.catalog.next
 	db.mu.catalog.next++
 	db.mu.catalog.stores[id] = &catalogStore{number: number}
-	link := db.mu.catalog.link(id.Task)
 	db.mu.Unlock()
 	err := db.guard(func() error {
-		b := db.pebble.NewBatch()
-		defer b.Close()
-		if err := errors.Join(b.Set(storeKey(id), binary.BigEndian.AppendUint32(nil, number), nil), link.merge(b)); err != nil {
-			return err
-		}
-		return b.Commit(pebble.NoSync)
+		return db.pebble.Set(storeKey(id), binary.BigEndian.AppendUint32(nil, number), pebble.NoSync)
 	})
 	return number, db.wrap("entering store "+id.String(), err)
 }
@@ -248,20 +229,14 @@ func (db *DB) remove(ids []StoreID, task string) error {
 		delete(db.mu.catalog.stores, id)
 	}
 	delete(db.mu.catalog.tasks, task)
-	var left []link // of the tasks that lose stores only
-	if task == "" {
-		for _, id := range ids {
-			left = append(left, db.mu.catalog.link(id.Task))
-		}
-	}
 	db.mu.Unlock()
 	if db.pebble == nil {
 		return nil
 	}
-	return db.wrap("removing state", db.guard(func() error { return db.removeFromPebble(ids, numbers, task, left) }))
+	return db.wrap("removing state", db.guard(func() error { return db.removeFromPebble(ids, numbers, task) }))
 }
 
-func (db *DB) removeFromPebble(ids []StoreID, numbers []uint32, task string, left []link) error {
+func (db *DB) removeFromPebble(ids []StoreID, numbers []uint32, task string) error {
 	b := db.pebble.NewBatch()
 	defer b.Close()
 	for _, id := range ids {
@@ -275,16 +250,9 @@ func (db *DB) removeFromPebble(ids []StoreID, numbers []uint32, task string, lef
 			return err
 		}
 	}
-	for _, l := range left {
-		if err := l.merge(b); err != nil {
-			return err
-		}
-	}
 	if task != "" {
-		for _, kind := range []byte{kindCommitTime, kindInputOffset, kindLinks} {
-			if err := b.Delete(metaKey(kind, task), nil); err != nil {
-				return err
-			}
+		if err := cmp.Or(b.Delete(metaKey(kindCommitTime, task), nil), b.Delete(metaKey(kindInputOffset, task), nil)); err != nil {
+			return err
 		}
 	}
 	return b.Commit(pebble.NoSync)

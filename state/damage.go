@@ -70,9 +70,6 @@ func (db *DB) openError(err error) error {
 	if isEnvironment(err) {
 		return errs.StateUnusable.New(db.dir, "cannot open the state database", "").WithCause(err)
 	}
-	if strings.Contains(err.Error(), "name from file") { // of its comparer or merger
-		return errs.StateForeign.New(db.dir, "the database is not one of wasmstream ("+err.Error()+")", "").WithCause(ErrCorrupt)
-	}
 	return errs.StateCorrupt.New(db.dir, "cannot read the state database: "+err.Error(), "").WithCause(ErrCorrupt)
 }
 

@@ -129,7 +129,6 @@ const pebbleFormat = pebble.FormatWALSyncChunks
 func (db *DB) pebbleOptions(cache *pebble.Cache) *pebble.Options {
 	o := &pebble.Options{
 		Cache:                       cache,
-		Merger:                      linkMerger,
 		FS:                          &essentialFS{FS: db.opts.FS, db: db},
 		FormatMajorVersion:          pebbleFormat,
 		MemTableSize:                uint64(db.opts.MemTableBytes),
@@ -323,10 +322,8 @@ func (db *DB) Tasks() []string {
 	for id := range db.mu.catalog.stores {
 		tasks[id.Task] = true
 	}
-	for task, t := range db.mu.catalog.tasks {
-		if t.hasCommitTime || t.inputs != nil {
-			tasks[task] = true
-		}
+	for task := range db.mu.catalog.tasks {
+		tasks[task] = true
 	}
 	return slices.Sorted(maps.Keys(tasks))
 }

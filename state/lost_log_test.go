@@ -1,7 +1,6 @@
 package state
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +14,6 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
-	"pgregory.net/rapid"
 )
 
 // A log that another one follows can vanish, or end early, and Pebble opens what is left.
@@ -99,52 +97,4 @@ func contentOf(t *testing.T, fs vfs.FS, path string) []byte {
 	content, err := io.ReadAll(f)
 	noError(t, errors.Join(err, f.Close()))
 	return content
-}
-
-// In whatever order and grouping Pebble merges the links of a history, they come to one range if none is missing.
-func TestLinksMerge(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(1, 30).Draw(t, "commits")
-		missing := rapid.IntRange(0, n-1).Draw(t, "missing") // 0 for none; the last is never known to be
-		var all []links
-		for i := 1; i <= n; i++ {
-			if i != missing {
-				all = append(all, links{{uint64(i), uint64(i)}})
-			}
-		}
-		all = rapid.Permutation(all).Draw(t, "order")
-		for len(all) > 1 {
-			at := rapid.IntRange(0, len(all)-2).Draw(t, "pair")
-			merge, err := linkMerger.Merge(nil, all[at].append(nil))
-			noRapidError(t, err)
-			if rapid.Bool().Draw(t, "older") {
-				noRapidError(t, merge.MergeOlder(all[at+1].append(nil)))
-			} else {
-				noRapidError(t, merge.MergeNewer(all[at+1].append(nil)))
-			}
-			merged, _, err := merge.Finish(false)
-			noRapidError(t, err)
-			if all[at], err = decodeLinks(merged); err != nil {
-				t.Fatal(err)
-			}
-			all = slices.Delete(all, at+1, at+2)
-		}
-		if got := all[0].unbroken(); got != (missing == 0) || all[0].last() != uint64(n) {
-			t.Fatalf("%v of %d commits without %d: unbroken %t", all[0], n, missing, got)
-		}
-	})
-}
-
-func FuzzLinks(f *testing.F) {
-	f.Add(links{{1, 4}, {6, 300}}.append(nil))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		l, err := decodeLinks(b)
-		if err != nil {
-			return
-		}
-		again, err := decodeLinks(l.append(nil))
-		if err != nil || !slices.Equal(l, again) || l == nil && !bytes.Equal(b, nil) {
-			t.Errorf("%v became %v (%v)", l, again, err)
-		}
-	})
 }
