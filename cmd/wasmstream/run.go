@@ -32,7 +32,16 @@ func runCommand() *cli.Command {
 	}
 }
 
+// runApplication takes an interrupt for the end that was wanted, at any moment: also while modules are compiled.
 func runApplication(c *cli.Context) error {
+	err := runUntilEnd(c)
+	if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
+		return nil // interrupted before it ran: there was nothing to commit
+	}
+	return err
+}
+
+func runUntilEnd(c *cli.Context) error {
 	tuneGC()
 	cfg, err := application(c)
 	if err != nil {
@@ -64,9 +73,6 @@ func runApplication(c *cli.Context) error {
 		defer showRestoring(talk, h.Restoring)()
 	}
 	err = h.Run(c.Context)
-	if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
-		err = nil // interrupted before it ran: there was nothing to commit
-	}
 	if err == nil && running {
 		fmt.Fprintf(talk, "%s committed and closed\n", name)
 	}
