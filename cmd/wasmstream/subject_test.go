@@ -129,6 +129,24 @@ var (
 	}()
 )
 
+// subjects are all of them.
+var subjects = []subject{countApp, wordsApp, windowsApp, copyApp, joinApp, tallyApp, standbyApp}
+
+// TestSubjectsWithoutFaults holds that oracles and applications agree when nothing happens to them.
+func TestSubjectsWithoutFaults(t *testing.T) {
+	for _, s := range subjects {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			b := brokertest.Fake(t)
+			c := newCrash(t, b, b.Addr, s)
+			c.backlog = crashBatch
+			c.start("0")
+			c.feedUntil(c.outputs(crashBatch))
+			c.finish()
+		})
+	}
+}
+
 const subjectHead = `apiVersion: wasmstream/v1
 kind: Application
 metadata: {name: crash}
