@@ -49,7 +49,8 @@ func databaseOfTwoLogs(t *testing.T) (disk *vfs.MemFS, first string, commits int
 	s := keyValue(t, db, "0_0", "s")
 	noError(t, db.Flush()) // the format and the name of the store are safe
 	full.Store(true)
-	for first = lastLog(t, disk); first == lastLog(t, disk); commits++ {
+	first = lastLog(t, disk)
+	for ; lastLog(t, disk) == first; commits++ {
 		noError(t, s.Put([]byte{byte(commits)}, make([]byte, 10_000)))
 		commitAll(t, db, int64(commits+1), s)
 	}
