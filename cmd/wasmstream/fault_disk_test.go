@@ -105,9 +105,6 @@ func (p *programme) foreign(one *process) {
 // diskBytes is the size of the disk that is full soon.
 const diskBytes = 512 << 10
 
-// diskPatience is how long a process may try to go on with a full disk: it waits for room where it can.
-const diskPatience = 10 * time.Second
-
 // fillDisk has a process keep its state on a disk that is too small for it. It must say so with a code, whether it ends
 // or waits, and what is on the disk must not hurt the one that comes after it, on a disk that has room.
 func (p *programme) fillDisk(name string) {
@@ -121,8 +118,13 @@ func (p *programme) fillDisk(name string) {
 	defer unmount()
 	one := p.startAs(name, wrapped)
 	one.mayExit = errs.StateUnusable.Exit
-	late := time.Now().Add(diskPatience)
-	p.feedUntil(func() bool { return one.isDead() || time.Now().After(late) })
+	// It has to wait for the session of its predecessor first, whose identity is gone.
+	late := time.Now().Add(2 * faultStall)
+	p.feedUntil(func() bool {
+		return one.isDead() || strings.Contains(one.out.String(), errs.StateUnusable.ID) || time.Now().After(late)
+	})
+	soon := time.Now().Add(time.Second)
+	p.feedUntil(func() bool { return one.isDead() || time.Now().After(soon) })
 	switch {
 	case !one.isDead():
 		p.note("it waits for room")
