@@ -109,6 +109,7 @@ const diskBytes = 512 << 10
 // or waits, and what is on the disk must not hurt the one that comes after it, on a disk that has room.
 func (p *programme) fillDisk(name string) {
 	p.t.Helper()
+	p.stop(p.other(p.procs[name])) // all of the state is to go to the small disk
 	p.kill(p.procs[name])
 	dir := filepath.Join(p.dir, "state-"+name)
 	if err := os.RemoveAll(dir); err != nil {
