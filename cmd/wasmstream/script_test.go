@@ -278,9 +278,7 @@ func (quietLogger) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format
 
 // newerCommand overwrites the record that says which format a database has, its first.
 func newerCommand(ts *testscript.TestScript, _ bool, args []string) {
-	merger := *pebble.DefaultMerger
-	merger.Name = "wasmstream.links"
-	db, err := pebble.Open(filepath.Join(ts.MkAbs(args[0]), "db"), &pebble.Options{ErrorIfNotExists: true, Merger: &merger, Logger: quietLogger{}})
+	db, err := pebble.Open(filepath.Join(ts.MkAbs(args[0]), "db"), &pebble.Options{ErrorIfNotExists: true, Logger: quietLogger{}})
 	ts.Check(err)
 	iter, err := db.NewIter(nil)
 	ts.Check(err)

@@ -30,7 +30,7 @@ type Limits struct {
 // record, and a Go runtime starts in 3 MiB.
 func DefaultLimits() Limits {
 	return Limits{
-		FuelPerFrame: 50_000_000, FuelPerRecord: 1_000_000, FuelPerByte: 1_000, FuelMax: 1_000_000_000,
+		FuelPerFrame: 50_000_000, FuelPerRecord: 1_000_000, FuelPerByte: 2_000, FuelMax: 4_000_000_000,
 		Wall:        5 * time.Second, // half of the transaction timeout: a stuck guest must not fence its own task
 		MemoryBytes: 64 << 20,
 		StackBytes:  16 << 20, // tens of thousands of calls deep; an engine without it takes 400 MB for a runaway

@@ -45,7 +45,8 @@ static void add(ws_ctx *c, const ws_record *r) {
         {MIN, WS_JSON_SET, number(first || celsius < all[MIN] ? celsius : all[MIN], text[1])},
         {MAX, WS_JSON_SET, number(first || celsius > all[MAX] ? celsius : all[MAX], text[2])},
     };
-    ws_json_value(c, r->second, &fields, window, edits, 3);
+    if (ws_json_value(c, r->second, &fields, window, edits, 3) < 0)
+        ws_fail(c, WS_CLASS_DEAD_LETTER, ws_str("the window is no object"));
 }
 
 #define COMPONENTS(C)                                                                              \

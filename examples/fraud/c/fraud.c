@@ -28,14 +28,15 @@ static bool read(ws_bytes doc, ws_json_field f[FIELDS], double n[FIELDS]) {
     return true;
 }
 
-/* Answers session with other numbers. */
+/* Answers session with other numbers, which must be an object. */
 static void answer(ws_ctx *c, ws_bytes session, const ws_json_field f[FIELDS], double payments, double amount) {
     uint8_t text[FIELDS][32];
     ws_json_edit edits[] = {
         {PAYMENTS, WS_JSON_SET, number(payments, text[0])},
         {AMOUNT, WS_JSON_SET, number(amount, text[1])},
     };
-    ws_json_value(c, session, &fields, f, edits, 2);
+    if (ws_json_value(c, session, &fields, f, edits, 2) < 0)
+        ws_fail(c, WS_CLASS_DEAD_LETTER, ws_str("the session is no object"));
 }
 
 static void begin(ws_ctx *c, const ws_record *r) {
@@ -56,8 +57,11 @@ static void add(ws_ctx *c, const ws_record *r) {
 static void merge(ws_ctx *c, const ws_record *r) {
     ws_json_field earlier[FIELDS], later[FIELDS];
     double a[FIELDS], b[FIELDS];
-    if (read(r->value, earlier, a) && read(r->second, later, b))
-        answer(c, r->value, earlier, a[PAYMENTS] + b[PAYMENTS], a[AMOUNT] + b[AMOUNT]);
+    if (!read(r->value, earlier, a) || !read(r->second, later, b)) {
+        ws_fail(c, WS_CLASS_DEAD_LETTER, ws_str("a session is not JSON"));
+        return;
+    }
+    answer(c, r->value, earlier, a[PAYMENTS] + b[PAYMENTS], a[AMOUNT] + b[AMOUNT]);
 }
 
 #define COMPONENTS(C)                                                                                          \

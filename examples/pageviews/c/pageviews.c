@@ -19,7 +19,8 @@ static void with_region(ws_ctx *c, const ws_record *r) {
     if (!ws_is_null(r->second) && ws_json_scan(r->second, &fields, user) && user[REGION].type == WS_JSON_STRING)
         region = ws_json_raw(r->second, &user[REGION]);
     ws_json_edit edit = {REGION, WS_JSON_SET, region};
-    ws_json_value(c, r->value, &fields, view, &edit, 1);
+    if (ws_json_value(c, r->value, &fields, view, &edit, 1) < 0)
+        ws_fail(c, WS_CLASS_DEAD_LETTER, ws_str("the page view is no object"));
 }
 
 #define COMPONENTS(C) \
