@@ -125,7 +125,7 @@ func (s *storm) await(n int) {
 	ctx, cancel := context.WithTimeout(context.Background(), stormStall)
 	defer cancel()
 	for s.checked < n {
-		fetches := s.reader.PollFetches(ctx)
+		fetches := s.poll(ctx)
 		for i, app := range s.apps {
 			switch {
 			case app.State() != Failed:
@@ -140,6 +140,13 @@ func (s *storm) await(n int) {
 		}
 		fetches.EachRecord(s.check)
 	}
+}
+
+// poll waits a moment only: what ended has to be replaced before more can come.
+func (s *storm) poll(ctx context.Context) kgo.Fetches {
+	ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+	defer cancel()
+	return s.reader.PollFetches(ctx)
 }
 
 func (s *storm) check(r *kgo.Record) {
