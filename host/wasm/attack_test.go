@@ -131,6 +131,16 @@ func cpuAttacks() []attack {
 			},
 		},
 		{
+			name: "a storm of random_get in the start function", want: errs.GuestBudget.ID, says: "start: used up its budget of computing",
+			module: func() []byte {
+				w, _ := guest()
+				w.memory, w.imports = [2]int{1000, 1000}, []abi.Function{imported(wasiModule, "random_get")}
+				w.funcs = append(w.funcs, wfunc{code: forever(i32c(0), i32c(60<<20), ops(opCall, 0, opDrop))})
+				w.start = len(w.imports) + len(w.funcs)
+				return w.bytes()
+			},
+		},
+		{
 			name: "a loop in ws_describe", want: errs.GuestBudget.ID, says: abi.ExportDescribe,
 			module: func() []byte {
 				w, _ := guest()

@@ -24,7 +24,7 @@ const hostFuelStep = 1 << 18
 
 // budget is what the running call may use.
 type budget struct {
-	fuel  api.MutableGlobal // nil without metering
+	fuel  api.MutableGlobal // nil without metering, and until a start function first calls the host
 	depth api.MutableGlobal
 
 	total   uint64 // of the call
@@ -50,7 +50,7 @@ func (b *budget) begin(total uint64) {
 	if b.fuel != nil {
 		b.fuel.Set(b.granted)
 	} else {
-		b.granted = 0 // a start function runs before the globals can be reached: it begins with no fuel and asks
+		b.granted = 0 // a start function begins before the globals can be reached: with no fuel, and asks
 	}
 }
 

@@ -93,7 +93,7 @@ func goFunc(f hostFunc) api.GoModuleFunc {
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
 		in := instanceOf(ctx)
 		if in.mem == nil { // inside the start function
-			in.mem = mod.Memory()
+			in.reach(mod)
 		}
 		f(in, stack)
 	}

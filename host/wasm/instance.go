@@ -157,10 +157,9 @@ func (in *Instance) start() error {
 	if err != nil {
 		return in.die(exportStart, "", err)
 	}
-	in.mod, in.mem = mod, mod.Memory()
-	if g, ok := mod.ExportedGlobal(exportFuel).(api.MutableGlobal); ok {
-		in.budget.fuel = g
-		in.budget.depth = mod.ExportedGlobal(exportDepth).(api.MutableGlobal)
+	in.mod = mod
+	in.reach(mod)
+	if in.budget.depth != nil {
 		in.budget.depth.Set(in.limits.StackBytes)
 	}
 	in.end()
@@ -171,6 +170,16 @@ func (in *Instance) start() error {
 	}
 	initialize := in.function(abi.ExportInitialize)
 	return in.call(&initialize, in.limits.FuelMax, phaseOther, -1)
+}
+
+// reach finds the guest's memory and the globals of its budget. A start function that calls the host has them found then:
+// what it has the host do is to be charged as in any other call.
+func (in *Instance) reach(mod api.Module) {
+	in.mem = mod.Memory()
+	if g, ok := mod.ExportedGlobal(exportFuel).(api.MutableGlobal); ok {
+		in.budget.fuel = g
+		in.budget.depth = mod.ExportedGlobal(exportDepth).(api.MutableGlobal)
+	}
 }
 
 func (in *Instance) function(name string) function {
