@@ -149,7 +149,13 @@ func cpuAttacks() []attack {
 				return w.bytes()
 			},
 		},
-		{name: "memory.init in a loop", want: errs.ModuleMalformed.ID, module: inCode(forever(i32c(0), i32c(0), i32c(9), ops(opPrefixMisc, miscMemoryInit, 0, 0)))},
+		{name: "memory.init without a segment", want: errs.ModuleMalformed.ID, module: inCode(forever(i32c(0), i32c(0), i32c(9), ops(opPrefixMisc, miscMemoryInit, 0, 0)))},
+		{name: "memory.init in a loop", want: errs.GuestBudget.ID, says: "used up its budget of computing", call: abi.ExportProcess, module: func() []byte {
+			const size = 64 << 10
+			w := guestWith(wfunc{code: forever(i32c(0), i32c(0), i32c(size), ops(opPrefixMisc, miscMemoryInit, 0, 0))}, false)
+			w.passive = make([]byte, size)
+			return w.bytes()
+		}},
 		{name: "fills of 100 KB", want: errs.GuestBudget.ID, call: abi.ExportProcess, module: inCode(forever(i32c(0), i32c(1), i32c(100<<10), ops(opPrefixMisc, miscMemoryFill, 0)))},
 		{name: "copies of 60 KB over themselves", want: errs.GuestBudget.ID, call: abi.ExportProcess, module: inCode(forever(i32c(1), i32c(0), i32c(60<<10), ops(opPrefixMisc, miscMemoryCopy, 0, 0)))},
 		{name: "a loop by br_table", want: errs.GuestBudget.ID, call: abi.ExportProcess, module: inCode(cat(ops(opLoop, typeNone, opLocalGet, 0, opBrTable, 1, 0, 0, opEnd, opUnreachable)))},

@@ -20,6 +20,7 @@ type wmodule struct {
 	memory     [2]int // pages: minimum, maximum (-1 for none); no memory with {0, 0}
 	table      []uint32
 	globals    []int64 // mutable i64
+	passive    []byte  // a data segment for memory.init, none if nil
 	start      int     // index, -1 for none
 	customs    map[string]string
 	rawExports []exportEntry
@@ -109,7 +110,13 @@ func (w *wmodule) bytes() []byte {
 		}
 		out = append(out, section_(secElement, vec(1, elem))...)
 	}
+	if w.passive != nil {
+		out = append(out, section_(secDataCount, []byte{1})...)
+	}
 	out = append(out, section_(secCode, vec(len(w.funcs), code))...)
+	if w.passive != nil {
+		out = append(out, section_(secData, vec(1, append([]byte{1}, vec(len(w.passive), w.passive)...)))...)
+	}
 	for name, body := range w.customs {
 		out = append(out, section_(secCustom, append(appendName(nil, name), body...))...)
 	}
