@@ -190,6 +190,9 @@ func TestAdminServer(t *testing.T) {
 		{"POST", "/reload?module=gust", wasmType, version(t, 1), 422, errs.ReloadRefused.ID},
 		{"POST", "/reload", wasmType, version(t, 1), 200, wasm.Digest(version(t, 1))},
 		{"POST", "/reload?module=guest", wasmType, version(t, 2), 200, wasm.Digest(version(t, 1))},
+		{"GET", "/metrics", "", nil, 200, `,result="done"} 2`},
+		{"GET", "/metrics", "", nil, 200, `,result="failed"} 1`},
+		{"GET", "/metrics", "", nil, 200, `,result="refused"} 1`},
 	} {
 		status, body := a.ask(c.method, c.path, c.contentType, c.body)
 		if status != c.status || !strings.Contains(body, c.want) {

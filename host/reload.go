@@ -78,27 +78,15 @@ func (h *Host) reload(ctx context.Context, name string, data []byte) (Reloaded, 
 	if app == nil {
 		return Reloaded{Module: name}, errs.ReloadNotReady.New(name, "the application is still starting", "")
 	}
-	name, err := set.resolve(name)
+	r, module, err := h.replacement(ctx, engine, set, name, data)
 	if err != nil {
-		return Reloaded{Module: name}, err
+		app.CountReload(err)
+		return r, err
 	}
-	old := set[name]
-	r := Reloaded{Module: name, Old: old.Digest(), New: wasm.Digest(data)}
 	if r.Unchanged() {
 		return r, nil
 	}
-	if pinned := h.cfg.Modules[name].Digest; pinned != "" {
-		return r, errs.ModuleDigest.New(name, fmt.Sprintf("the application asks for %s and for no other (got %s)", pinned, r.New),
-			"write the new digest into the application and start it again, or remove the digest")
-	}
-	module, err := engine.Compile(ctx, name, data)
-	if err != nil {
-		return r, errs.ReloadFailed.New(name, "the new module cannot be loaded", "").WithCause(err)
-	}
-	next := set.with(name, module)
-	if err := h.compatible(name, old.Manifest(), module.Manifest(), next); err != nil {
-		return r, errors.Join(err, module.Close())
-	}
+	name, next := r.Module, set.with(r.Module, module)
 	err = app.Upgrade(ctx, next)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -112,7 +100,32 @@ func (h *Host) reload(ctx context.Context, name string, data []byte) (Reloaded, 
 	}
 	h.mu.set = next
 	r.Seconds = time.Since(start).Seconds()
-	return r, old.Close()
+	return r, set[name].Close()
+}
+
+// replacement makes the new module ready; it is nil if it is the old one.
+func (h *Host) replacement(ctx context.Context, engine *wasm.Engine, set moduleSet, name string, data []byte) (Reloaded, *wasm.Module, error) {
+	name, err := set.resolve(name)
+	if err != nil {
+		return Reloaded{Module: name}, nil, err
+	}
+	old := set[name]
+	r := Reloaded{Module: name, Old: old.Digest(), New: wasm.Digest(data)}
+	if r.Unchanged() {
+		return r, nil, nil
+	}
+	if pinned := h.cfg.Modules[name].Digest; pinned != "" {
+		return r, nil, errs.ModuleDigest.New(name, fmt.Sprintf("the application asks for %s and for no other (got %s)", pinned, r.New),
+			"write the new digest into the application and start it again, or remove the digest")
+	}
+	module, err := engine.Compile(ctx, name, data)
+	if err != nil {
+		return r, nil, errs.ReloadFailed.New(name, "the new module cannot be loaded", "").WithCause(err)
+	}
+	if err := h.compatible(name, old.Manifest(), module.Manifest(), set.with(name, module)); err != nil {
+		return r, nil, errors.Join(err, module.Close())
+	}
+	return r, module, nil
 }
 
 // resolve finds the module that a name means.
@@ -222,6 +235,12 @@ func (h *Host) ReloadFiles(ctx context.Context) error {
 func (h *Host) reloadFile(ctx context.Context, name string) error {
 	data, err := h.cfg.read(name)
 	if err != nil {
+		h.mu.Lock()
+		app := h.mu.app
+		h.mu.Unlock()
+		if app != nil {
+			app.CountReload(err)
+		}
 		h.tellReload(Reloaded{Module: name}, err)
 		return err
 	}

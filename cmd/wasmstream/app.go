@@ -137,7 +137,12 @@ func wantArgs(c *cli.Context, least, most int) error {
 	if n > least {
 		problem = fmt.Sprintf("%q is one argument too many", c.Args().Get(most))
 	}
-	return errs.CLIUsage.New(c.Command.HelpName, problem, "write "+c.Command.HelpName+" "+c.Command.ArgsUsage)
+	usage := strings.TrimSpace(c.Command.HelpName + " " + c.Command.ArgsUsage)
+	takesFile := slices.ContainsFunc(c.Command.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), "file") })
+	if n > least && most == 0 && takesFile {
+		usage += " --file " + c.Args().First()
+	}
+	return errs.CLIUsage.New(c.Command.HelpName, problem, "write "+usage)
 }
 
 // intersperse moves flags in front of arguments, because the flag parser stops at the first argument and people write

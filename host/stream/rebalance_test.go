@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/wasmstream/wasmstream/internal/brokertest"
+	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/dsl"
 )
@@ -155,5 +156,20 @@ func TestAStopBeforeJoiningLeavesTheGroup(t *testing.T) {
 	again.stop()
 	if members := h.members(); len(members) > 0 {
 		t.Errorf("members are left: %v", members)
+	}
+}
+
+// TestALastCommitThatFailsIsTold: an application that could not commit at its end does not end as if it had.
+func TestALastCommitThatFailsIsTold(t *testing.T) {
+	b := brokertest.Fake(t)
+	h := newHarness(t, b)
+	in, out := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
+	app := h.start(copyTopology(t, in, out), "processing.guarantee=at_least_once", "commit.interval.ms=600000").running()
+	b.Produce(t, numbered(in, 0, 10, 2, 1)...)
+	h.output(out, 10)
+	away := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.CoordinatorNotAvailable, Count: -1})
+	defer away.Remove()
+	if err := app.end(); !errs.StreamUncommitted.Is(err) {
+		t.Errorf("the application ended with %v", err)
 	}
 }

@@ -24,13 +24,13 @@ func (a *App) Upgrade(ctx context.Context, next Modules) error {
 	}
 	set := &moduleSet{Modules: next, changed: changed}
 	if err := a.prepareUpgrade(ctx, set); err != nil {
-		a.countReload(err)
+		a.CountReload(err)
 		return err
 	}
 	a.modules.Store(set) // from here on new tasks get it, also those of threads that begin anew
 	err = a.onThreads(ctx, func(s *session) error { return s.upgrade(set) })
 	a.metrics.Reload().Observe(a.clock().Sub(began))
-	a.countReload(err)
+	a.CountReload(err)
 	return err
 }
 
@@ -85,11 +85,12 @@ func (a *App) onThreads(ctx context.Context, fn func(*session) error) error {
 	return nil
 }
 
-func (a *App) countReload(err error) {
+// CountReload counts a replacement by its result. Upgrade counts its own.
+func (a *App) CountReload(err error) {
 	switch {
 	case err == nil:
 		a.reloads.done.Add(1)
-	case errs.ReloadRefused.Is(err):
+	case errs.ReloadRefused.Is(err), errs.ModuleDigest.Is(err):
 		a.reloads.refused.Add(1)
 	default:
 		a.reloads.failed.Add(1)

@@ -232,7 +232,7 @@ func (u *StateUpdater) apply(c changelogChunk) error {
 		return kafkaError("restoring from "+r.tp.Topic, c.err)
 	}
 	if c.stale {
-		u.cfg.log.Warn("the changelog does not reach back to the local state, which is built again", "store", r.store, "task", r.task.String(), "at", c.from, "log_start", c.next)
+		u.cfg.log.Warn("the changelog does not have what follows the local state, which is built again", "store", r.store, "task", r.task.String(), "at", c.from, "log_start", c.next)
 		t.stale = append(t.stale, r.store)
 		u.cfg.reader.remove(t.list)
 		u.finish(t)

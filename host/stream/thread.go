@@ -168,6 +168,9 @@ func (t *Thread) Run(ctx context.Context) error {
 	for {
 		t.setState(ThreadStarting)
 		err := t.runSession(ctx)
+		if errs.StreamUncommitted.Is(err) {
+			return err
+		}
 		if err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) {
 			return nil
 		}
@@ -249,7 +252,7 @@ func (t *Thread) runSession(ctx context.Context) (err error) {
 	clean := err == nil
 	if clean {
 		t.setState(ThreadPendingShutdown)
-		err = s.commit(true)
+		err = s.lastCommitOf(ctx)
 	}
 	// A thread that ends leaves the group, after an error too: nobody is to wait for it. One that was fenced has been
 	// replaced under its name already.
@@ -263,6 +266,16 @@ func (t *Thread) runSession(ctx context.Context) (err error) {
 		return fencedError(err)
 	}
 	return err
+}
+
+// lastCommitOf is the commit at the end of a session. At the end of the application nothing follows that could make up
+// for one that failed; where another member has the tasks by now, there is nothing to make up for.
+func (s *session) lastCommitOf(ctx context.Context) error {
+	err := s.commit(true)
+	if err == nil || ctx.Err() == nil || errors.Is(err, ErrTaskMigrated) || errs.KafkaFenced.Is(err) {
+		return err
+	}
+	return errs.StreamUncommitted.New(s.Name(), "the last commit failed; what was processed since the one before is processed again", "").WithCause(err)
 }
 
 // settle looks at what was sent before a session that failed is closed, and returns what the failure is then. Without

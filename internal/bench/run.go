@@ -16,6 +16,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
 // Options is one measurement.
@@ -127,6 +129,9 @@ func (s *Session) Measure(ctx context.Context, o Options) (Result, error) {
 	j, err := jobNamed(o.Job)
 	if err != nil {
 		return Result{}, err
+	}
+	if _, err := os.Stat(filepath.Join(o.Baseline, "classes")); err != nil && o.Guest == "kafka-streams" {
+		return Result{}, errs.BuildNoToolchain.New(o.Baseline, "the jobs of Kafka Streams are not compiled there", "run make baseline").WithCause(err)
 	}
 	data := j.data(o.Records, o.Partitions)
 	for _, d := range data {

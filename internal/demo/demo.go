@@ -16,6 +16,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/examples"
 	"github.com/wasmstream/wasmstream/host"
+	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/internal/kafka"
 	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/dsl"
@@ -201,6 +202,9 @@ func (d *demo) feedAndFollow(ctx context.Context) error {
 	}
 }
 
+// maxLine is a byte more than the longest line that is read: a record of it fits into what the broker takes.
+const maxLine = 1_000_000
+
 // feed writes every line as the value of a record.
 func (d *demo) feed(ctx context.Context) error {
 	var failed error
@@ -219,11 +223,13 @@ func (d *demo) feed(ctx context.Context) error {
 		}
 	} else {
 		lines := bufio.NewScanner(d.cfg.Lines)
-		lines.Buffer(nil, 1<<20)
+		lines.Buffer(nil, maxLine)
 		for lines.Scan() {
 			produce(bytes.Clone(lines.Bytes()))
 		}
-		if err := lines.Err(); err != nil {
+		if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+			return errs.RecordTooLarge.New(fmt.Sprintf("line %d", d.result.Lines+1), fmt.Sprintf("a line has %d bytes at most", maxLine-1), "break it into several").WithCause(err)
+		} else if err != nil {
 			return err
 		}
 	}

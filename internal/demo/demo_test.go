@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
 // countWords is the rule of the example in the shortest Go: ASCII letters in lower case, split at blanks, empty words at
@@ -47,6 +49,13 @@ func TestDemoCountsItsTextAsAnIndependentCountDoes(t *testing.T) {
 	}
 	if got.Lines != int64(len(text)) || got.Words < got.Lines {
 		t.Errorf("%d lines and %d words", got.Lines, got.Words)
+	}
+}
+
+func TestDemoRefusesALineThatIsTooLong(t *testing.T) {
+	_, err := Run(t.Context(), Config{Lines: strings.NewReader("short\n" + strings.Repeat("x", 1_200_000))})
+	if !errs.RecordTooLarge.Is(err) || !strings.Contains(err.Error(), "line 2") {
+		t.Errorf("got %v", err)
 	}
 }
 

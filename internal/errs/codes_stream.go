@@ -12,6 +12,11 @@ var (
 		Explanation: "Threads are added and removed while the application runs or rebalances, not while it starts or ends, and only a thread that there is can be removed.",
 		Remedy:      "Ask for the state first: /readyz of the admin address tells.",
 	}
+	StreamUncommitted = Code{
+		ID: "E-STREAM-UNCOMMITTED", Exit: ExitEnvironment, Title: "The last commit before the end failed",
+		Explanation: "The application was asked to end, and the cluster did not take its last commit, or did not say so. Nothing is lost: what was processed since the commit before is processed again at the next start, under at_least_once with its results written a second time.",
+		Remedy:      "See that the cluster answers, and start the application again.",
+	}
 	StreamNotReady = Code{
 		ID: "E-STREAM-NOT-READY", Exit: ExitEnvironment, Title: "An application is still starting",
 		Explanation: "Its modules are not compiled yet, so there is nothing to control.",
@@ -25,5 +30,5 @@ var (
 )
 
 func streamCodes() []Code {
-	return []Code{StreamShutdown, StreamThreads, StreamNotReady, StreamUnreachable}
+	return []Code{StreamShutdown, StreamThreads, StreamUncommitted, StreamNotReady, StreamUnreachable}
 }
