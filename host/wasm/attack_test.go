@@ -116,6 +116,7 @@ func attacks() []attack {
 	all := append(cpuAttacks(), memoryAttacks()...)
 	all = append(all, byteAttacks()...)
 	all = append(all, boundaryAttacks()...)
+	all = append(all, lineAttacks()...)
 	return append(all, logAttacks()...)
 }
 
@@ -360,6 +361,22 @@ func phiBomb() []byte {
 	}
 	w.funcs = append(w.funcs, wfunc{locals: locals, code: code})
 	return w.bytes()
+}
+
+// lineAttacks trap in modules with hostile line tables, a hundred calls deep.
+func lineAttacks() []attack {
+	var all []attack
+	for name, tables := range hostileLines() {
+		all = append(all, attack{name: "a trap with line tables: " + name, want: errs.GuestTrap.ID, says: "unreachable", call: abi.ExportProcess, module: func() []byte {
+			const deep = 100
+			l := tables()
+			w := guestWith(wfunc{code: cat(ops(opLocalGet, 0), i32c(deep), ops(0x46 /* eq */, opIf, typeNone, opUnreachable, opEnd),
+				ops(opLocalGet, 0), i32c(1), ops(opI32Add, opCall, selfIndex))}, false)
+			w.customs[".debug_line"], w.customs[".debug_str"] = string(l.table), string(l.strings)
+			return w.bytes()
+		}})
+	}
+	return all
 }
 
 func boundaryAttacks() []attack {

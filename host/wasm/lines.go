@@ -1,16 +1,29 @@
 package wasm
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"path"
 )
 
 // lines are the line tables that a compiler left in a module (-g): DWARF 2 to 5, of 32 bits. They are read when a guest
-// has trapped, from one end to the other, and come of the guest like all else: what is damaged is passed over.
+// has trapped, from one end to the other, and come of the guest like all else: what is damaged is passed over, and neither a table's
+// length nor its strings may cost the host more than lineSteps and a few names.
 type lines struct {
 	table, strings, lineStrings []byte
 }
+
+const (
+	// lineSteps is how many bytes of line tables the frames of one trap may have read, all together. It is some
+	// hundredths of a second; frames for which nothing is left have no lines.
+	lineSteps = 8 << 20
+	// maxLineName is the length of the longest name of a folder or file that is taken.
+	maxLineName = 1 << 10
+	// lineUnitSteps are those of a unit's header.
+	lineUnitSteps = 32
+)
 
 // readLines copies the sections that find needs.
 func readLines(m *module) lines {
@@ -42,6 +55,7 @@ type lineRow struct {
 type lineUnit struct {
 	l        *lines
 	r        reader // the program
+	steps    *int   // what is left of lineSteps
 	version  uint16
 	step     uint64 // length of the shortest instruction
 	base     int8
@@ -51,16 +65,18 @@ type lineUnit struct {
 	files    int // where the tables of folders and files begin
 }
 
-// find is "file.c:12:3" for an address, an offset in the code section; "" if no table tells.
-func (l *lines) find(address uint64) string {
-	for at := 0; len(l.table)-at > 4; {
+// find is "file.c:12:3" for an address, an offset in the code section; "" if no table tells, or not within steps, from
+// which it takes what it used.
+func (l *lines) find(address uint64, steps *int) string {
+	for at := 0; len(l.table)-at > 4 && *steps > 0; {
 		size := int64(binary.LittleEndian.Uint32(l.table[at:]))
 		at += 4
 		if size > int64(len(l.table)-at) {
 			return ""
 		}
-		unit := lineUnit{l: l, r: reader{b: l.table, pos: at, end: at + int(size)}}
+		unit := lineUnit{l: l, r: reader{b: l.table, pos: at, end: at + int(size)}, steps: steps}
 		at += int(size)
+		unit.spend(lineUnitSteps)
 		if !unit.header() {
 			continue
 		}
@@ -85,18 +101,20 @@ func (r *reader) fixed32() uint32 {
 	return 0
 }
 
-// text reads a string that ends with a zero.
-func (r *reader) text() string {
-	for i := r.pos; i < r.end; i++ {
-		if r.b[i] == 0 {
-			s := string(r.b[r.pos:i])
-			r.pos = i + 1
-			return s
-		}
+// skipText passes over a string that ends with a zero.
+func (r *reader) skipText() {
+	n := bytes.IndexByte(r.b[r.pos:r.end], 0)
+	if n < 0 {
+		r.fail("a text without an end")
+		return
 	}
-	r.fail("a text without an end")
-	return ""
+	r.pos += n + 1
 }
+
+func (u *lineUnit) spend(steps int) { *u.steps -= steps }
+
+// goOn tells whether there are steps left, and nothing was damaged.
+func (u *lineUnit) goOn(r *reader) bool { return *u.steps > 0 && r.bad == "" }
 
 func (u *lineUnit) header() bool {
 	r := &u.r
@@ -148,8 +166,10 @@ func (u *lineUnit) run(address uint64) (found lineRow, ok bool) {
 	r := &u.r
 	row, last := lineRow{file: 1, line: 1}, lineRow{}
 	begun := false
-	for r.left() > 0 && r.bad == "" {
+	for r.left() > 0 && u.goOn(r) {
+		began := r.pos
 		emitted, ended := u.instruction(r.byte(), &row)
+		u.spend(r.pos - began)
 		if !emitted {
 			continue
 		}
@@ -221,9 +241,9 @@ func (u *lineUnit) place(row lineRow) string {
 	if u.version == 5 {
 		name = u.file5(&r, row.file)
 	} else {
-		name = file4(&r, row.file)
+		name = u.file4(&r, row.file)
 	}
-	if name == "" || r.bad != "" {
+	if name == "" || r.bad != "" || *u.steps <= 0 {
 		return ""
 	}
 	name = fmt.Sprintf("%s:%d", shown(name), row.line)
@@ -233,59 +253,98 @@ func (u *lineUnit) place(row lineRow) string {
 	return name
 }
 
-// file4 finds a file in the tables before DWARF 5: folders, then files, counted from 1.
-func file4(r *reader, index uint32) string {
-	var folders []string
-	for r.bad == "" {
-		folder := r.text()
-		if folder == "" {
-			break
-		}
-		folders = append(folders, folder)
-	}
-	for i := uint32(1); r.bad == ""; i++ {
-		name := r.text()
-		if name == "" {
-			return ""
-		}
-		folder := r.u32()
-		r.u32()
-		r.u32()
-		if i != index {
-			continue
-		}
-		if folder == 0 || int64(folder) > int64(len(folders)) {
-			return name
-		}
-		return path.Join(folders[folder-1], name)
+// lineText is where a string begins that may be wanted.
+type lineText struct {
+	b  []byte
+	at int64
+}
+
+// read copies the string, "" if it does not end within maxLineName bytes.
+func (t lineText) read() string {
+	rest := t.b[min(t.at, int64(len(t.b))):]
+	rest = rest[:min(len(rest), maxLineName+1)]
+	if n := bytes.IndexByte(rest, 0); n >= 0 {
+		return string(rest[:n])
 	}
 	return ""
 }
 
-// file5 finds a file in the tables of DWARF 5: the same entry format for folders and files, counted from 0.
-func (u *lineUnit) file5(r *reader, index uint32) string {
-	var folders []string
-	u.entries(r, func(name string, _ uint32) bool {
-		folders = append(folders, name)
-		return true
-	})
-	found := ""
-	i := uint32(0)
-	u.entries(r, func(name string, folder uint32) bool {
-		if i == index {
-			found = name
-			if folder > 0 && int64(folder) < int64(len(folders)) { // folder 0 is where the compiler ran
-				found = path.Join(folders[folder], name)
-			}
-		}
-		i++
-		return i <= index
-	})
-	return found
+// inFolder is the path of a file, "" if it has no name.
+func inFolder(folder, name string) string {
+	if folder == "" || name == "" {
+		return name
+	}
+	return path.Join(folder, name)
 }
 
-// entries reads a table of DWARF 5 and gives each entry's path and folder.
-func (u *lineUnit) entries(r *reader, each func(name string, folder uint32) bool) {
+// file4 finds a file in the tables before DWARF 5: folders, then files, counted from 1. Folder 0 is where the compiler
+// ran. The folders are passed over until it is known which one is wanted.
+func (u *lineUnit) file4(r *reader, index uint32) string {
+	folders := *r
+	for u.text4(r) {
+	}
+	for i := uint32(1); u.goOn(r); i++ {
+		name := lineText{r.b, int64(r.pos)}
+		if !u.text4(r) {
+			return ""
+		}
+		began := r.pos
+		folder := r.u32()
+		r.u32()
+		r.u32()
+		u.spend(r.pos - began)
+		if i == index && r.bad == "" {
+			return inFolder(u.folder4(&folders, folder), name.read())
+		}
+	}
+	return ""
+}
+
+// text4 passes over a string and tells whether it holds anything: an empty one ends a table.
+func (u *lineUnit) text4(r *reader) bool {
+	began := r.pos
+	r.skipText()
+	u.spend(r.pos - began)
+	return u.goOn(r) && r.pos-began > 1
+}
+
+func (u *lineUnit) folder4(r *reader, index uint32) string {
+	for i := uint32(1); i <= index; i++ {
+		text := lineText{r.b, int64(r.pos)}
+		if !u.text4(r) {
+			return ""
+		}
+		if i == index {
+			return text.read()
+		}
+	}
+	return ""
+}
+
+// lineEntry is a folder or a file of DWARF 5.
+type lineEntry struct {
+	path   lineText
+	folder uint32
+}
+
+// file5 finds a file in the tables of DWARF 5: the same entry format for folders and files, counted from 0. The folders
+// are passed over until it is known which one is wanted.
+func (u *lineUnit) file5(r *reader, index uint32) string {
+	folders := *r
+	u.entry(r, math.MaxUint32)
+	file, ok := u.entry(r, index)
+	if !ok {
+		return ""
+	}
+	var folder lineEntry
+	if file.folder > 0 { // folder 0 is where the compiler ran
+		folder, _ = u.entry(&folders, file.folder)
+	}
+	return inFolder(folder.path.read(), file.path.read())
+}
+
+// entry reads a table of DWARF 5 up to the entry with an index, or to its end if it has no such entry.
+func (u *lineUnit) entry(r *reader, index uint32) (found lineEntry, ok bool) {
 	const contentPath, contentFolder = 1, 2
 	type field struct{ content, form uint32 }
 	format := make([]field, r.byte())
@@ -294,47 +353,47 @@ func (u *lineUnit) entries(r *reader, each func(name string, folder uint32) bool
 	}
 	count := r.u32()
 	if len(format) == 0 {
-		return
+		return lineEntry{}, false
 	}
-	for range count {
-		name, folder := "", uint32(0)
+	for i := uint32(0); i < count && u.goOn(r); i++ {
+		began, entry := r.pos, lineEntry{}
 		for _, f := range format {
 			text, number := u.form(r, f.form)
 			switch f.content {
 			case contentPath:
-				name = text
+				entry.path = text
 			case contentFolder:
-				folder = number
+				entry.folder = number
 			}
 		}
-		if r.bad != "" || !each(name, folder) {
-			return
+		u.spend(r.pos - began)
+		if i == index && r.bad == "" {
+			return entry, true
 		}
 	}
+	return lineEntry{}, false
 }
 
-// form reads one value in the forms that line tables use.
-func (u *lineUnit) form(r *reader, form uint32) (text string, number uint32) {
+// form passes over one value in the forms that line tables use: what it says, or where its string begins.
+func (u *lineUnit) form(r *reader, form uint32) (text lineText, number uint32) {
 	const data1, data2, data4, data8, data16, block, str, strp, udata, lineStrp = 0x0b, 0x05, 0x06, 0x07, 0x1e, 0x09, 0x08, 0x0e, 0x0f, 0x1f
-	at := func(b []byte, pos uint32) string {
-		sub := reader{b: b, pos: int(min(int64(pos), int64(len(b)))), end: len(b)}
-		return sub.text()
-	}
 	switch form {
 	case str:
-		return r.text(), 0
+		text = lineText{r.b, int64(r.pos)}
+		r.skipText()
+		return text, 0
 	case lineStrp:
-		return at(u.l.lineStrings, r.fixed32()), 0
+		return lineText{u.l.lineStrings, int64(r.fixed32())}, 0
 	case strp:
-		return at(u.l.strings, r.fixed32()), 0
+		return lineText{u.l.strings, int64(r.fixed32())}, 0
 	case udata:
-		return "", r.u32()
+		return text, r.u32()
 	case data1:
-		return "", uint32(r.byte())
+		return text, uint32(r.byte())
 	case data2:
-		return "", uint32(r.fixed16())
+		return text, uint32(r.fixed16())
 	case data4:
-		return "", r.fixed32()
+		return text, r.fixed32()
 	case data8:
 		r.skip(8)
 	case data16:
@@ -344,5 +403,5 @@ func (u *lineUnit) form(r *reader, form uint32) (text string, number uint32) {
 	default:
 		r.fail("a form that is not known")
 	}
-	return "", 0
+	return text, 0
 }

@@ -1,9 +1,12 @@
 package wasm
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -99,9 +102,9 @@ func lineTable5() (table, names []byte) {
 
 func lineUnitOf(version byte, sizes, head, program []byte) []byte {
 	unit := append([]byte{version, 0}, sizes...)
-	unit = append(unit, byte(len(head)), 0, 0, 0)
+	unit = binary.LittleEndian.AppendUint32(unit, uint32(len(head)))
 	unit = append(append(unit, head...), program...)
-	return append([]byte{byte(len(unit)), 0, 0, 0}, unit...)
+	return append(binary.LittleEndian.AppendUint32(nil, uint32(len(unit))), unit...)
 }
 
 func TestLineTables(t *testing.T) {
@@ -124,7 +127,8 @@ func TestLineTables(t *testing.T) {
 		{&five, 0x11, "dir/b.c:7"},
 		{&lines{}, 0x10, ""},
 	} {
-		if got := c.of.find(c.address); got != c.want {
+		steps := lineSteps
+		if got := c.of.find(c.address, &steps); got != c.want {
 			t.Errorf("0x%x: got %q, want %q", c.address, got, c.want)
 		}
 	}
@@ -157,15 +161,94 @@ func TestPlacesAreThoseOfTheFile(t *testing.T) {
 	}
 }
 
-// FuzzLines: no line table makes find panic or hang.
+// lineTableOf5 is a unit of DWARF 5 whose folders and files all have names in .debug_str, at 0; all code is of one file.
+func lineTableOf5(folders, files, file int) []byte {
+	const strp = 0x0e
+	table := func(format []byte, n, size int) []byte {
+		return append(appendU32(format, uint32(n)), make([]byte, n*size)...)
+	}
+	head := cat([]byte{1, 1, 1, 0xff, 1, 13, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1},
+		table([]byte{1, 1, strp}, folders, 4), table([]byte{2, 1, strp, 2, 0x0b}, files, 5))
+	program := cat(appendU32([]byte{lineSetFile}, uint32(file)), ops(0, 5, lineSetAddress, 1, 0, 0, 0, lineCopy),
+		ops(0, 5, lineSetAddress, 0, 0, 0, 1, lineCopy, 0, 1, lineEndSequence))
+	return lineUnitOf(5, []byte{4, 0}, head, program)
+}
+
+// lineProgram4 is a unit of DWARF 4 that makes rows and never comes to any address.
+func lineProgram4(rows int) []byte {
+	head := append([]byte{1, 1, 1, 0xff, 1, 13, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1}, "\x00a.c\x00\x00\x00\x00\x00"...)
+	return lineUnitOf(4, nil, head, bytes.Repeat([]byte{13}, rows))
+}
+
+// hostileLines make line tables that cost much if they are read without bounds.
+func hostileLines() map[string]func() *lines {
+	long := func() []byte { return append(bytes.Repeat([]byte("A"), 1_000_000), 0) }
+	return map[string]func() *lines{
+		"folders that share a name of 1 MB": func() *lines { return &lines{table: lineTableOf5(4000, 1, 0), strings: long()} },
+		"files that share a name of 1 MB":   func() *lines { return &lines{table: lineTableOf5(1, 20_000, 19_999), strings: long()} },
+		"names without an end":              func() *lines { return &lines{table: lineTableOf5(20_000, 20_000, 19_999), strings: long()[:1_000_000]} },
+		"9 MB of rows":                      func() *lines { return &lines{table: lineProgram4(9 << 20)} },
+		"9 MB of units that hold nothing":   func() *lines { return &lines{table: make([]byte, 9<<20)} },
+		"9 MB of units with a header": func() *lines {
+			return &lines{table: bytes.Repeat(lineProgram4(0), (9<<20)/len(lineProgram4(0)))}
+		},
+	}
+}
+
+// TestLineTablesHaveBounds: the thirty frames of a trap cost no more than lineSteps together, and hardly any memory.
+func TestLineTablesHaveBounds(t *testing.T) {
+	for name, tables := range hostileLines() {
+		t.Run(name, func(t *testing.T) {
+			l := tables()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			steps := lineSteps
+			for range 30 {
+				if got := l.find(0x10, &steps); got != "" {
+					t.Errorf("got %.40q, want no line", got)
+				}
+			}
+			runtime.ReadMemStats(&after)
+			if steps < -lineUnitSteps {
+				t.Errorf("%d steps too many", -steps)
+			}
+			if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
+				t.Errorf("%d bytes of memory", got)
+			}
+		})
+	}
+}
+
+// TestLongNamesHaveLines: names up to the bound are taken whole, and those behind many others are found.
+func TestLongNamesHaveLines(t *testing.T) {
+	for size, want := range map[int]string{100: strings.Repeat("A", 100) + ":1", maxLineName: shown(strings.Repeat("A", maxLineName)) + ":1", maxLineName + 1: ""} {
+		l := lines{table: lineTableOf5(4000, 20_000, 19_999), strings: append(bytes.Repeat([]byte("A"), size), 0)}
+		steps := lineSteps
+		if got := l.find(0x10, &steps); got != want {
+			t.Errorf("%d: got %q, want %q", size, got, want)
+		}
+	}
+}
+
+// FuzzLines: no line table makes find panic or hang: what it reads is bounded by the table's size, whatever the other
+// sections hold, and by the steps that it is given.
 func FuzzLines(f *testing.F) {
 	table, names := lineTable5()
 	f.Add(lineTable4(), names, uint64(0x10))
 	f.Add(table, names, uint64(0x10))
 	f.Fuzz(func(t *testing.T, table, names []byte, address uint64) {
 		l := lines{table: table, strings: names, lineStrings: names}
-		if got := l.find(address); len(got) > 2*maxShownName+64 {
+		steps := lineSteps
+		if got := l.find(address, &steps); len(got) > 2*maxShownName+64 {
 			t.Errorf("a place of %d bytes", len(got))
+		}
+		// Each unit's program is read once, the tables of one unit twice; a unit of 4 bytes costs as much as its header.
+		if used, most := lineSteps-steps, 3*len(table)+(len(table)/4+1)*lineUnitSteps; used > most {
+			t.Errorf("%d steps for %d bytes, want at most %d", used, len(table), most)
+		}
+		few := 64
+		if l.find(address, &few); few < -len(table)-lineUnitSteps {
+			t.Errorf("%d steps after the last", -few)
 		}
 	})
 }

@@ -170,11 +170,12 @@ var sourceLine = regexp.MustCompile(`^\t0x([0-9a-f]+): @:1$`)
 func (c *compiled) parseStack(trace string) []string {
 	var stack []string
 	own := false // the last frame is the guest's
+	steps := lineSteps
 	for line := range strings.SplitSeq(trace, "\n\t") {
 		line, _, _ = strings.Cut(line, "\n")
 		if at := sourceLine.FindStringSubmatch(line); at != nil {
 			if own {
-				stack[len(stack)-1] += c.place(at[1])
+				stack[len(stack)-1] += c.place(at[1], &steps)
 			}
 			continue
 		}
@@ -188,8 +189,8 @@ func (c *compiled) parseStack(trace string) []string {
 }
 
 // place is " (0x1a2b, words.c:12:3)" for a place in the metered code section: where it is in the module's file, and
-// where it came from, if the module tells.
-func (c *compiled) place(metered string) string {
+// where it came from, if the module tells and steps are left to read it.
+func (c *compiled) place(metered string, steps *int) string {
 	at, err := strconv.ParseUint(metered, 16, 31)
 	if err != nil {
 		return ""
@@ -198,7 +199,7 @@ func (c *compiled) place(metered string) string {
 	if !ok {
 		return ""
 	}
-	if line := c.lines.find(uint64(origin)); line != "" {
+	if line := c.lines.find(uint64(origin), steps); line != "" {
 		return fmt.Sprintf(" (0x%x, %s)", c.offsets.code+origin, line)
 	}
 	return fmt.Sprintf(" (0x%x)", c.offsets.code+origin)
