@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -143,6 +144,27 @@ func wantArgs(c *cli.Context, least, most int) error {
 		usage += " --file " + c.Args().First()
 	}
 	return errs.CLIUsage.New(c.Command.HelpName, problem, "write "+usage)
+}
+
+// atLeast checks a flag that is a number or a duration, if it was given.
+func atLeast(c *cli.Context, flag string, least int64) error {
+	var n int64
+	switch v := c.Value(flag).(type) {
+	case int:
+		n = int64(v)
+	case int64:
+		n = v
+	case time.Duration:
+		n = int64(v)
+	}
+	if !c.IsSet(flag) || n >= least {
+		return nil
+	}
+	want := fmt.Sprintf("want %d or more (got %v)", least, c.Value(flag))
+	if _, ok := c.Value(flag).(time.Duration); ok {
+		want = fmt.Sprintf("want a positive time (got %v)", c.Value(flag))
+	}
+	return errs.CLIUsage.New("--"+flag, want, "")
 }
 
 // intersperse moves flags in front of arguments, because the flag parser stops at the first argument and people write

@@ -43,6 +43,9 @@ func consume(c *cli.Context) error {
 	if err := wantArgs(c, 1, 1); err != nil {
 		return err
 	}
+	if err := errors.Join(atLeast(c, "max-messages", 0), atLeast(c, "timeout", 1)); err != nil {
+		return err
+	}
 	p, err := newPrinter(c)
 	if err != nil {
 		return err

@@ -33,6 +33,9 @@ func runDemo(c *cli.Context) error {
 		return err
 	}
 	talk := c.App.ErrWriter
+	if err := atLeast(c, "top", 1); err != nil {
+		return err
+	}
 	if c.Bool("lines") {
 		_, err := demo.Run(c.Context, demo.Config{
 			Lines:   c.App.Reader,

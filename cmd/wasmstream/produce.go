@@ -87,6 +87,12 @@ func produce(c *cli.Context) error {
 }
 
 func newLineReader(c *cli.Context) (*lineReader, error) {
+	if err := atLeast(c, "timestamp", 0); err != nil {
+		return nil, err
+	}
+	if c.IsSet("key-separator") && c.String("key-separator") == "" {
+		return nil, errs.CLIUsage.New("--key-separator", "it is empty", "give what stands between key and value, such as :")
+	}
 	r := &lineReader{separator: c.String("key-separator"), null: c.String("null"), hasNull: c.IsSet("null")}
 	var err error
 	if r.key, err = serdeOf(c, "key-type"); err != nil {
