@@ -86,10 +86,14 @@ type essentialFile struct {
 	written extent
 }
 
-// Write implements vfs.File.
+// Write implements vfs.File. The bytes are summed up before, since the file may change p.
 func (e *essentialFile) Write(p []byte) (int, error) {
+	written := e.written
+	written.add(p)
 	n, err := e.File.Write(p)
-	e.written.add(p[:max(n, 0)])
+	if err == nil {
+		e.written = written
+	}
 	return n, e.db.stopAt(err)
 }
 
