@@ -11,8 +11,8 @@ import (
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
-// ReadFile reads a module's file. It answers for every path at once: only regular files are opened, and no more is read
-// than a module may have.
+// ReadFile reads a module's file. It answers for every path at once: only regular files are opened, no more is read
+// than a module may have, and nothing where there is nothing by its size.
 func ReadFile(path string) ([]byte, error) { return readFileAs(path, path) }
 
 // readFileAs calls the file name in messages.
@@ -34,6 +34,9 @@ func readFileAs(path, name string) ([]byte, error) {
 	}
 	if err != nil {
 		return nil, fileFault(name, err)
+	}
+	if info.Size() == 0 {
+		return nil, nil // a file of the system may say so too, and block whoever reads it
 	}
 	if info.Size() > MaxModuleBytes {
 		return nil, tooManyBytes(name, info.Size())
