@@ -6,8 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/wasmstream/wasmstream/host/stream"
 	"github.com/wasmstream/wasmstream/internal/errs"
@@ -35,12 +33,10 @@ type ClientMetadata struct {
 
 // controlled is the application, once it can be controlled.
 func (h *Host) controlled() (*stream.App, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.mu.app == nil {
-		return nil, errs.StreamNotReady.New("", "the application is still starting", "")
+	if app := h.application(); app != nil {
+		return app, nil
 	}
-	return h.mu.app, nil
+	return nil, errs.StreamNotReady.New("", "the application is still starting", "")
 }
 
 // Metadata describes the application in this process and its threads (metadataForLocalThreads).
@@ -138,7 +134,7 @@ func (h *Host) answerControl(w http.ResponseWriter, r *http.Request, err error) 
 // Control sends a request of controlRoutes to the admin address of a process and returns what it answers: the application
 // as it is then.
 func Control(ctx context.Context, addr, method, path string) (m ClientMetadata, err error) {
-	addr = strings.TrimSuffix(strings.TrimPrefix(addr, "http://"), "/")
+	addr = hostPort(addr)
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+path, http.NoBody)
 	if err != nil {
 		return m, errs.StreamUnreachable.New(addr, "the address is none", "want HOST:PORT").WithCause(err)
@@ -149,11 +145,7 @@ func Control(ctx context.Context, addr, method, path string) (m ClientMetadata, 
 		if errors.Is(err, context.DeadlineExceeded) {
 			return m, errs.RuntimeTimeout.New(addr, "there is no answer yet", "what was asked for may still happen; look with wasmstream threads list")
 		}
-		var network *url.Error
-		if errors.As(err, &network) {
-			err = network.Err
-		}
-		return m, errs.StreamUnreachable.New(addr, "nobody answers", "").WithCause(err)
+		return m, errs.StreamUnreachable.New(addr, "nobody answers", "").WithCause(networkCause(err))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))

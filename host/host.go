@@ -64,12 +64,17 @@ func (h *Host) ApplicationID() string { return h.settings.ApplicationID }
 
 // State is Kafka's name of the state: CREATED, REBALANCING, RUNNING, PENDING_SHUTDOWN, NOT_RUNNING, ERROR.
 func (h *Host) State() string {
+	if app := h.application(); app != nil {
+		return app.State().String()
+	}
+	return stream.Created.String()
+}
+
+// application is the one that runs, nil while modules are being compiled.
+func (h *Host) application() *stream.App {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.mu.app == nil {
-		return stream.Created.String()
-	}
-	return h.mu.app.State().String()
+	return h.mu.app
 }
 
 // Run compiles the modules, joins the cluster and works until ctx is done; then it commits, leaves and returns nil. It

@@ -48,12 +48,10 @@ type StorePartition struct {
 
 // running is the application, once it can be asked.
 func (h *Host) running() (*stream.App, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.mu.app == nil {
-		return nil, errs.QueryNotReady.New("", "the application is starting", "")
+	if app := h.application(); app != nil {
+		return app, nil
 	}
-	return h.mu.app, nil
+	return nil, errs.QueryNotReady.New("", "the application is starting", "")
 }
 
 // Query asks a store wherever the partition is: in this process, or in the one that the assignment names, by HTTP. The

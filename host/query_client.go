@@ -73,7 +73,7 @@ func (c *StateClient) Stores(ctx context.Context, server string) (list []StoreIn
 }
 
 func (c *StateClient) do(ctx context.Context, method, server, path string, body []byte, into any) error {
-	server = strings.TrimSuffix(strings.TrimPrefix(server, "http://"), "/")
+	server = hostPort(server)
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+server+path, bytes.NewReader(body))
 	if err != nil {
 		return errs.QueryOwner.New(server, "the address is none", "want HOST:PORT").WithCause(err)
@@ -104,11 +104,21 @@ func (c *StateClient) do(ctx context.Context, method, server, path string, body 
 
 // unanswered is the error of a request that got no answer.
 func unanswered(server string, err error) error {
+	return errs.QueryOwner.New(server, "it does not answer", "").WithCause(networkCause(err))
+}
+
+// hostPort is an address that may have been given as a URL.
+func hostPort(addr string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(addr, "http://"), "/")
+}
+
+// networkCause is why a request failed, without the request, which messages name already.
+func networkCause(err error) error {
 	var network *url.Error
 	if errors.As(err, &network) {
-		err = network.Err
+		return network.Err
 	}
-	return errs.QueryOwner.New(server, "it does not answer", "").WithCause(err)
+	return err
 }
 
 // refusal is the error that a process answered, as if it had happened here.

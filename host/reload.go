@@ -235,10 +235,7 @@ func (h *Host) ReloadFiles(ctx context.Context) error {
 func (h *Host) reloadFile(ctx context.Context, name string) error {
 	data, err := h.cfg.read(name)
 	if err != nil {
-		h.mu.Lock()
-		app := h.mu.app
-		h.mu.Unlock()
-		if app != nil {
+		if app := h.application(); app != nil {
 			app.CountReload(err)
 		}
 		h.tellReload(Reloaded{Module: name}, err)

@@ -20,13 +20,10 @@ type RestoreSummary = stream.RestoreSummary
 
 // RestoreProgress lists the stores that are restored now, or kept as standbys.
 func (h *Host) RestoreProgress() []RestoreProgress {
-	h.mu.Lock()
-	app := h.mu.app
-	h.mu.Unlock()
-	if app == nil {
-		return nil
+	if app := h.application(); app != nil {
+		return app.RestoreProgress()
 	}
-	return app.RestoreProgress()
+	return nil
 }
 
 // Restoring sums up what has to be restored before the application runs. Stores is 0 when there is nothing.

@@ -3,10 +3,10 @@ package state
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -186,12 +186,9 @@ func TestDamageIsNoticed(t *testing.T) {
 func damage(t *rapid.T, fs vfs.FS) {
 	names, err := fs.List("db")
 	noRapidError(t, err)
+	slices.Sort(names)
 	path := filepath.Join("db", rapid.SampledFrom(names).Draw(t, "file"))
-	f, err := fs.Open(path)
-	noRapidError(t, err)
-	content, err := io.ReadAll(f)
-	noRapidError(t, err)
-	noRapidError(t, f.Close())
+	content := readFile(t, fs, path)
 	how := rapid.SampledFrom([]string{"flip", "cut", "delete"}).Draw(t, "damage")
 	if how == "delete" {
 		noRapidError(t, fs.Remove(path))
@@ -206,10 +203,7 @@ func damage(t *rapid.T, fs vfs.FS) {
 	} else {
 		content[at] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
 	}
-	w, err := fs.Create(path, vfs.WriteCategoryUnspecified)
-	noRapidError(t, err)
-	_, err = w.Write(content)
-	noRapidError(t, errors.Join(err, w.Close()))
+	writeFile(t, fs, path, content)
 }
 
 // After a crash in a restore, the records from the offset on give what all records give.

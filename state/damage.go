@@ -37,14 +37,19 @@ func (db *DB) noteDamage(err error) {
 		return
 	}
 	db.opts.Logger.Error("local state is damaged", "code", errs.StateCorrupt.ID, "dir", db.dir, "error", err)
-	f, failure := db.opts.FS.Create(filepath.Join(db.dir, damageFile), vfs.WriteCategoryUnspecified)
-	if failure == nil {
-		_, failure = f.Write([]byte(err.Error() + "\n"))
-		failure = errors.Join(failure, f.Sync(), f.Close())
-	}
-	if failure != nil {
+	if failure := writeSynced(db.opts.FS, filepath.Join(db.dir, damageFile), []byte(err.Error()+"\n")); failure != nil {
 		db.opts.Logger.Error("cannot note that local state is damaged", "code", errs.StateUnusable.ID, "dir", db.dir, "error", failure)
 	}
+}
+
+// writeSynced writes a small file and waits until it is on disk.
+func writeSynced(fsys vfs.FS, path string, content []byte) error {
+	f, err := fsys.Create(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // checkDamage refuses a database in which damage was found before.

@@ -172,12 +172,7 @@ func (l *ledger) writeLocked() error {
 		return err
 	}
 	path := filepath.Join(l.dir, ledgerFile)
-	f, err := l.fs.Create(path+".new", vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := writeSynced(l.fs, path+".new", content); err != nil {
 		return err
 	}
 	if err := l.fs.Rename(path+".new", path); err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 
@@ -96,7 +95,7 @@ func TestDamagedFilesAreNoticed(t *testing.T) {
 		if ok, err := vfs.Clone(from, fs, "db", "db"); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
-		hurt(t, fs)
+		damage(t, fs)
 		switch err := complete(fs); {
 		case err == nil:
 		case errors.Is(err, ErrCorrupt) || isDamage(err):
@@ -108,31 +107,6 @@ func TestDamagedFilesAreNoticed(t *testing.T) {
 	if refused == 0 {
 		t.Error("nothing was noticed")
 	}
-}
-
-// hurt removes a file, cuts it off, or changes a bit of it.
-func hurt(t *rapid.T, fs vfs.FS) {
-	names, err := fs.List("db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	slices.Sort(names)
-	name := "db/" + rapid.SampledFrom(names).Draw(t, "name")
-	content := readFile(t, fs, name)
-	how := rapid.SampledFrom([]string{"remove", "cut", "flip"}).Draw(t, "how")
-	if len(content) == 0 || how == "remove" {
-		if err := fs.Remove(name); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	at := rapid.IntRange(0, len(content)-1).Draw(t, "at")
-	if how == "cut" {
-		content = content[:at]
-	} else {
-		content[at] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
-	}
-	writeFile(t, fs, name, content)
 }
 
 // failer is what *testing.T and *rapid.T have in common here.

@@ -3,7 +3,6 @@ package state
 import (
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,16 +18,13 @@ import (
 // A log that another one follows can vanish, or end early, and Pebble opens what is left.
 func TestALostLogIsNoticed(t *testing.T) {
 	disk, first, commits := databaseOfTwoLogs(t)
-	content := contentOf(t, disk, first)
+	content := readFile(t, disk, first)
 	noError(t, disk.Remove(first))
 	if err := openWhole(t, disk, commits); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("the first log has vanished: %v", err)
 	}
 	for at := len(content) - 1; at >= 0; at -= 1 + len(content)/64 {
-		w, err := disk.Create(first, vfs.WriteCategoryUnspecified)
-		noError(t, err)
-		_, err = w.Write(content[:at])
-		noError(t, errors.Join(err, w.Close()))
+		writeFile(t, disk, first, content[:at])
 		if err := openWhole(t, disk, commits); err != nil && !errors.Is(err, ErrCorrupt) {
 			t.Errorf("the first log ends at %d of %d: %v", at, len(content), err)
 		}
@@ -89,13 +85,4 @@ func openWhole(t *testing.T, disk *vfs.MemFS, commits int) error {
 		err = fmt.Errorf("%d of %d commits are there", got, commits)
 	}
 	return errors.Join(err, db.Close())
-}
-
-func contentOf(t *testing.T, fs vfs.FS, path string) []byte {
-	t.Helper()
-	f, err := fs.Open(path)
-	noError(t, err)
-	content, err := io.ReadAll(f)
-	noError(t, errors.Join(err, f.Close()))
-	return content
 }

@@ -89,24 +89,33 @@ var benchGuests = []string{"c", "rust", "go", "go-stdlib", "native", "kafka-stre
 
 // checkBench refuses what would only fail in the processes of the measurement.
 func checkBench(c *cli.Context) error {
+	return errors.Join(
+		fromOne(c, "records", "partitions", "threads", "runs"),
+		among("job", bench.Jobs(), c.StringSlice("job")...),
+		among("guest", benchGuests, c.StringSlice("guest")...),
+		among("guarantee", []string{"exactly_once_v2", "at_least_once"}, c.String("guarantee")),
+	)
+}
+
+// fromOne checks flags that are counts.
+func fromOne(c *cli.Context, flags ...string) error {
 	var faults []error
-	for _, flag := range []string{"records", "partitions", "threads", "runs"} {
+	for _, flag := range flags {
 		if n := c.Int(flag); n < 1 {
 			faults = append(faults, errs.CLIUsage.New("--"+flag, fmt.Sprintf("want 1 or more (got %d)", n), "as in --"+flag+" 1"))
 		}
 	}
-	oneOf := func(flag, value string, allowed []string) {
+	return errors.Join(faults...)
+}
+
+// among checks the values of a flag.
+func among(flag string, allowed []string, values ...string) error {
+	var faults []error
+	for _, value := range values {
 		if !slices.Contains(allowed, value) {
 			faults = append(faults, errs.CLIUsage.New("--"+flag, fmt.Sprintf("there is no %s %q", flag, value), errs.DidYouMean(value, allowed)))
 		}
 	}
-	for _, job := range c.StringSlice("job") {
-		oneOf("job", job, bench.Jobs())
-	}
-	for _, guest := range c.StringSlice("guest") {
-		oneOf("guest", guest, benchGuests)
-	}
-	oneOf("guarantee", c.String("guarantee"), []string{"exactly_once_v2", "at_least_once"})
 	return errors.Join(faults...)
 }
 

@@ -4,13 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/wasmstream/wasmstream/internal/bench"
-	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
 func benchConnectCommand() *cli.Command {
@@ -65,18 +63,9 @@ func benchConnect(c *cli.Context) error {
 }
 
 func checkBenchConnect(c *cli.Context) error {
-	var faults []error
-	for _, flag := range []string{"records", "runs"} {
-		if n := c.Int(flag); n < 1 {
-			faults = append(faults, errs.CLIUsage.New("--"+flag, fmt.Sprintf("want 1 or more (got %d)", n), "as in --"+flag+" 1"))
-		}
-	}
-	for flag, allowed := range map[string][]string{"job": bench.ConnectJobs(), "worker": bench.ConnectWorkers()} {
-		for _, value := range c.StringSlice(flag) {
-			if !slices.Contains(allowed, value) {
-				faults = append(faults, errs.CLIUsage.New("--"+flag, fmt.Sprintf("there is no %s %q", flag, value), errs.DidYouMean(value, allowed)))
-			}
-		}
-	}
-	return errors.Join(faults...)
+	return errors.Join(
+		fromOne(c, "records", "runs"),
+		among("job", bench.ConnectJobs(), c.StringSlice("job")...),
+		among("worker", bench.ConnectWorkers(), c.StringSlice("worker")...),
+	)
 }

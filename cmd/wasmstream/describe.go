@@ -7,6 +7,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/host"
 	"github.com/wasmstream/wasmstream/internal/streamsconfig"
+	"github.com/wasmstream/wasmstream/topology"
 )
 
 func describeCommand() *cli.Command {
@@ -45,15 +46,24 @@ func describe(c *cli.Context) error {
 		}
 		return nil
 	}
-	cfg = cfg.WithoutCluster()
-	if err := cfg.Check(c.Context); err != nil {
+	d, err := described(c, cfg)
+	if err != nil {
 		return err
 	}
 	if c.String("output") == "json" {
-		return printJSON(c.App.Writer, cfg.Topology.Description(cfg.ApplicationID()))
+		return printJSON(c.App.Writer, d)
 	}
-	_, err = fmt.Fprint(c.App.Writer, cfg.Topology.Describe())
+	_, err = fmt.Fprint(c.App.Writer, d.Text)
 	return err
+}
+
+// described is the topology of an application whose settings and modules were found sound, without a cluster.
+func described(c *cli.Context, cfg host.Config) (topology.Description, error) {
+	cfg = cfg.WithoutCluster()
+	if err := cfg.Check(c.Context); err != nil {
+		return topology.Description{}, err
+	}
+	return cfg.Topology.Description(cfg.ApplicationID()), nil
 }
 
 // tellCounts says what the list holds: every setting, and of the clients' properties those that were given.

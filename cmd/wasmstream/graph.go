@@ -22,11 +22,10 @@ func graph(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg = cfg.WithoutCluster()
-	if err := cfg.Check(c.Context); err != nil {
+	description, err := described(c, cfg)
+	if err != nil {
 		return err
 	}
-	description := cfg.Topology.Description(cfg.ApplicationID())
 	var text string
 	switch c.String("output") {
 	case "json":

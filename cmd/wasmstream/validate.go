@@ -20,11 +20,10 @@ func validate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg = cfg.WithoutCluster()
-	if err := cfg.Check(c.Context); err != nil {
+	d, err := described(c, cfg)
+	if err != nil {
 		return err
 	}
-	d := cfg.Topology.Description(cfg.ApplicationID())
 	nodes := 0
 	for _, s := range append(d.Subtopologies, d.GlobalSubtopologies...) {
 		nodes += len(s.Nodes)
