@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"maps"
 	"time"
 
 	"github.com/wasmstream/wasmstream/connectors/config"
@@ -13,51 +14,54 @@ func (h *Herder) taskFailed(t *RunningTask, cause error) {
 	if isFenced(cause) {
 		least = h.cfg.SessionTimeout
 	}
-	h.restartLater(t.Spec.ID, t.Spec.Connector, t.started, least, func() {
-		h.mu.Lock()
-		still := h.mu.tasks[t.Spec.ID] == t
-		h.mu.Unlock()
-		if still {
-			h.taskStatus(t.Spec.ID, Status{State: StateRestarting})
-			h.stopForRestart(t.Spec.ID)
-		}
+	currentLocked := func() bool { return h.mu.tasks[t.Spec.ID] == t && !h.staleLocked(t) }
+	h.restartLater(t.Spec.ID, t.Spec.Connector, t.started, least, currentLocked, func() {
+		h.taskStatus(t.Spec.ID, Status{State: StateRestarting})
+		h.stopForRestart(t.Spec.ID)
 	})
 }
 
-// connectorFailed does the same for a connector.
+// connectorFailed does the same for a connector. Its status is told before it is stopped: what is stopped may have begun anew, and
+// failed anew, before this goroutine goes on.
 func (h *Herder) connectorFailed(c *RunningConnector) {
-	h.restartLater(TaskID{c.Name, -1}, c.Props, c.began, 0, func() {
+	currentLocked := func() bool {
+		return h.mu.connectors[c.Name] == c && maps.Equal(h.mu.config.Connector(c.Name), c.Props.Map()) && c.failure() != nil
+	}
+	h.restartLater(TaskID{c.Name, -1}, c.Props, c.began, 0, currentLocked, func() {
+		h.connectorStatus(c.Name, Status{State: StateRestarting})
 		h.mu.Lock()
-		still := h.mu.connectors[c.Name] == c && c.failure() != nil
-		if still {
+		if currentLocked() {
 			h.stopConnectorLocked(c.Name, c)
 		}
 		h.mu.Unlock()
-		if still {
-			h.connectorStatus(c.Name, Status{State: StateRestarting})
-			h.reconcile()
-		}
+		h.reconcile()
 	})
 }
 
-// restartLater calls again when the restart policy says so, and never if it is over with restarts.
-func (h *Herder) restartLater(id TaskID, connector config.Props, began time.Time, least time.Duration, again func()) {
+// restartLater calls again when the restart policy says so, and never if it is over with restarts. What has failed must be current
+// when it is told and when it is to begin again: a failure under settings that have been replaced since is none of the new ones.
+func (h *Herder) restartLater(
+	id TaskID, connector config.Props, began time.Time, least time.Duration, currentLocked func() bool, again func(),
+) {
 	if h.cfg.Compat {
 		return
 	}
 	h.mu.Lock()
+	if h.mu.closed || !currentLocked() {
+		h.mu.Unlock()
+		return
+	}
 	f := h.mu.failures[id]
 	if f == nil {
 		f = &Failures{}
 		h.mu.failures[id] = f
 	}
 	wait, more := h.policyOf(connector).Next(f, time.Since(began))
-	closed := h.mu.closed
-	if more && !closed {
+	if more {
 		h.wg.Add(1)
 	}
 	h.mu.Unlock()
-	if !more || closed {
+	if !more {
 		return
 	}
 	wait = max(wait, least)
@@ -68,9 +72,14 @@ func (h *Herder) restartLater(id TaskID, connector config.Props, began time.Time
 			return
 		}
 		h.mu.Lock()
-		h.mu.restarts[id]++
+		current := currentLocked()
+		if current {
+			h.mu.restarts[id]++
+		}
 		h.mu.Unlock()
-		again()
+		if current {
+			again()
+		}
 	}()
 }
 

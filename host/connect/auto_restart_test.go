@@ -11,6 +11,7 @@ import (
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/config"
 	"github.com/wasmstream/wasmstream/connectors/fault"
+	"github.com/wasmstream/wasmstream/host/connect"
 	"github.com/wasmstream/wasmstream/internal/brokertest"
 )
 
@@ -121,6 +122,34 @@ func TestRestartsEnd(t *testing.T) {
 			await(t, "and again", func() bool { return source.starts.Load() == 3*tt.starts-200 && states(h, "src") == "FAILED" })
 		})
 	}
+}
+
+// TestFailedStaysFailed wants a connector that failed to be left alone, whatever else is asked of the worker, until it is stopped and
+// resumed, as Kafka's WorkerConnector.
+func TestFailedStaysFailed(t *testing.T) {
+	b := brokertest.Fake(t)
+	source := newFragile(100, 0, b.Name("out"))
+	h := standaloneWith(t, b.Addr, t.TempDir(), withSource(source), map[string]string{"restart.policy": "none"})
+	put(t, h, "src", map[string]string{"connector.class": "Scripted"})
+	await(t, "the failure", func() bool { return states(h, "src") == "FAILED" })
+	to := func(target connect.TargetState) {
+		if err := h.SetTarget(context.Background(), "src", target); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		to(connect.Paused)
+		to(connect.Started)
+	}
+	if err := h.StopConnector(context.Background(), "src"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the stop", func() bool { return states(h, "src") == "STOPPED" })
+	if left := source.starts.Load(); left != 99 {
+		t.Errorf("it was started %d times", 100-left)
+	}
+	to(connect.Started)
+	await(t, "another failure", func() bool { return source.starts.Load() == 98 && states(h, "src") == "FAILED" })
 }
 
 // TestTopicsOfAConnector tracks what a connector uses, forgets it when told so, and refuses where that is switched off.

@@ -16,6 +16,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -261,5 +262,24 @@ func TestSecretsAreMasked(t *testing.T) {
 	put(t, open, "sink", secret)
 	if settings, err := open.ConnectorConfig("sink"); err != nil || settings["http.headers.authorization"] != "Bearer s3cret" {
 		t.Errorf("with kafka.compat: %v, %v", settings, err)
+	}
+}
+
+// TestUnusedConnectionEndsNoWorkerBadly has a client that connects and says nothing: a worker that ends cuts it off, which is no fault.
+func TestUnusedConnectionEndsNoWorkerBadly(t *testing.T) {
+	t.Parallel()
+	w := distributed(t, brokertest.Fake(t), nil)
+	u, err := url.Parse(urlOf(w.herder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle, err := net.Dial("tcp", u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	w.leave()
+	if n, err := idle.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the connection is still open: %d bytes, %v", n, err)
 	}
 }

@@ -107,7 +107,12 @@ func (c *RunningConnector) Stop(final State) {
 	c.poke(func() { c.mu.closed, c.mu.final = true, final })
 }
 
+// transition takes the connector to a state. One that has failed stays as it is until it is restarted or stopped, as Kafka's
+// WorkerConnector does: herders repeat what they want whenever anything changes, which is no reason to try again.
 func (c *RunningConnector) transition(target TargetState) error {
+	if c.failure() != nil && target != Stopped {
+		return nil
+	}
 	if target != Started {
 		err := c.stop()
 		if err != nil {
@@ -116,6 +121,7 @@ func (c *RunningConnector) transition(target TargetState) error {
 		state := StatePaused
 		if target == Stopped {
 			state = StateStopped
+			c.setStarted(false)
 		}
 		c.tell(state, nil)
 		return nil
@@ -200,10 +206,7 @@ func (c *RunningConnector) stop() error {
 func (c *RunningConnector) setStarted(b bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.mu.started = b
-	if b {
-		c.mu.err = nil
-	}
+	c.mu.started, c.mu.err = b, nil
 }
 
 // failure is the error that the connector has failed with, nil if it has not.

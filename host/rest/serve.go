@@ -78,7 +78,11 @@ func loopback(a net.Addr) bool {
 	return ok && tcp.IP.IsLoopback()
 }
 
-// Run serves until ctx is done, and returns when no request is under way any more.
+// lastRequests is how long requests may go on that are under way when a server ends.
+const lastRequests = 5 * time.Second
+
+// Run serves until ctx is done. It returns when no request is under way any more, or cuts off what takes longer than lastRequests:
+// a connection that a client has opened and never used counts as a request, too, and is no fault of ours.
 func (s *Server) Run(ctx context.Context) error {
 	ended := make(chan error, len(s.servers))
 	for i, server := range s.servers {
@@ -90,11 +94,15 @@ func (s *Server) Run(ctx context.Context) error {
 		s.Close()
 		return err
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRequests)
 	defer cancel()
 	var faults []error
 	for _, server := range s.servers {
-		faults = append(faults, server.Shutdown(stop))
+		err := server.Shutdown(stop)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = server.Close()
+		}
+		faults = append(faults, err)
 	}
 	return errors.Join(faults...)
 }
