@@ -1,7 +1,7 @@
 # Two commands are enough: "go run ./cmd/wasmstream demo" and "make test".
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: clients conformance conformance-kafka conformance-connect takeover live build test test-fast race lint bench guests deps kafka cross fuzz cover baseline fault fault-errors fault-long mutants
+.PHONY: clients conformance conformance-kafka conformance-connect takeover live build test test-fast race lint bench guests deps kafka cross fuzz cover baseline fault fault-kafka fault-errors fault-long mutants
 
 KAFKA_DIR  ?= .cache/kafka
 KAFKA_PORT ?= 9092
@@ -13,7 +13,7 @@ build: ## the binary, bin/wasmstream
 
 test: deps lint guests cross ## all that CI runs: installs what is missing, then every test, on kfake and on a real Apache Kafka
 	.ci/with-kafka.sh .cache/kafka-test $(TEST_PORT) go test -tags integration -timeout 25m ./...
-	go test -tags failpoints -timeout 15m -run 'TestFaults|TestCountsSurviveDeathAtEachStep|GoesOnAtOnce' ./cmd/wasmstream
+	go test -tags failpoints,integration -timeout 25m -run 'TestFaults|TestCountsSurviveDeathAtEachStep|GoesOnAtOnce' ./cmd/wasmstream
 	cd guest-sdk/go && go test ./...
 	cd guest-sdk/rust && CARGO_TARGET_DIR=$(CURDIR)/.cache/rust-native cargo test -q
 	$(MAKE) race
@@ -45,14 +45,19 @@ cross: ## every platform that we build for
 TIME ?= 10m
 fault: SEED ?= 0
 fault: ## every kind of fault, again and again: make fault SEED=n TIME=10m; a seed of 0 takes a new one and prints it
-	go test -tags failpoints -timeout 24h -count 1 -v -run TestFaults ./cmd/wasmstream -args -fault.seed=$(SEED) -fault.time=$(TIME)
+	go test -tags failpoints -timeout 24h -count 1 -v -run '^TestFaults$$' ./cmd/wasmstream -args -fault.seed=$(SEED) -fault.time=$(TIME)
+
+fault-kafka: SEED ?= 0
+fault-kafka: ## the same on an Apache Kafka of its own
+	go test -tags failpoints,integration -timeout 24h -count 1 -v -run TestFaultsOnKafka ./cmd/wasmstream -args -fault.seed=$(SEED) -fault.time=$(TIME)
 
 fault-errors: SEED ?= 0
 fault-errors: ## every error that Kafka has, at each request of a commit, before and after the broker acts
 	go test -timeout 60m -count 1 -v -run TestCountSurvivesEveryError ./host/stream -args -storm.seed=$(SEED) -errors.faults=-1
 
-fault-long: ## an hour of them
-	$(MAKE) fault TIME=60m
+fault-long: ## an hour of them, the last third of it on Apache Kafka
+	$(MAKE) fault TIME=40m
+	$(MAKE) fault-kafka TIME=20m
 
 mutants: ## bugs that the fault programme must catch, one after the other
 	go test -tags failpoints,mutants -timeout 2h -count 1 -v -run TestMutantsAreCaught ./cmd/wasmstream

@@ -8,6 +8,7 @@
 #   kafka.sh tool CLASS ARG...     one of Kafka's own commands
 #   kafka.sh connect standalone|distributed DIR WORKER.properties [CONNECTOR...]
 #                                  a worker of Kafka Connect, in DIR, until it is killed; its log is DIR/worker.out
+# KAFKA_PROXIED: if set, a node on PORT listens on PORT+2000 as well, and says there that it is on PORT+3000, where a proxy is.
 # KAFKA_LIBS: folder of the jars (default .cache/kafka-libs of the checkout). KAFKA_HEAP: heap of a node (256m).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -53,16 +54,19 @@ connect() {
 
 # properties DIR ID PORT N BASE: server.properties of one node
 properties() {
-  local dir=$1 id=$2 port=$3 n=$4 base=$5 voters="" i
+  local dir=$1 id=$2 port=$3 n=$4 base=$5 voters="" listen="" advertise="" i
+  if [[ -n ${KAFKA_PROXIED:-} ]]; then
+    listen=,PROXIED://127.0.0.1:$((port + 2000)) advertise=,PROXIED://127.0.0.1:$((port + 3000))
+  fi
   for (( i = 0; i < n; i++ )); do voters+="${voters:+,}$i@127.0.0.1:$((base + 1000 + i))"; done
   cat > "$dir/server.properties" <<P
 process.roles=broker,controller
 node.id=$id
 controller.quorum.voters=$voters
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1000))
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1000))$listen
+advertised.listeners=PLAINTEXT://127.0.0.1:$port$advertise
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$dir/data
 default.replication.factor=$n
@@ -153,5 +157,5 @@ case ${1:-} in
   kill) kill_nodes "${2:?DIR}" ;;
   tool) shift; tool "$@" ;;
   connect) shift; connect "$@" ;;
-  *) sed -n '2,12p' "$0"; exit 2 ;;
+  *) sed -n '2,13p' "$0"; exit 2 ;;
 esac

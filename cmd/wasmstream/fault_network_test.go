@@ -27,7 +27,6 @@ func (p *programme) cut() {
 func (p *programme) halfOpen() {
 	p.t.Helper()
 	p.cutBy(p.proxy.HalfOpen)
-	p.awaitAll()
 }
 
 func (p *programme) cutBy(cut func() int) {

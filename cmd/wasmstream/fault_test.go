@@ -26,44 +26,77 @@ var (
 	faultSeed = flag.Uint64("fault.seed", 0, "the seed of the fault programme; 0 takes a new one")
 	faultOnly = flag.String("fault.only", "", "a regular expression: only faults whose names it matches")
 	faultApps = flag.String("fault.apps", "", "a regular expression: only applications whose names it matches")
-	faultTime = flag.Duration("fault.time", 0, "how long the fault programme goes on, as long for each application; 0 is each fault with every other application")
+	faultTime = flag.Duration("fault.time", 0, "how long the fault programme goes on, as long for each application; 0 is each fault with some of them")
 )
 
 const (
 	// faultRecords is what must be committed between two faults, or the run proves nothing.
 	faultRecords = 1_000
-	// faultStall is how long nothing may come out in the fault programme: three sessions, and some for the machine.
+	// faultStall is how long nothing may come out while a fault lasts: three sessions, and some for the machine.
 	faultStall = 40 * time.Second
+	// faultLap is how long an application suffers before it is the turn of the next one, on a cluster that has nothing
+	// in it yet: what has to be restored grows with the time.
+	faultLap = 150 * time.Second
 	// faultSession is short, so that zombies are missed soon.
 	faultSession = 6 * time.Second
 )
 
-// faultKills is how many deaths of processes and connections a run of all has at least.
-const faultKills = 100
+// faultKills is how many deaths of processes and connections a run of all faults with all applications has at least.
+const faultKills = 200
 
 // TestFaults has two processes suffer every kind of fault again and again, in an order that the seed gives, and checks
 // each record that comes out: of counts where the records lie, with and without a copy of the state in the other process,
 // of words that go through a repartition topic, of counts in windows, of copies, of pairs of two topics, and of what a
 // processor tells by a punctuator.
 func TestFaults(t *testing.T) {
+	if addr := os.Getenv("WASMSTREAM_TEST_BROKERS"); addr != "" {
+		sufferAll(t, faultShare, func(*testing.T) (*brokertest.Broker, *brokertest.Proxy) { return brokertest.At(addr), nil })
+		return
+	}
+	sufferAll(t, faultShare, func(t *testing.T) (*brokertest.Broker, *brokertest.Proxy) { return brokertest.Proxied(t) })
+}
+
+// faultShare says that each application has every so manieth of the faults where no time is given.
+const faultShare = 2
+
+// sufferAll has every application suffer, one after the other, for as long as was asked for, each on a cluster that has
+// nothing of the others. Without a time each gets one of share of the faults, and the next application the next ones.
+func sufferAll(t *testing.T, share int, cluster func(t *testing.T) (*brokertest.Broker, *brokertest.Proxy)) {
+	t.Helper()
 	only := regexp.MustCompile(*faultApps)
 	all := slices.DeleteFunc(slices.Clone(subjects), func(s subject) bool { return !only.MatchString(s.name) })
+	lap := min(faultLap, *faultTime/time.Duration(len(all)))
+	end := time.Now().Add(*faultTime)
 	var sum totals
-	for i, s := range all {
-		t.Run(s.name, func(t *testing.T) {
-			p := newProgramme(t, s)
-			p.run(*faultTime/time.Duration(len(all)), i%2)
+	for i := 0; i < len(all) || time.Now().Add(lap/2).Before(end); i++ {
+		s := all[i%len(all)]
+		ok := t.Run(s.name, func(t *testing.T) {
+			b, proxy := cluster(t)
+			p := newProgramme(t, b, proxy, s)
+			p.seeded(i)
+			p.run(lap, i%share, share)
 			sum.add(p)
 		})
+		t.Logf("so far %s", sum)
+		if !ok && *faultTime > 0 {
+			break
+		}
 	}
-	t.Logf("%d faults, %d deaths of processes, %d of connections, %d records checked one by one, %d pairs of stores", sum.faults, sum.kills, sum.cuts, sum.checked, sum.compared)
-	if *faultApps == "" && *faultOnly == "" && sum.kills+sum.cuts < faultKills && !t.Failed() {
+	if *faultApps == "" && *faultOnly == "" && sum.kills+sum.cuts < faultKills/share && !t.Failed() {
 		t.Errorf("vacuous: %d deaths of processes and %d of connections", sum.kills, sum.cuts)
 	}
 }
 
 // totals are what a run did.
-type totals struct{ faults, kills, cuts, checked, compared int }
+type totals struct {
+	faults, kills, cuts, checked, compared int
+	slowest                                time.Duration // healing
+}
+
+func (s totals) String() string {
+	return fmt.Sprintf("%d faults, %d deaths of processes, %d of connections, %d records checked one by one, %d pairs of stores; healed within %.1f s",
+		s.faults, s.kills, s.cuts, s.checked, s.compared, s.slowest.Seconds())
+}
 
 func (s *totals) add(p *programme) {
 	for _, n := range p.faults {
@@ -73,15 +106,18 @@ func (s *totals) add(p *programme) {
 	s.cuts += p.cuts
 	s.checked += p.checked
 	s.compared += p.compared
+	s.slowest = max(s.slowest, p.slowestHealing)
 }
 
 // programme is a crash test that knows more ways to hurt, and can be repeated by its seed.
 type programme struct {
 	*crash
-	proxy  *brokertest.Proxy // nil on a real cluster
+	proxy  *brokertest.Proxy // nil where there is none
 	faults map[string]int
 	last   int // records checked before the last fault
 	cuts   int // connections
+	// slowestHealing is the longest time from the end of a fault to an output of every partition.
+	slowestHealing time.Duration
 }
 
 // fault is one way to hurt.
@@ -90,21 +126,9 @@ type fault struct {
 	do   func()
 }
 
-func newProgramme(t *testing.T, s subject) *programme {
+func newProgramme(t *testing.T, b *brokertest.Broker, proxy *brokertest.Proxy, s subject) *programme {
 	t.Helper()
-	p := &programme{faults: map[string]int{}}
-	var b *brokertest.Broker
-	if addr := os.Getenv("WASMSTREAM_TEST_BROKERS"); addr != "" {
-		b = brokertest.At(addr)
-	} else {
-		b, p.proxy = brokertest.Proxied(t)
-	}
-	p.crash = newCrash(t, b, b.Addr, s)
-	if *faultSeed != 0 {
-		p.seed = *faultSeed
-		p.rng = rand.New(rand.NewPCG(p.seed, 0))
-	}
-	t.Logf("repeat with -fault.seed=%d", p.seed)
+	p := &programme{crash: newCrash(t, b, b.Addr, s), proxy: proxy, faults: map[string]int{}}
 	p.stall, p.logs = faultStall, "info"
 	p.extras = append(p.extras, p.dumpGroup)
 	// kfake loses count of the members that join when a static one comes back while its predecessor waits for a leader
@@ -113,38 +137,47 @@ func newProgramme(t *testing.T, s subject) *programme {
 		p.settings,
 		fmt.Sprintf("session.timeout.ms=%d", faultSession.Milliseconds()), "heartbeat.interval.ms=500", "max.poll.interval.ms=10000", "request.timeout.ms=3000",
 	)
-	p.note("seed %d", p.seed)
 	return p
 }
 
-// run goes through all faults in rounds until time is up and then has everything counted. Without a time it takes every
-// second of them, from the one of the index half on.
-func (p *programme) run(until time.Duration, half int) {
+// seeded has chance begin with the seed that was given, and the number of the lap, or with a new one.
+func (p *programme) seeded(lap int) {
+	if *faultSeed != 0 {
+		p.seed = *faultSeed
+		p.rng = rand.New(rand.NewPCG(p.seed, uint64(lap)))
+	}
+	p.t.Logf("repeat with -fault.seed=%d", p.seed)
+	p.note("seed %d, lap %d", p.seed, lap)
+}
+
+// run goes through all faults in rounds until time is up and then has everything counted. Without a time it takes one of
+// share of them, from the one of the index first on.
+func (p *programme) run(until time.Duration, first, share int) {
 	p.t.Helper()
 	only := regexp.MustCompile(*faultOnly)
 	began := time.Now()
 	p.start("0")
 	p.start("1")
 	p.feedUntil(p.outputs(faultRecords))
-	for round := 0; round == 0 || time.Since(began) < until; round++ {
-		var list []fault
-		for i, f := range p.list() {
-			if only.MatchString(f.name) && (until > 0 || *faultOnly != "" || i%2 == half) {
-				list = append(list, f)
-			}
+	var list []fault
+	for i, f := range p.list() {
+		if only.MatchString(f.name) && (until > 0 || *faultOnly != "" || i%share == first) {
+			list = append(list, f)
 		}
-		p.rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-		for _, f := range list {
-			p.suffer(f)
+	}
+	for n := 0; n < len(list) && until == 0 || time.Since(began) < until; n++ {
+		if n%len(list) == 0 {
+			p.rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 		}
+		p.suffer(list[n%len(list)])
 	}
 	p.finish()
 	total := 0
 	for _, n := range p.faults {
 		total += n
 	}
-	p.t.Logf("%d faults in %.0f s, %d deaths, %d connections cut, %d records checked one by one, %d pairs of stores; longest wait for an output of a partition that had input: %.1f s; %v",
-		total, time.Since(began).Seconds(), p.kills, p.cuts, p.checked, p.compared, p.gap.Seconds(), p.faults)
+	p.t.Logf("%d faults in %.0f s, %d deaths, %d connections cut, %d records checked one by one, %d pairs of stores; longest wait for an output of a partition that had input: %.1f s, from the end of a fault: %.1f s; %v",
+		total, time.Since(began).Seconds(), p.kills, p.cuts, p.checked, p.compared, p.gap.Seconds(), p.slowestHealing.Seconds(), p.faults)
 }
 
 // suffer lets one fault happen, and waits until the application has gone on.
@@ -158,6 +191,7 @@ func (p *programme) suffer(f fault) {
 	p.note("%s", f.name)
 	p.faults[f.name]++
 	f.do()
+	p.heal(f.name)
 	p.feedUntil(p.outputs(faultRecords))
 	if p.checked < p.last+faultRecords {
 		p.t.Fatalf("vacuous: %d records between two faults", p.checked-p.last)
@@ -185,10 +219,13 @@ func (p *programme) list() (list []fault) {
 	if !p.subject.stateless {
 		list = append(list, p.stateFaults()...)
 	}
-	if p.proxy == nil {
-		return list
+	if p.proxy != nil {
+		list = append(list, p.networkFaults()...)
 	}
-	return append(append(list, p.networkFaults()...), p.errorFaults()...)
+	if p.b.Fake != nil {
+		list = append(list, p.errorFaults()...)
+	}
+	return list
 }
 
 // errorFaults are what the programme of errors (TestCountSurvivesEveryError of host/stream) has more of.
@@ -262,7 +299,6 @@ func (p *programme) dieRevoked() {
 	p.kills++
 	p.bury(dying, "died at revoked")
 	p.start(one.name)
-	p.awaitAll()
 }
 
 // dieRevokedBehind is the same for a member that does not lead the group. A leader that comes back looks at the whole
@@ -285,7 +321,7 @@ func (p *programme) dieRevokedBehind() {
 	p.kills++
 	p.bury(dying, "died at revoked")
 	p.start(one.name)
-	p.awaitAll()
+	p.heal("of three")
 	p.stop(third)
 }
 
@@ -316,7 +352,7 @@ func (p *programme) zombie() {
 	if err := z.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		p.t.Fatalf("waking a zombie: %v", err)
 	}
-	p.awaitAll()
+	p.heal("awake")
 	p.revive(z)
 }
 
@@ -334,25 +370,6 @@ func (p *programme) refuse(key kmsg.Key, err *kerr.Error) {
 	if hits.Hits() == 0 {
 		p.t.Errorf("vacuous: the application sent no %s", key.Name())
 	}
-}
-
-// awaitAll waits until every partition has given an output for input of after the call.
-func (p *programme) awaitAll() {
-	p.t.Helper()
-	if !p.subject.inPlace {
-		p.feedUntil(p.outputs(2 * p.backlog))
-		return
-	}
-	called := time.Now()
-	p.feedUntil(p.outputs(2 * p.backlog))
-	p.feedUntil(func() bool {
-		for _, last := range p.crash.last {
-			if last.Before(called) {
-				return false
-			}
-		}
-		return true
-	})
 }
 
 // standsStill tells whether a process was stopped by a signal.

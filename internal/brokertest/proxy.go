@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// Proxy stands between a cluster in process and its clients, who know no other address of it. What it has carried is
+// Proxy stands between a cluster of one node and its clients, who know no other address of it. What it has carried is
 // lost, late or left without an answer as a test says. The clients of the test itself, those of Broker.Client, go past it.
 type Proxy struct {
 	listener net.Listener
@@ -38,14 +38,23 @@ type link struct {
 // Proxied is Fake behind a Proxy.
 func Proxied(t testing.TB) (*Broker, *Proxy) {
 	t.Helper()
+	p := newProxy(t)
+	b := Fake(t, kfake.ListenFn(p.listen))
+	b.direct = p.past
+	return b, p
+}
+
+// newProxy ends with the test.
+func newProxy(t testing.TB) *Proxy {
 	p := &Proxy{}
 	p.mu.links = map[*link]struct{}{}
-	b := Fake(t, kfake.ListenFn(p.listen))
-	b.direct = func(ctx context.Context, network, address string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, p.target)
-	}
 	t.Cleanup(p.close)
-	return b, p
+	return p
+}
+
+// past connects a client of the test, whatever address the cluster has told it.
+func (p *Proxy) past(ctx context.Context, network, _ string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, network, p.target)
 }
 
 // listen makes the broker listen where nobody but the proxy looks, and say that it is where the proxy is.
@@ -166,7 +175,9 @@ func (p *Proxy) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mu.closed = true
-	p.listener.Close()
+	if p.listener != nil {
+		p.listener.Close()
+	}
 	for l := range p.mu.links {
 		l.close()
 	}

@@ -59,6 +59,22 @@ func (c *Cluster) Servers() string {
 	return strings.Join(list, ",")
 }
 
+// Proxied is a cluster of one node behind a Proxy, as another Broker with names of its own. Proxies of a cluster have one
+// address, so a test has to end before the next one can have its own.
+func (c *Cluster) Proxied(t testing.TB) (*Broker, *Proxy) {
+	t.Helper()
+	p := newProxy(t)
+	p.target = fmt.Sprintf("127.0.0.1:%d", c.node.port+proxiedPort)
+	var err error
+	if p.listener, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", c.node.port+proxyPort)); err != nil {
+		t.Fatalf("listening before Apache Kafka: %v", err)
+	}
+	go p.accept()
+	b := At(p.listener.Addr().String())
+	b.direct = p.past
+	return b, p
+}
+
 // Kill ends a node by SIGKILL and returns when it is gone.
 func (c *Cluster) Kill(t testing.TB, id int32) {
 	t.Helper()
@@ -133,6 +149,7 @@ func start(nodes int) (*node, error) {
 	}
 	n := &node{dir: dir, port: port, nodes: nodes}
 	n.guard = exec.Command("bash", "-c", guardScript, "guard", Script(), dir, strconv.Itoa(port), strconv.Itoa(nodes))
+	n.guard.Env = append(os.Environ(), "KAFKA_PROXIED=1")
 	n.guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C in a terminal must not reach the guard
 	if n.alive, err = n.guard.StdinPipe(); err != nil {
 		return nil, err
@@ -166,20 +183,29 @@ func Script() string {
 	return filepath.Join(filepath.Dir(file), "..", "..", ".ci", "kafka.sh")
 }
 
-// freePorts finds the first of n ports whose neighbours 1000 higher, the controllers', are free as well. They are below
-// those that the system gives to outgoing connections.
+// What a node has beside its port, so much higher: its controller, where it listens behind a proxy, and that proxy.
+const (
+	controllerPort = 1000
+	proxiedPort    = 2000
+	proxyPort      = 3000
+)
+
+// freePorts finds the first of n ports that are free, as those of their nodes beside them are. They are below those that
+// the system gives to outgoing connections.
 func freePorts(n int) (int, error) {
 	for range 50 {
-		port := 20_000 + rand.IntN(10_000)
+		port := 20_000 + rand.IntN(9_000)
 		free := true
 		for i := range n {
-			free = free && isFree(port+i) && isFree(port+1000+i)
+			for _, higher := range []int{0, controllerPort, proxiedPort, proxyPort} {
+				free = free && isFree(port+higher+i)
+			}
 		}
 		if free {
 			return port, nil
 		}
 	}
-	return 0, fmt.Errorf("no free ports found between 20000 and 31000")
+	return 0, fmt.Errorf("no free ports found between 20000 and 32000")
 }
 
 func isFree(port int) bool {
