@@ -24,5 +24,9 @@ if (( ${#missing[@]} )); then
   "${as_root[@]}" apt-get install -y -q --no-install-recommends "${missing[@]}" > /dev/null
 fi
 "$here/rust-wasm-std.sh"
+if command -v rustup > /dev/null; then # the oldest compiler that the SDK for Rust is for
+  oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$here/../guest-sdk/rust/Cargo.toml")
+  rustup run "$oldest" rustc --version > /dev/null 2>&1 || rustup toolchain install "$oldest" --profile minimal --no-self-update
+fi
 "$here/kafka.sh" fetch
 "$here/kafka-streams.sh"

@@ -131,7 +131,7 @@ func (c Config) checkUses(set moduleSet) []error {
 				faults = append(faults, errs.ModuleMissing.New(c.nodePlace(node), fmt.Sprintf("%s calls %s, and there is no module %q", node, use.Ref, use.Ref.Module), errs.DidYouMean(use.Ref.Module, slices.Collect(maps.Keys(c.Modules)))))
 			}
 			if ok {
-				faults = append(faults, checkUse(c.nodePlace(node), use, m.Manifest(), stores[node]))
+				faults = append(faults, c.checkUse(c.nodePlace(node), use, m.Manifest(), stores[node]))
 			}
 		}
 	}
@@ -146,7 +146,7 @@ func (c Config) nodePlace(node string) string {
 	return node
 }
 
-func checkUse(place string, use topology.GuestUse, manifest abi.Manifest, stores []string) error {
+func (c Config) checkUse(place string, use topology.GuestUse, manifest abi.Manifest, stores []string) error {
 	var names []string
 	for _, comp := range manifest.Components {
 		names = append(names, comp.Name)
@@ -160,11 +160,18 @@ func checkUse(place string, use topology.GuestUse, manifest abi.Manifest, stores
 			if !slices.Contains(stores, store) {
 				return errs.TopologyNotConnected.New(place, fmt.Sprintf("%s opens the store %q, and the node has %s", use.Ref, store, listed(stores)), "connect the store: stores: ["+store+"]")
 			}
+			if spec := c.Topology.StoreSpec(store); spec != nil && !slices.Contains(storesOfGuests, spec.Kind) {
+				return errs.TopologyInvalid.New(place, fmt.Sprintf("%s opens the store %q, which is a %s, and modules open key-value stores", use.Ref, store, spec.Kind),
+					"make it a keyValue, timestampedKeyValue or lru, or write the processor in Go (package topology)")
+			}
 		}
 		return nil
 	}
 	return errs.ModuleNoComponent.New(place, fmt.Sprintf("%s has no component %q", use.Ref.Module, use.Ref.Component), errs.DidYouMean(use.Ref.Component, names))
 }
+
+// storesOfGuests are the kinds of stores that modules open.
+var storesOfGuests = []topology.StoreKind{topology.KeyValue, topology.TimestampedKeyValue, topology.LRU}
 
 func listed(names []string) string {
 	if len(names) == 0 {

@@ -95,6 +95,8 @@ func TestOperatorsParse(t *testing.T) {
 func TestOperatorsExist(t *testing.T) {
 	method := regexp.MustCompile(`\.(\w+)\(`)
 	goSource, rustSource := sourceOf(t, "../../guest-sdk/go/streams/*.go"), sourceOf(t, "../../guest-sdk/rust/src/streams/*.rs")
+	rustType := regexp.MustCompile(`\b([A-Z]\w+)(?:::(\w+))?`)
+	goTopLevel := regexp.MustCompile(`(?:^|[^.\w])([A-Z]\w+)`)
 	var java, yaml []string
 	for _, row := range operatorRows(t) {
 		java, yaml = append(java, row.java...), append(yaml, row.yaml...)
@@ -104,11 +106,24 @@ func TestOperatorsExist(t *testing.T) {
 					t.Errorf("the SDK for Go has no method %s", m[1])
 				}
 			}
+			for _, m := range goTopLevel.FindAllStringSubmatch(code, -1) {
+				if !regexp.MustCompile(`(?m)^(func|type) ` + m[1] + `\b|^\t` + m[1] + ` `).MatchString(goSource) {
+					t.Errorf("the SDK for Go has no %s", m[1])
+				}
+			}
 		}
 		for _, code := range row.rust {
 			for _, m := range method.FindAllStringSubmatch(code, -1) {
 				if !regexp.MustCompile(`pub fn ` + m[1] + `\b|(?m)^\s+` + m[1] + ` "`).MatchString(rustSource) {
 					t.Errorf("the SDK for Rust has no method %s", m[1])
+				}
+			}
+			for _, m := range rustType.FindAllStringSubmatch(code, -1) {
+				if m[1] != "None" && !regexp.MustCompile(`pub (struct|enum|trait) `+m[1]+`\b`).MatchString(rustSource) {
+					t.Errorf("the SDK for Rust has no %s", m[1])
+				}
+				if m[2] != "" && !regexp.MustCompile(`pub fn `+m[2]+`\b|(?m)^    `+m[2]+`,`).MatchString(rustSource) {
+					t.Errorf("the SDK for Rust has no %s::%s", m[1], m[2])
 				}
 			}
 		}
@@ -125,8 +140,31 @@ func TestOperatorsExist(t *testing.T) {
 	}
 }
 
+// TestOperatorsInC: the page names every function and parameter object of the builder in C, and no others.
+func TestOperatorsInC(t *testing.T) {
+	page := pages(t)["docs/operators.md"]
+	header := sourceOf(t, "../../guest-sdk/c/wasmstream_streams.h")
+	public := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^WS__(?:MAYBE [\w ]*?\b|STREAM_OPERATOR\()(ws_[a-z]\w*)[(,]`).FindAllStringSubmatch(header, -1) {
+		public[m[1]] = true
+	}
+	if len(public) < 70 {
+		t.Fatalf("only %d functions found", len(public))
+	}
+	for name := range public {
+		if !strings.Contains(page, "`"+name+"`") {
+			t.Errorf("docs/operators.md does not name %s", name)
+		}
+	}
+	for _, m := range regexp.MustCompile(`\bws_\w+`).FindAllString(page, -1) {
+		if !public[m] && !strings.Contains(header, "} "+m+";") {
+			t.Errorf("docs/operators.md names %s, which wasmstream_streams.h does not have", m)
+		}
+	}
+}
+
 // kafkasMethods are those of StreamsBuilder, KStream, KTable and what stands between them.
-var kafkasMethods = strings.Fields(`stream table globalTable addStateStore filter filterNot map mapValues flatMap flatMapValues selectKey
+var kafkasMethods = strings.Fields(`stream table globalTable addStateStore addGlobalStore addReadOnlyStateStore filter filterNot map mapValues flatMap flatMapValues selectKey
 	peek foreach print split branch defaultBranch noDefaultBranch merge repartition to toTable groupByKey groupBy process processValues join
 	leftJoin outerJoin transformValues toStream suppress count reduce aggregate cogroup windowedBy emitStrategy`)
 

@@ -256,11 +256,13 @@ WS__COLD void ws__topic_serde(ws__text *o, const char *key, const char *serde, c
 
 /* ---- Parameter objects ----------------------------------------------------------------------------------------------- */
 
-/* How a source reads. offset_reset is "earliest", "latest" or "none"; timestamp_extractor Kafka's class name without the
- * package, timestamps a function in its place; key and value are the serdes of what deserializers give. */
+/* How a source reads. offset_reset is "earliest", "latest" or "none", or offset_reset_by says how long before now;
+ * timestamp_extractor is Kafka's class name without the package, timestamps a function in its place; key and value are the
+ * serdes of what deserializers give. */
 typedef struct ws_consumed {
     const char *name, *key, *value, *offset_reset, *timestamp_extractor;
     ws_fn timestamps, key_deserializer, value_deserializer;
+    int64_t offset_reset_by;
 } ws_consumed;
 
 /* How a sink writes. key and value are the serdes of what serializers are given. */
@@ -282,12 +284,14 @@ typedef struct ws_repartitioned {
 } ws_repartitioned;
 
 /* The store of a table: persistent, cached, logged, under a generated name if nothing is said. history_retention keeps the
- * versions of each row (KIP-889). changelog are settings of its topic, key and value in turns. node is the node's name. */
+ * versions of each row (KIP-889). changelog are settings of its topic, key and value in turns. node is the node's name.
+ * in_memory is Kafka's StoreType.IN_MEMORY, persistent its ROCKS_DB; without either dsl.store.suppliers.class says. */
 typedef struct ws_materialized {
     const char *name, *key, *value, *node;
     bool in_memory, caching_disabled, logging_disabled;
     int64_t retention, history_retention;
     const char *changelog[2 * WS_SETTINGS];
+    bool persistent;
 } ws_materialized;
 
 /* How a stream is joined with a table; grace_period holds its records back until the versioned table is complete. */
@@ -296,11 +300,19 @@ typedef struct ws_joined {
     int64_t grace_period;
 } ws_joined;
 
-/* How two streams are joined. */
+/* A store that a join of streams is given, if it has a name. retention and window_size are those of the join's windows. */
+typedef struct ws_join_store {
+    const char *name;
+    int64_t retention, window_size;
+    bool in_memory;
+} ws_join_store;
+
+/* How two streams are joined. this_store and other_store are in place of the generated stores. */
 typedef struct ws_stream_joined {
     const char *name, *store_name, *key, *value, *other_value;
     bool in_memory, logging_disabled;
     const char *changelog[2 * WS_SETTINGS];
+    ws_join_store this_store, other_store;
 } ws_stream_joined;
 
 /* How tables are joined by a foreign key. */
@@ -316,13 +328,15 @@ typedef struct ws_suppressed {
     bool until_window_closes;
     int64_t until_time_limit, max_records, max_bytes;
     bool emit_early, logging_disabled;
+    const char *changelog[2 * WS_SETTINGS];
 } ws_suppressed;
 
-/* A store for processors. type is keyValue (NULL) or timestampedKeyValue. */
+/* A store for processors. type is keyValue (NULL), timestampedKeyValue, or lru, which keeps max_entries keys. */
 typedef struct ws_store {
     const char *name, *type, *key, *value;
     bool in_memory, caching, logging_disabled;
     const char *changelog[2 * WS_SETTINGS];
+    int64_t max_entries;
 } ws_store;
 
 WS__COLD void ws__logged(ws__text *o, bool disabled, const char *const *changelog) {
@@ -336,6 +350,7 @@ WS__COLD void ws__materialized(ws__text *o, const ws_materialized *m) {
     ws__field_given(&body, "name", m->name);
     ws__serdes(&body, m->key, m->value);
     ws__field_flag(&body, "inMemory", m->in_memory, "true");
+    if (m->persistent) ws__field_text(&body, "storeType", "ROCKS_DB");
     ws__field_flag(&body, "caching", m->caching_disabled, "false");
     ws__logged(&body, m->logging_disabled, m->changelog);
     if (m->retention) ws__field_number(&body, "retention", m->retention);
@@ -372,16 +387,28 @@ typedef struct ws_builder {
     uint32_t count;
 } ws_builder;
 
-typedef struct ws_kstream { ws__node at; } ws_kstream;
+typedef struct ws__beside ws__beside;
+
+/* beside are the streams that ws_kstream_and has put to this one. */
+typedef struct ws_kstream {
+    ws__node at;
+    const ws__beside *beside;
+} ws_kstream;
+
+struct ws__beside {
+    ws_kstream stream;
+    const ws__beside *before;
+};
+
 typedef struct ws_ktable { ws__node at; } ws_ktable;
 typedef struct ws_gktable { ws__node at; } ws_gktable;
 typedef struct ws_kgrouped { ws__node at; } ws_kgrouped;
 typedef struct ws_kgrouped_table { ws__node at; } ws_kgrouped_table;
 typedef struct ws_branched { ws__node at; } ws_branched;
 
-/* Appends an operator that reads from one, two or no others. The ids are numbers in the order of the calls, which is the
+/* Appends an operator that reads from another or from none. The ids are numbers in the order of the calls, which is the
  * order of Kafka's numbering. */
-WS__COLD ws__node ws__add(ws_builder *b, const char *op, const char *name, const ws__node *from, const ws__node *other) {
+WS__COLD ws__node ws__add(ws_builder *b, const char *op, const char *name, const ws__node *from) {
     ws__entry *e = (ws__entry *)ws_alloc(sizeof *e);
     if (!e) __builtin_trap();
     __builtin_memset(e, 0, sizeof *e);
@@ -389,14 +416,38 @@ WS__COLD ws__node ws__add(ws_builder *b, const char *op, const char *name, const
     e->name = name;
     e->id = ++b->count;
     if (from) e->from[e->parents++] = *from;
-    if (other) e->from[e->parents++] = *other;
     *(b->last ? &b->last->next : &b->first) = e;
     b->last = e;
     ws__node n = {b, e, 0};
     return n;
 }
 
-WS__INLINE ws__node ws__behind(ws__node from, const char *op, const char *name) { return ws__add(from.b, op, name, &from, NULL); }
+WS__COLD void ws__add_parent(ws__entry *e, ws__node from) {
+    if (e->parents == WS_PARENTS) __builtin_trap();
+    e->from[e->parents++] = from;
+}
+
+/* Adds the streams that were put to one, the first of them first. */
+WS__COLD void ws__add_beside(ws__entry *e, const ws__beside *b) {
+    if (!b) return;
+    ws__add_beside(e, b->before);
+    ws__add_parent(e, b->stream.at);
+    ws__add_beside(e, b->stream.beside);
+}
+
+WS__INLINE ws__node ws__behind(ws__node from, const char *op, const char *name) { return ws__add(from.b, op, name, &from); }
+
+/* An operator that reads a stream. */
+WS__COLD ws__node ws__next(ws_kstream s, const char *op, const char *name) {
+    ws__node n = ws__behind(s.at, op, name);
+    ws__add_beside(n.entry, s.beside);
+    return n;
+}
+
+WS__INLINE ws_kstream ws__stream(ws__node at) {
+    ws_kstream s = {at, NULL};
+    return s;
+}
 
 WS__COLD void ws__put_id(ws__text *t, const ws__node *n) {
     ws__put_text(t, "\"");
@@ -449,8 +500,7 @@ WS__COLD void ws__put_topology(ws__text *t, ws_builder *b, const char *applicati
  * module may give another. Settings of the machine, the cluster's access and the sandbox are refused. */
 WS__MAYBE void ws_streams_config(ws_builder *b, const char *key, const char *value) { ws__field_text(&b->config, key, value); }
 
-/* Makes a store for processors (ws_kstream_process) to use. */
-WS__MAYBE void ws_streams_add_state_store(ws_builder *b, const ws_store *s) {
+WS__COLD ws__text ws__store(const ws_store *s) {
     ws__text o = {NULL, 0, 0};
     ws__field_text(&o, "name", s->name);
     ws__field_given(&o, "type", s->type);
@@ -458,6 +508,13 @@ WS__MAYBE void ws_streams_add_state_store(ws_builder *b, const ws_store *s) {
     ws__field_flag(&o, "inMemory", s->in_memory, "true");
     ws__field_flag(&o, "caching", s->caching, "true");
     ws__logged(&o, s->logging_disabled, s->changelog);
+    if (s->max_entries) ws__field_number(&o, "maxEntries", s->max_entries);
+    return o;
+}
+
+/* Makes a store for processors (ws_kstream_process) to use. */
+WS__MAYBE void ws_streams_add_state_store(ws_builder *b, const ws_store *s) {
+    ws__text o = ws__store(s);
     ws__comma(&b->stores);
     ws__put_inner(&b->stores, "{}", &o);
 }
@@ -466,27 +523,53 @@ WS__COLD void ws__consumed(ws__text *o, const ws_consumed *c) {
     if (!c) return;
     ws__topic_serde(o, "key", c->key, &c->key_deserializer);
     ws__topic_serde(o, "value", c->value, &c->value_deserializer);
-    ws__field_given(o, "offsetReset", c->offset_reset);
+    if (c->offset_reset_by) {
+        ws__text by = {NULL, 0, 0};
+        ws__field_number(&by, "byDuration", c->offset_reset_by);
+        ws__field_inner(o, "offsetReset", "{}", &by);
+    } else {
+        ws__field_given(o, "offsetReset", c->offset_reset);
+    }
     ws__field_given(o, "timestampExtractor", c->timestamp_extractor);
     ws__field_fn(o, "timestampExtractor", &c->timestamps);
 }
 
 WS__COLD ws__node ws__source(ws_builder *b, const char *op, const char *key, const char *topic, const ws_consumed *c) {
-    ws__node n = ws__add(b, op, c ? c->name : NULL, NULL, NULL);
+    ws__node n = ws__add(b, op, c ? c->name : NULL, NULL);
     ws__field_text(&n.entry->body, key, topic);
     ws__consumed(&n.entry->body, c);
     return n;
 }
 
+WS__COLD void ws__store_of_topic(ws_builder *b, const char *op, const ws_store *s, const char *topic, const ws_consumed *c, const ws_fn *f) {
+    ws__text *o = &ws__add(b, op, c ? c->name : NULL, NULL).entry->body, store = ws__store(s);
+    ws__field_text(o, "topic", topic);
+    ws__field_inner(o, "store", "{}", &store);
+    ws__call(o, f);
+    ws__consumed(o, c);
+}
+
+/* Makes a store of which every instance has the whole: f, a processor, writes it from all partitions of a topic, also when
+ * the instance starts. Every processor may read it. */
+WS__MAYBE void ws_streams_add_global_store(ws_builder *b, const ws_store *s, const char *topic, const ws_consumed *c, ws_fn f) {
+    ws__store_of_topic(b, "addGlobalStore", s, topic, c, &f);
+}
+
+/* Makes a store of a topic (KIP-813): f, a processor, writes it, the processors that name it may read it, and the topic is
+ * what it is restored from. */
+WS__MAYBE void ws_streams_add_read_only_state_store(ws_builder *b, const ws_store *s, const char *topic, const ws_consumed *c, ws_fn f) {
+    ws__store_of_topic(b, "addReadOnlyStateStore", s, topic, c, &f);
+}
+
 /* Reads a topic. */
 WS__MAYBE ws_kstream ws_streams_stream(ws_builder *b, const char *topic, const ws_consumed *c) {
-    ws_kstream s = {ws__source(b, "stream", "topic", topic, c)};
+    ws_kstream s = ws__stream(ws__source(b, "stream", "topic", topic, c));
     return s;
 }
 
 /* Reads n topics as one stream. */
 WS__MAYBE ws_kstream ws_streams_stream_topics(ws_builder *b, const char *const *topics, uint32_t n, const ws_consumed *c) {
-    ws_kstream s = {ws__add(b, "stream", c ? c->name : NULL, NULL, NULL)};
+    ws_kstream s = ws__stream(ws__add(b, "stream", c ? c->name : NULL, NULL));
     ws__text names = {NULL, 0, 0};
     for (uint32_t i = 0; i < n; i++) {
         ws__comma(&names);
@@ -499,7 +582,7 @@ WS__MAYBE ws_kstream ws_streams_stream_topics(ws_builder *b, const char *const *
 
 /* Reads every topic whose whole name matches the regular expression (RE2 syntax). */
 WS__MAYBE ws_kstream ws_streams_stream_pattern(ws_builder *b, const char *pattern, const ws_consumed *c) {
-    ws_kstream s = {ws__source(b, "stream", "pattern", pattern, c)};
+    ws_kstream s = ws__stream(ws__source(b, "stream", "pattern", pattern, c));
     return s;
 }
 
@@ -520,7 +603,7 @@ WS__MAYBE ws_gktable ws_streams_global_table(ws_builder *b, const char *topic, c
 /* ---- KStream ---------------------------------------------------------------------------------------------------------- */
 
 WS__COLD ws_kstream ws__stream_call(ws_kstream s, const char *op, ws_fn f, const char *name) {
-    ws_kstream next = {ws__behind(s.at, op, name)};
+    ws_kstream next = ws__stream(ws__next(s, op, name));
     ws__call(&next.at.entry->body, &f);
     ws__serdes(&next.at.entry->body, f.out_key, f.out_value);
     return next;
@@ -538,31 +621,49 @@ WS__STREAM_OPERATOR(ws_kstream_flat_map, "flatMap")                 /* any numbe
 WS__STREAM_OPERATOR(ws_kstream_select_key, "selectKey")             /* gives each record another key; the same */
 WS__STREAM_OPERATOR(ws_kstream_peek, "peek")                        /* shows each record to f and passes it on */
 
+/* s and other for one operator that is the child of both, as a Topology's addProcessor and addSink take several parents:
+ * there is no node between, unlike with ws_kstream_merge. ws_kstream_process, _process_values, _to and _to_extracted take
+ * them so. */
+WS__MAYBE ws_kstream ws_kstream_and(ws_kstream s, ws_kstream other) {
+    ws__beside *b = (ws__beside *)ws_alloc(sizeof *b);
+    if (!b) __builtin_trap();
+    b->stream = other;
+    b->before = s.beside;
+    s.beside = b;
+    return s;
+}
+
 /* Shows each record to f; nothing comes after it. */
 WS__MAYBE void ws_kstream_foreach(ws_kstream s, ws_fn f, const char *name) { ws__stream_call(s, "foreach", f, name); }
 
-/* Prints each record for people, behind label; nothing comes after it. */
-WS__MAYBE void ws_kstream_print(ws_kstream s, const char *label, const char *name) {
-    ws__node n = ws__behind(s.at, "print", name);
+/* Prints the text that f, of the kind mapValues, gives of each record, for people, behind label; nothing comes after it. */
+WS__MAYBE void ws_kstream_print_by(ws_kstream s, ws_fn f, const char *label, const char *name) {
+    ws__node n = ws__next(s, "print", name);
     ws__field_given(&n.entry->body, "label", label);
+    ws__field_fn(&n.entry->body, "mapper", &f);
 }
+
+/* Prints each record for people, behind label; nothing comes after it. */
+WS__MAYBE void ws_kstream_print(ws_kstream s, const char *label, const char *name) { ws_kstream_print_by(s, ws_no_fn(), label, name); }
 
 /* The records of both streams, in no order between them. */
 WS__MAYBE ws_kstream ws_kstream_merge(ws_kstream s, ws_kstream other, const char *name) {
-    ws_kstream next = {ws__add(s.at.b, "merge", name, &s.at, &other.at)};
+    ws_kstream next = ws__stream(ws__next(s, "merge", name));
+    ws__add_parent(next.at.entry, other.at);
+    ws__add_beside(next.at.entry, other.beside);
     return next;
 }
 
 /* Divides the stream: each record goes to the first branch whose function says yes. */
 WS__MAYBE ws_branched ws_kstream_split(ws_kstream s, const char *name) {
-    ws_branched b = {ws__behind(s.at, "split", name)};
+    ws_branched b = {ws__next(s, "split", name)};
     return b;
 }
 
 /* The stream of the records for which f says yes and no branch before it did. */
 WS__MAYBE ws_kstream ws_branched_branch(ws_branched b, ws_fn f, const char *name) {
     ws__entry *e = b.at.entry;
-    ws_kstream s = {b.at};
+    ws_kstream s = ws__stream(b.at);
     ws__text body = {NULL, 0, 0};
     s.at.branch = ++e->branch_count;
     ws__field(&body, "id");
@@ -576,7 +677,7 @@ WS__MAYBE ws_kstream ws_branched_branch(ws_branched b, ws_fn f, const char *name
 
 /* The stream of the records that no branch wants; without it they are dropped. */
 WS__MAYBE ws_kstream ws_branched_default(ws_branched b, const char *name) {
-    ws_kstream s = {b.at};
+    ws_kstream s = ws__stream(b.at);
     s.at.branch = -1;
     ws__field(&b.at.entry->rest, "id");
     ws__put_id(&b.at.entry->rest, &s.at);
@@ -584,8 +685,7 @@ WS__MAYBE ws_kstream ws_branched_default(ws_branched b, const char *name) {
     return s;
 }
 
-WS__COLD ws__node ws__group_by(ws__node from, ws_fn f, const ws_grouped *g) {
-    ws__node n = ws__behind(from, "groupBy", g ? g->name : NULL);
+WS__COLD ws__node ws__group_by(ws__node n, ws_fn f, const ws_grouped *g) {
     ws__call(&n.entry->body, &f);
     ws__serdes(&n.entry->body, g && g->key ? g->key : f.out_key, g && g->value ? g->value : f.out_value);
     return n;
@@ -593,20 +693,20 @@ WS__COLD ws__node ws__group_by(ws__node from, ws_fn f, const ws_grouped *g) {
 
 /* Gives each record the key that f answers and groups by it. An aggregation afterwards repartitions. */
 WS__MAYBE ws_kgrouped ws_kstream_group_by(ws_kstream s, ws_fn f, const ws_grouped *g) {
-    ws_kgrouped k = {ws__group_by(s.at, f, g)};
+    ws_kgrouped k = {ws__group_by(ws__next(s, "groupBy", g ? g->name : NULL), f, g)};
     return k;
 }
 
 /* Groups by the key as it is. An aggregation afterwards repartitions only if the key was changed before. */
 WS__MAYBE ws_kgrouped ws_kstream_group_by_key(ws_kstream s, const ws_grouped *g) {
-    ws_kgrouped k = {ws__behind(s.at, "groupByKey", g ? g->name : NULL)};
+    ws_kgrouped k = {ws__next(s, "groupByKey", g ? g->name : NULL)};
     if (g) ws__serdes(&k.at.entry->body, g->key, g->value);
     return k;
 }
 
 /* Writes the stream to a topic of its own, by key, and reads it from there. */
 WS__MAYBE ws_kstream ws_kstream_repartition(ws_kstream s, const ws_repartitioned *r) {
-    ws_kstream next = {ws__behind(s.at, "repartition", r ? r->name : NULL)};
+    ws_kstream next = ws__stream(ws__next(s, "repartition", r ? r->name : NULL));
     ws__text *o = &next.at.entry->body;
     if (!r) return next;
     if (r->partitions) ws__field_number(o, "partitions", r->partitions);
@@ -617,7 +717,7 @@ WS__MAYBE ws_kstream ws_kstream_repartition(ws_kstream s, const ws_repartitioned
 
 /* Makes a table of the stream: a null value deletes. */
 WS__MAYBE ws_ktable ws_kstream_to_table(ws_kstream s, const ws_materialized *m) {
-    ws_ktable t = {ws__behind(s.at, "toTable", m ? m->node : NULL)};
+    ws_ktable t = {ws__next(s, "toTable", m ? m->node : NULL)};
     ws__materialized(&t.at.entry->body, m);
     return t;
 }
@@ -629,15 +729,25 @@ typedef struct ws_join_windows {
     const int64_t *before, *after;
 } ws_join_windows;
 
-WS__COLD ws__node ws__join(ws__node left, const char *op, ws__node right, ws_fn f, const char *name) {
-    ws__node n = ws__add(left.b, op, name, &left, &right);
+WS__COLD ws__node ws__join(ws__node n, ws__node right, ws_fn f) {
+    ws__add_parent(n.entry, right);
     ws__call(&n.entry->body, &f);
     ws__field_given(&n.entry->body, "result", f.out_value);
     return n;
 }
 
+WS__COLD void ws__join_store(ws__text *o, const char *key, const ws_join_store *s) {
+    ws__text body = {NULL, 0, 0};
+    if (!s->name) return;
+    ws__field_text(&body, "name", s->name);
+    ws__field_number(&body, "retention", s->retention);
+    ws__field_number(&body, "windowSize", s->window_size);
+    ws__field_flag(&body, "inMemory", s->in_memory, "true");
+    ws__field_inner(o, key, "{}", &body);
+}
+
 WS__COLD ws_kstream ws__join_streams(ws_kstream s, const char *op, ws_kstream other, ws_fn f, const ws_join_windows *w, const ws_stream_joined *j) {
-    ws_kstream next = {ws__join(s.at, op, other.at, f, j ? j->name : NULL)};
+    ws_kstream next = ws__stream(ws__join(ws__next(s, op, j ? j->name : NULL), other.at, f));
     ws__text *o = &next.at.entry->body, windows = {NULL, 0, 0};
     ws__field_number(&windows, "timeDifference", w->difference);
     if (w->before) ws__field_number(&windows, "before", *w->before);
@@ -650,6 +760,8 @@ WS__COLD ws_kstream ws__join_streams(ws_kstream s, const char *op, ws_kstream ot
     ws__field_given(o, "storeName", j->store_name);
     ws__field_flag(o, "inMemory", j->in_memory, "true");
     ws__logged(o, j->logging_disabled, j->changelog);
+    ws__join_store(o, "thisStore", &j->this_store);
+    ws__join_store(o, "otherStore", &j->other_store);
     return next;
 }
 
@@ -666,7 +778,7 @@ WS__MAYBE ws_kstream ws_kstream_outer_join(ws_kstream s, ws_kstream other, ws_fn
 }
 
 WS__COLD ws_kstream ws__join_with_table(ws_kstream s, const char *op, ws_ktable t, ws_fn f, const ws_joined *j) {
-    ws_kstream next = {ws__join(s.at, op, t.at, f, j ? j->name : NULL)};
+    ws_kstream next = ws__stream(ws__join(ws__next(s, op, j ? j->name : NULL), t.at, f));
     if (!j) return next;
     ws__serdes(&next.at.entry->body, j->key, j->value);
     if (j->grace_period) ws__field_number(&next.at.entry->body, "gracePeriod", j->grace_period);
@@ -680,7 +792,7 @@ WS__MAYBE ws_kstream ws_kstream_left_join_table(ws_kstream s, ws_ktable t, ws_fn
 }
 
 WS__COLD ws_kstream ws__join_with_global(ws_kstream s, const char *op, ws_gktable t, ws_fn keys, ws_fn f, const char *name) {
-    ws_kstream next = {ws__join(s.at, op, t.at, f, name)};
+    ws_kstream next = ws__stream(ws__join(ws__next(s, op, name), t.at, f));
     ws__field_fn(&next.at.entry->body, "keyMapper", &keys);
     return next;
 }
@@ -706,7 +818,7 @@ WS__COLD void ws__stores(ws__text *o, const char *const *stores) {
 }
 
 WS__COLD ws_kstream ws__process_with(ws_kstream s, const char *op, ws_fn f, const char *const *stores, const char *name) {
-    ws_kstream next = {ws__behind(s.at, op, name)};
+    ws_kstream next = ws__stream(ws__next(s, op, name));
     ws__call(&next.at.entry->body, &f);
     ws__stores(&next.at.entry->body, stores);
     return next;
@@ -732,14 +844,14 @@ WS__COLD void ws__produced(ws__text *o, const ws_produced *p) {
 
 /* Writes the stream to a topic that exists. */
 WS__MAYBE void ws_kstream_to(ws_kstream s, const char *topic, const ws_produced *p) {
-    ws__node n = ws__behind(s.at, "to", p ? p->name : NULL);
+    ws__node n = ws__next(s, "to", p ? p->name : NULL);
     ws__field_text(&n.entry->body, "topic", topic);
     ws__produced(&n.entry->body, p);
 }
 
 /* Writes each record to the topic that f answers for it. The topics must exist. */
 WS__MAYBE void ws_kstream_to_extracted(ws_kstream s, ws_fn f, const ws_produced *p) {
-    ws__node n = ws__behind(s.at, "to", p ? p->name : NULL);
+    ws__node n = ws__next(s, "to", p ? p->name : NULL);
     ws__field_fn(&n.entry->body, "topicExtractor", &f);
     ws__produced(&n.entry->body, p);
 }
@@ -828,11 +940,11 @@ WS__MAYBE ws_cogrouped ws_kgrouped_cogroup(ws_kgrouped g, ws_fn aggregator) {
 }
 
 WS__COLD ws__node ws__cogroup(const ws_cogrouped *k) {
-    ws__node n = ws__add(k->from[0].b, "cogroup", NULL, NULL, NULL);
+    ws__node n = ws__add(k->from[0].b, "cogroup", NULL, NULL);
     ws__text all = {NULL, 0, 0};
     for (uint32_t i = 0; i < k->count; i++) {
         ws__text one = {NULL, 0, 0};
-        n.entry->from[n.entry->parents++] = k->from[i];
+        ws__add_parent(n.entry, k->from[i]);
         ws__call(&one, &k->aggregators[i]);
         ws__comma(&all);
         ws__put_inner(&all, "{}", &one);
@@ -935,18 +1047,18 @@ WS__MAYBE ws_ktable ws_ktable_transform_values(ws_ktable t, ws_fn f, const char 
 
 /* The changes of the table as a stream. */
 WS__MAYBE ws_kstream ws_ktable_to_stream(ws_ktable t, const char *name) {
-    ws_kstream s = {ws__behind(t.at, "toStream", name)};
+    ws_kstream s = ws__stream(ws__behind(t.at, "toStream", name));
     return s;
 }
 
 /* Gives each row the key and the value that f answers and groups by the key. */
 WS__MAYBE ws_kgrouped_table ws_ktable_group_by(ws_ktable t, ws_fn f, const ws_grouped *g) {
-    ws_kgrouped_table k = {ws__group_by(t.at, f, g)};
+    ws_kgrouped_table k = {ws__group_by(ws__behind(t.at, "groupBy", g ? g->name : NULL), f, g)};
     return k;
 }
 
 WS__COLD ws_ktable ws__join_tables(ws_ktable t, const char *op, ws_ktable other, ws_fn f, const ws_materialized *m) {
-    ws_ktable next = {ws__join(t.at, op, other.at, f, m ? m->node : NULL)};
+    ws_ktable next = {ws__join(ws__behind(t.at, op, m ? m->node : NULL), other.at, f)};
     ws__materialized(&next.at.entry->body, m);
     return next;
 }
@@ -957,7 +1069,7 @@ WS__MAYBE ws_ktable ws_ktable_left_join(ws_ktable t, ws_ktable other, ws_fn f, c
 WS__MAYBE ws_ktable ws_ktable_outer_join(ws_ktable t, ws_ktable other, ws_fn f, const ws_materialized *m) { return ws__join_tables(t, "outerJoin", other, f, m); }
 
 WS__COLD ws_ktable ws__join_foreign(ws_ktable t, const char *op, ws_ktable other, ws_fn key, ws_fn f, const ws_table_joined *j, const ws_materialized *m) {
-    ws_ktable next = {ws__join(t.at, op, other.at, f, j ? j->name : NULL)};
+    ws_ktable next = {ws__join(ws__behind(t.at, op, j ? j->name : NULL), other.at, f)};
     ws__text *o = &next.at.entry->body;
     ws__field_fn(o, "foreignKey", &key);
     if (j) ws__field_fn(o, "partitioner", &j->partitioner);
@@ -984,7 +1096,7 @@ WS__MAYBE ws_ktable ws_ktable_suppress(ws_ktable t, const ws_suppressed *s) {
     if (s->max_records) ws__field_number(o, "maxRecords", s->max_records);
     if (s->max_bytes) ws__field_number(o, "maxBytes", s->max_bytes);
     ws__field_flag(o, "emitEarly", s->emit_early, "true");
-    ws__field_flag(o, "logging", s->logging_disabled, "false");
+    ws__logged(o, s->logging_disabled, s->changelog);
     return next;
 }
 

@@ -162,7 +162,7 @@ func (g *GlobalThread) openStores() error {
 			return fmt.Errorf("opening global store %q: %w", spec.Name, err)
 		}
 		g.stores = append(g.stores, s)
-		if g.shared[spec.Name], err = NewSharedStore(s, &g.mu); err != nil {
+		if g.shared[spec.Name], err = NewSharedStore(s, spec.Kind, &g.mu); err != nil {
 			return err
 		}
 	}

@@ -294,6 +294,7 @@ type guestStore struct {
 	name        string
 	kv          state.KeyValueStore
 	timestamped *state.TimestampedKeyValueStore // nil for plain values
+	readOnly    bool                            // another processor's global store
 	log         writeLog                        // what the running call has written
 }
 
@@ -308,22 +309,37 @@ func (g *guestInstance) StateOpen(name []byte) int32 {
 			return int32(i)
 		}
 	}
-	kv, ok := h.f.node.stores[string(name)].(state.KeyValueStore)
-	if !ok {
+	n, global := h.f.node, h.f.node.global(string(name))
+	kv, ok := n.stores[string(name)].(state.KeyValueStore)
+	switch {
+	case global != nil:
+		kv = global.Reader()
+	case !ok:
 		return int32(abi.NotFound)
 	}
 	if len(h.stores) >= maxStoreHandles {
 		return int32(abi.Limit)
 	}
-	s := guestStore{name: string(name), kv: kv}
-	if h.f.node.isTimestamped(s.name) {
+	s := guestStore{name: string(name), kv: kv, readOnly: global != nil}
+	if n.isTimestamped(s.name) {
 		s.timestamped = state.NewTimestamped(kv)
 	}
 	h.stores = append(h.stores, s)
 	return int32(len(h.stores) - 1)
 }
 
+// global is the global store of a name, if the node reads it as any other may; nil for stores that are the node's own.
+func (n *node) global(store string) *SharedStore {
+	if n.stores[store] != nil {
+		return nil
+	}
+	return n.task.config.GlobalStores[store]
+}
+
 func (n *node) isTimestamped(store string) bool {
+	if g := n.global(store); g != nil {
+		return g.timestamped
+	}
 	for _, spec := range n.task.config.Subtopology.Stores {
 		if spec.Name == store {
 			return spec.Kind == topology.TimestampedKeyValue
@@ -388,6 +404,8 @@ func (g *guestInstance) mayWrite(s *guestStore, key, value []byte) int32 {
 	switch {
 	case s == nil || key == nil:
 		return int32(abi.InvalidArg)
+	case s.readOnly:
+		return int32(abi.Denied)
 	case !g.live:
 		return int32(abi.Busy) // another version is running: what this one prepares must not be seen
 	case len(key) > g.running.f.limits.StateKeyBytes || len(value) > g.running.f.limits.StateValueBytes:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/wasmstream/wasmstream/abi"
@@ -30,16 +31,6 @@ func (brokenStore) Flush() error                                      { return n
 // directly.
 func hosted(t *testing.T) *guestInstance {
 	t.Helper()
-	topo := topology.New()
-	if err := errors.Join(
-		topo.AddSource("source", topology.SourceOptions{}, "in"),
-		topo.AddProcessor("probe", dsl.GuestProcessor("probe", "probe").WithConfig(map[string]string{"colour": "blue"}), "source"),
-		topo.AddStateStore(&topology.StoreSpec{Name: "data", Kind: topology.KeyValue}, "probe"),
-		topo.AddStateStore(&topology.StoreSpec{Name: "other", Kind: topology.KeyValue}, "probe"),
-		topo.AddSink("first", "out", topology.SinkOptions{}, "probe"),
-	); err != nil {
-		t.Fatal(err)
-	}
 	db, err := state.OpenDB("", state.Options{ApplicationID: "app", InMemory: true})
 	if err != nil {
 		t.Fatal(err)
@@ -48,9 +39,33 @@ func hosted(t *testing.T) *guestInstance {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := errors.Join(data.Close(), db.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return hostedWith(t, map[string]state.Store{"data": data, "other": brokenStore{}}, nil)
+}
+
+// hostedWith is the same with stores that are connected and global ones.
+func hostedWith(t *testing.T, stores map[string]state.Store, global map[string]*SharedStore) *guestInstance {
+	t.Helper()
+	topo := topology.New()
+	if err := errors.Join(
+		topo.AddSource("source", topology.SourceOptions{}, "in"),
+		topo.AddProcessor("probe", dsl.GuestProcessor("probe", "probe").WithConfig(map[string]string{"colour": "blue"}), "source"),
+		topo.AddSink("first", "out", topology.SinkOptions{}, "probe"),
+	); err != nil {
+		t.Fatal(err)
+	}
+	for name := range stores {
+		if err := topo.AddStateStore(&topology.StoreSpec{Name: name, Kind: topology.KeyValue}, "probe"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	task, err := NewTask(TaskConfig{
 		ApplicationID: "app", Subtopology: topo.Subtopologies("app")[0], Inputs: []topology.TopicPartition{inputOf},
-		Collector: &discard{}, Modules: exampleModules(t), Stores: map[string]state.Store{"data": data, "other": brokenStore{}},
+		Collector: &discard{}, Modules: exampleModules(t), Stores: stores, GlobalStores: global,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +80,7 @@ func hosted(t *testing.T) *guestInstance {
 	}, 0, nil)
 	t.Cleanup(func() {
 		g.running = nil
-		if err := errors.Join(task.Close(CloseShutdown), data.Close(), db.Close()); err != nil {
+		if err := task.Close(CloseShutdown); err != nil {
 			t.Error(err)
 		}
 	})
@@ -134,6 +149,42 @@ func TestHostChecksArguments(t *testing.T) {
 	wantCode(t, "a child that is not there", g.Child([]byte("second")), abi.NotFound)
 	wantCode(t, "flags of iter_open", g.IterOpen(0, nil, nil, 2, 0), abi.InvalidArg)
 	wantCode(t, "limit of iter_open", g.IterOpen(0, nil, nil, 0, -1), abi.InvalidArg)
+}
+
+// TestHostOpensGlobalStores: a processor reads the rows of a global store, without their time, and writes none.
+func TestHostOpensGlobalStores(t *testing.T) {
+	db, err := state.OpenDB("", state.Options{ApplicationID: "app", InMemory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	global := map[string]*SharedStore{}
+	var mu sync.Mutex
+	for name, kind := range map[string]topology.StoreKind{"data": topology.TimestampedKeyValue, "other": topology.KeyValue} {
+		kv, err := db.NewKeyValueStore(state.StoreConfig{ID: state.StoreID{Task: "global", Store: name}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { kv.Close() })
+		put := kv.Put
+		if kind == topology.TimestampedKeyValue {
+			put = func(key, value []byte) error { return state.NewTimestamped(kv).PutTimestamped(key, value, 7) }
+		}
+		if err := put([]byte("k"), []byte(name)); err != nil {
+			t.Fatal(err)
+		}
+		if global[name], err = NewSharedStore(kv, kind, &mu); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g := hostedWith(t, nil, global)
+	for name := range global {
+		store := g.StateOpen([]byte(name))
+		if value, code := g.StateGet(store, []byte("k")); code != 0 || string(value) != name {
+			t.Errorf("%s: %q, code %d", name, value, code)
+		}
+		wantCode(t, "a write to "+name, g.StatePut(store, []byte("k"), []byte("mine")), abi.Denied)
+	}
 }
 
 func TestHostTimeAndChance(t *testing.T) {

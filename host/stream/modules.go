@@ -193,7 +193,7 @@ func (f *guestFunction) openFrame(c *abi.Component) []byte {
 		pair(abi.OpenChild, child)
 	}
 	for _, store := range c.Stores {
-		if n.stores[store] != nil {
+		if n.stores[store] != nil || n.global(store) != nil {
 			pair(abi.OpenStore, store)
 		}
 	}

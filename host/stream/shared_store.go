@@ -6,23 +6,25 @@ import (
 	"sync"
 
 	"github.com/wasmstream/wasmstream/state"
+	"github.com/wasmstream/wasmstream/topology"
 )
 
 // SharedStore is a global store: one goroutine writes it, the tasks of all others read it. The writer holds the lock
 // that all global stores of an application share while it works on them; readers take it for each call. It is no
 // RWMutex: a store builds the keys that it looks for in a buffer of its own, so that two reads are in each other's way.
 type SharedStore struct {
-	mu    *sync.Mutex
-	store state.KeyValueStore
+	mu          *sync.Mutex
+	store       state.KeyValueStore
+	timestamped bool
 }
 
-// NewSharedStore shares store, which must be a key-value store. mu guards it.
-func NewSharedStore(store state.Store, mu *sync.Mutex) (*SharedStore, error) {
+// NewSharedStore shares store, which must be a key-value store, of a kind. mu guards it.
+func NewSharedStore(store state.Store, kind topology.StoreKind, mu *sync.Mutex) (*SharedStore, error) {
 	kv, ok := store.(state.KeyValueStore)
 	if !ok {
 		return nil, fmt.Errorf("sharing store %q: a global store is a key-value store", store.Name())
 	}
-	return &SharedStore{mu: mu, store: kv}, nil
+	return &SharedStore{mu: mu, store: kv, timestamped: kind == topology.TimestampedKeyValue}, nil
 }
 
 // Reader returns a view for one task. What it returns is the task's until its next call on the view.

@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/wasmstream/wasmstream/state"
+	"github.com/wasmstream/wasmstream/topology"
 )
 
 // TestTasksReadAGlobalStoreAtOnce: each reader gets the row that it asks for, whatever the others ask for meanwhile.
@@ -26,7 +27,7 @@ func TestTasksReadAGlobalStoreAtOnce(t *testing.T) {
 	batch := db.NewBatch()
 	check(t, store.Stage(batch))
 	check(t, batch.Commit())
-	shared, err := NewSharedStore(store, &mu)
+	shared, err := NewSharedStore(store, topology.KeyValue, &mu)
 	check(t, err)
 	var all sync.WaitGroup
 	for n := range readers {

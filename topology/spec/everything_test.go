@@ -1,7 +1,9 @@
 package spec
 
 import (
+	"math"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +22,7 @@ func everything() *dsl.StreamsBuilder {
 	text, doc, long := topology.String, topology.JSON, topology.Long
 	toJSON := func(name string) dsl.Fn { return c(name).Out(nil, doc) }
 	b.AddStateStore(topology.StoreSpec{Name: "seen", Kind: topology.TimestampedKeyValue, KeySerde: text, ValueSerde: long, CachingEnabled: true, ChangelogConfigs: map[string]string{"retention.ms": "1000"}})
+	b.AddStateStore(topology.StoreSpec{Name: "recent", Kind: topology.LRU, KeySerde: text, ValueSerde: doc, MaxEntries: 100})
 
 	orders := b.Stream("orders", dsl.Consumed{Name: "orders", Key: text, Value: doc, OffsetReset: "earliest", TimestampExtractor: "WallclockTimestampExtractor"})
 	raw := b.StreamTopics([]string{"raw-1", "raw-2"}, dsl.Consumed{Timestamps: c("when"), Key: text, Value: doc, ValueDeserializer: c("unpack")})
@@ -65,6 +68,7 @@ func everything() *dsl.StreamsBuilder {
 	cities.Cogroup(c("add")).WindowedBy(dsl.TimeWindowsOfSizeWithNoGrace(time.Second)).Aggregate(c("zero"), zero)
 	cities.Cogroup(c("add")).WindowedBySessions(dsl.SessionWindowsOfInactivityGapWithNoGrace(time.Second)).Aggregate(c("zero"), c("merge"), zero)
 	joins(b, orders, paid)
+	storesOfTopics(b, paid)
 	return b
 }
 
@@ -103,6 +107,34 @@ func joins(b *dsl.StreamsBuilder, orders, paid *dsl.KStream) {
 		LeftJoinForeignKey(products, c("product"), pair, dsl.TableJoined{}, dsl.Materialized{Name: "enriched", Value: doc})
 }
 
+// storesOfTopics are the last calls of everything.
+func storesOfTopics(b *dsl.StreamsBuilder, paid *dsl.KStream) {
+	c := func(name string) dsl.Fn { return dsl.Guest("everything", name) }
+	process := func(name string) dsl.Process { return dsl.GuestProcessor("everything", name) }
+	text, doc, long := topology.String, topology.JSON, topology.Long
+	b.AddGlobalStore(topology.StoreSpec{Name: "rates", Kind: topology.KeyValue, KeySerde: text, ValueSerde: topology.Double, InMemory: true}, "rates",
+		dsl.Consumed{Name: "rates", Key: text, Value: topology.Double}, process("keep"))
+	b.AddReadOnlyStateStore(topology.StoreSpec{Name: "limits", Kind: topology.TimestampedKeyValue, ValueSerde: long}, "limits",
+		dsl.Consumed{Value: long}, process("keep").WithConfig(map[string]string{"store": "limits"}))
+	returns := b.Stream("returns", dsl.Consumed{Key: text, Value: doc, OffsetReset: "by_duration:1h0m0s"})
+	both := paid.And(returns)
+	both.Process(process("check"), "", "limits", "recent").To("checked")
+	both.ProcessValues(dsl.GuestValuesProcessor("everything", "watch"), "watched").To("watched")
+	both.To("archive")
+	both.ToExtracted(c("route"))
+	returns.Print(dsl.Printed{Name: "shown", Label: "returns", Mapper: dsl.Expr("string(value.id)")})
+	joinStore := func(name string, inMemory bool) *dsl.JoinStore {
+		return &dsl.JoinStore{Name: name, Retention: 121 * time.Second, WindowSize: 2 * time.Minute, RetainDuplicates: true, InMemory: inMemory}
+	}
+	paid.Join(returns, c("pair").Out(nil, doc), dsl.JoinWindowsOfTimeDifferenceAndGrace(time.Minute, time.Second), dsl.StreamJoined{
+		ThisStore: joinStore("paid-rows", false), OtherStore: joinStore("returned-rows", true),
+	}).GroupByKey().Count(dsl.Materialized{Persistent: true}).
+		Suppress(dsl.UntilTimeLimit(time.Second, dsl.BufferConfig{
+			MaxRecords: math.MaxInt64, MaxBytes: math.MaxInt64, ShutDown: true, ChangelogConfigs: map[string]string{"segment.ms": "60000"},
+		})).
+		ToStream().To("returned")
+}
+
 // TestEveryOperatorFromAModule: the topology that a module hands over is the one that the Go builder makes by the same
 // calls, to the last suffix, store and guest.
 func TestEveryOperatorFromAModule(t *testing.T) {
@@ -123,5 +155,26 @@ func TestEveryOperatorFromAModule(t *testing.T) {
 	}
 	if app.Name != "everything" || app.Config["processing.guarantee"] != "exactly_once_v2" {
 		t.Errorf("name %q, config %v", app.Name, app.Config)
+	}
+}
+
+// TestEveryOperatorFromADocument: the same as a document that people write, which says of which module a component is.
+func TestEveryOperatorFromADocument(t *testing.T) {
+	text, err := os.ReadFile("../../abi/testdata/topology.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document := strings.Replace(strings.ReplaceAll(string(text), `"guest": "`, `"guest": "everything/`),
+		`"operators": [`, `"modules": {"everything": {"path": "everything.wasm"}}, "operators": [`, 1)
+	app, err := Parse("app.yaml", []byte(document), testOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	built, err := everything().Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(built.Description("app"), app.Topology.Description("app")); diff != "" {
+		t.Errorf("(-built +document):\n%s", diff)
 	}
 }

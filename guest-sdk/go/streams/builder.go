@@ -34,20 +34,18 @@ func (b *StreamsBuilder) Config(key, value string) *StreamsBuilder {
 // Store is a store for processors.
 type Store struct {
 	Name string
-	// Type is keyValue (what "" means) or timestampedKeyValue.
+	// Type is keyValue (what "" means), timestampedKeyValue or lru.
 	Type             string
 	Key, Value       Serde
 	InMemory         bool
 	Caching          bool
 	LoggingDisabled  bool
 	ChangelogConfigs []Setting
+	// MaxEntries is how many keys an lru keeps.
+	MaxEntries int64
 }
 
-// Setting is a key with its value.
-type Setting struct{ Key, Value string }
-
-// AddStateStore makes a store for processors (KStream.Process) to use.
-func (b *StreamsBuilder) AddStateStore(s Store) *StreamsBuilder {
+func (s Store) json() []byte {
 	var o object
 	o.text("name", s.Name)
 	o.given("type", s.Type)
@@ -55,7 +53,37 @@ func (b *StreamsBuilder) AddStateStore(s Store) *StreamsBuilder {
 	o.flag("inMemory", s.InMemory)
 	o.flag("caching", s.Caching)
 	o.logged(s.LoggingDisabled, s.ChangelogConfigs)
-	b.stores = append(b.stores, o.bytes())
+	o.positive("maxEntries", s.MaxEntries)
+	return o.bytes()
+}
+
+// Setting is a key with its value.
+type Setting struct{ Key, Value string }
+
+// AddStateStore makes a store for processors (KStream.Process) to use.
+func (b *StreamsBuilder) AddStateStore(s Store) *StreamsBuilder {
+	b.stores = append(b.stores, s.json())
+	return b
+}
+
+// AddGlobalStore makes a store of which every instance has the whole: fn (wasmstream.Process) writes it from all
+// partitions of a topic, also when the instance starts. Every processor may read it.
+func (b *StreamsBuilder) AddGlobalStore(s Store, topic string, c Consumed, fn Function) *StreamsBuilder {
+	return b.storeOfTopic("addGlobalStore", s, topic, c, fn)
+}
+
+// AddReadOnlyStateStore makes a store of a topic (KIP-813): fn (wasmstream.Process) writes it, the processors that name
+// it may read it, and the topic is what it is restored from.
+func (b *StreamsBuilder) AddReadOnlyStateStore(s Store, topic string, c Consumed, fn Function) *StreamsBuilder {
+	return b.storeOfTopic("addReadOnlyStateStore", s, topic, c, fn)
+}
+
+func (b *StreamsBuilder) storeOfTopic(op string, s Store, topic string, c Consumed, fn Function) *StreamsBuilder {
+	e := b.add(op, c.Name)
+	e.body.text("topic", topic)
+	e.body.raw("store", s.json())
+	e.body.call(fn)
+	c.write(&e.body)
 	return b
 }
 
@@ -78,7 +106,7 @@ func (b *StreamsBuilder) source(op string, c Consumed, topics func(*object)) *KS
 	e := b.add(op, c.Name)
 	topics(&e.body)
 	c.write(&e.body)
-	return &KStream{b, e.id}
+	return &KStream{b: b, id: e.id}
 }
 
 // Table reads a topic as a table: a null value deletes.

@@ -84,6 +84,28 @@ func everything(b *StreamsBuilder) {
 	orders.ToTable(Materialized{Name: "orders-table", StoreNamed: "order-rows"}).
 		JoinForeignKey(products, e("value.product"), c("pair").Out("", JSON), TableJoined{Name: "priced"}).
 		LeftJoinForeignKey(products, c("product"), c("pair").Out("", JSON), TableJoined{}, Materialized{Name: "enriched", Value: JSON})
+	storesOfTopics(b, paid)
+}
+
+// storesOfTopics are stores that processors write from topics, operators with several parents, and stores described in full.
+func storesOfTopics(b *StreamsBuilder, paid *KStream) {
+	c, e := wasmstream.Component, wasmstream.Expr
+	b.AddStateStore(Store{Name: "recent", Type: "lru", Key: String, Value: JSON, MaxEntries: 100})
+	b.AddGlobalStore(Store{Name: "rates", Key: String, Value: Double, InMemory: true}, "rates", Consumed{Name: "rates", Key: String, Value: Double}, c("keep"))
+	b.AddReadOnlyStateStore(Store{Name: "limits", Type: "timestampedKeyValue", Value: Long}, "limits", Consumed{Value: Long}, c("keep").With("store", "limits"))
+	returns := b.Stream("returns", Consumed{Key: String, Value: JSON, OffsetResetBy: time.Hour})
+	both := paid.And(returns)
+	both.Process(c("check"), "", "limits", "recent").To("checked")
+	both.ProcessValues(c("watch"), "watched").To("watched")
+	both.To("archive")
+	both.ToExtracted(c("route"))
+	returns.Print(Printed{Name: "shown", Label: "returns", Mapper: e("string(value.id)")})
+	paid.Join(returns, c("pair").Out("", JSON), JoinWindowsOfTimeDifferenceAndGrace(time.Minute, time.Second), StreamJoined{
+		ThisStore:  &JoinStore{Name: "paid-rows", Retention: 121 * time.Second, WindowSize: 2 * time.Minute},
+		OtherStore: &JoinStore{Name: "returned-rows", Retention: 121 * time.Second, WindowSize: 2 * time.Minute, InMemory: true},
+	}).GroupByKey().Count(Materialized{Persistent: true}).
+		Suppress(UntilTimeLimit(time.Second, BufferConfig{ChangelogConfigs: []Setting{{"segment.ms", "60000"}}})).
+		ToStream().To("returned")
 }
 
 func TestEverything(t *testing.T) {

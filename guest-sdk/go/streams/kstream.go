@@ -7,6 +7,27 @@ import "strconv"
 type KStream struct {
 	b  *StreamsBuilder
 	id string
+	// beside are the ids of the streams that And has put to this one.
+	beside []string
+}
+
+// And is this stream and others for one operator that is the child of all of them, as a Topology's addProcessor and
+// addSink take several parents: there is no node between, unlike with Merge. Process, ProcessValues, To and ToExtracted
+// take it so.
+func (s *KStream) And(others ...*KStream) *KStream {
+	all := &KStream{b: s.b, id: s.id, beside: append([]string(nil), s.beside...)}
+	for _, other := range others {
+		all.beside = append(all.beside, other.all()...)
+	}
+	return all
+}
+
+// all are the ids of what the stream comes from.
+func (s *KStream) all() []string { return append([]string{s.id}, s.beside...) }
+
+// next is an operator that reads the stream, and others after it.
+func (s *KStream) next(op, name string, others ...string) *entry {
+	return s.b.add(op, name, append(s.all(), others...)...)
 }
 
 // Filter keeps the records for which fn says yes.
@@ -47,20 +68,21 @@ func (s *KStream) Foreach(fn Function, name ...Named) { s.call("foreach", fn, na
 // Print prints each record for people; nothing comes after it.
 func (s *KStream) Print(o ...Printed) {
 	p := first(o)
-	e := s.b.add("print", p.Name, s.id)
+	e := s.next("print", p.Name)
 	e.body.given("label", p.Label)
+	e.body.function("mapper", p.Mapper)
 }
 
 func (s *KStream) call(op string, fn Function, name []Named) *KStream {
-	e := s.b.add(op, string(first(name)), s.id)
+	e := s.next(op, string(first(name)))
 	e.body.call(fn)
 	e.body.outs(fn)
-	return &KStream{s.b, e.id}
+	return &KStream{b: s.b, id: e.id}
 }
 
 // Merge is the records of both streams, in no order between them.
 func (s *KStream) Merge(other *KStream, name ...Named) *KStream {
-	return &KStream{s.b, s.b.add("merge", string(first(name)), s.id, other.id).id}
+	return &KStream{b: s.b, id: s.next("merge", string(first(name)), other.id).id}
 }
 
 // BranchedKStream is a stream that is being divided.
@@ -71,7 +93,7 @@ type BranchedKStream struct {
 
 // Split divides the stream: each record goes to the first branch whose function says yes.
 func (s *KStream) Split(name ...Named) *BranchedKStream {
-	return &BranchedKStream{s.b, s.b.add("split", string(first(name)), s.id)}
+	return &BranchedKStream{s.b, s.next("split", string(first(name)))}
 }
 
 // Branch is the stream of the records for which fn says yes and no branch before it did.
@@ -82,7 +104,7 @@ func (k *BranchedKStream) Branch(fn Function, o ...Branched) *KStream {
 	body.given("name", first(o).Name)
 	body.call(fn)
 	k.e.branches = append(k.e.branches, body.bytes())
-	return &KStream{k.b, id}
+	return &KStream{b: k.b, id: id}
 }
 
 // DefaultBranch is the stream of the records that no branch wants; without it they are dropped.
@@ -92,12 +114,12 @@ func (k *BranchedKStream) DefaultBranch(o ...Branched) *KStream {
 	body.text("id", id)
 	body.given("name", first(o).Name)
 	k.e.rest = body.bytes()
-	return &KStream{k.b, id}
+	return &KStream{b: k.b, id: id}
 }
 
 // GroupBy gives each record the key that fn answers and groups by it. An aggregation afterwards repartitions.
 func (s *KStream) GroupBy(fn Function, o ...Grouped) *KGroupedStream {
-	e := s.b.add("groupBy", first(o).Name, s.id)
+	e := s.next("groupBy", first(o).Name)
 	e.body.grouped(fn, first(o))
 	return &KGroupedStream{s.b, e.id}
 }
@@ -116,7 +138,7 @@ func (o *object) grouped(fn Function, g Grouped) {
 // GroupByKey groups by the key as it is. An aggregation afterwards repartitions only if the key was changed before.
 func (s *KStream) GroupByKey(o ...Grouped) *KGroupedStream {
 	g := first(o)
-	e := s.b.add("groupByKey", g.Name, s.id)
+	e := s.next("groupByKey", g.Name)
 	e.body.serdes(g.Key, g.Value)
 	return &KGroupedStream{s.b, e.id}
 }
@@ -124,18 +146,18 @@ func (s *KStream) GroupByKey(o ...Grouped) *KGroupedStream {
 // Repartition writes the stream to a topic of its own, by key, and reads it from there.
 func (s *KStream) Repartition(o ...Repartitioned) *KStream {
 	r := first(o)
-	e := s.b.add("repartition", r.Name, s.id)
+	e := s.next("repartition", r.Name)
 	if r.Partitions > 0 {
 		e.body.number("partitions", int64(r.Partitions))
 	}
 	e.body.serdes(r.Key, r.Value)
 	e.body.function("partitioner", r.Partitioner)
-	return &KStream{s.b, e.id}
+	return &KStream{b: s.b, id: e.id}
 }
 
 // ToTable makes a table of the stream: a null value deletes.
 func (s *KStream) ToTable(o ...Materialized) *KTable {
-	e := s.b.add("toTable", string(first(o).StoreNamed), s.id)
+	e := s.next("toTable", string(first(o).StoreNamed))
 	e.body.materialized(o)
 	return &KTable{s.b, e.id}
 }
@@ -156,12 +178,12 @@ func (s *KStream) OuterJoin(other *KStream, fn Function, w JoinWindows, o ...Str
 }
 
 func (s *KStream) join(op string, other *KStream, fn Function, w JoinWindows, o StreamJoined) *KStream {
-	e := s.b.add(op, o.Name, s.id, other.id)
+	e := s.next(op, o.Name, other.id)
 	e.body.call(fn)
 	e.body.serde("result", fn.OutValue())
 	e.body.raw("windows", w.json())
 	o.write(&e.body)
-	return &KStream{s.b, e.id}
+	return &KStream{b: s.b, id: e.id}
 }
 
 // JoinTable joins each record with the row of its key; fn sees left and right.
@@ -175,14 +197,14 @@ func (s *KStream) LeftJoinTable(t *KTable, fn Function, o ...Joined) *KStream {
 }
 
 func (s *KStream) joinTable(op string, t *KTable, fn Function, o Joined) *KStream {
-	e := s.b.add(op, o.Name, s.id, t.id)
+	e := s.next(op, o.Name, t.id)
 	e.body.call(fn)
 	e.body.serde("result", fn.OutValue())
 	e.body.serdes(o.Key, o.Value)
 	if o.GracePeriod != 0 {
 		e.body.duration("gracePeriod", o.GracePeriod)
 	}
-	return &KStream{s.b, e.id}
+	return &KStream{b: s.b, id: e.id}
 }
 
 // JoinGlobalTable joins each record with the row of the key that keys answers.
@@ -196,11 +218,11 @@ func (s *KStream) LeftJoinGlobalTable(t *GlobalKTable, keys, fn Function, name .
 }
 
 func (s *KStream) joinGlobal(op string, t *GlobalKTable, keys, fn Function, name Named) *KStream {
-	e := s.b.add(op, string(name), s.id, t.id)
+	e := s.next(op, string(name), t.id)
 	e.body.call(fn)
 	e.body.serde("result", fn.OutValue())
 	e.body.function("keyMapper", keys)
-	return &KStream{s.b, e.id}
+	return &KStream{b: s.b, id: e.id}
 }
 
 // Process hands the records to a processor (wasmstream.Process), with the stores that it may use; without any those
@@ -216,10 +238,10 @@ func (s *KStream) ProcessValues(fn Function, name Named, stores ...string) *KStr
 }
 
 func (s *KStream) process(op string, fn Function, name Named, stores []string) *KStream {
-	e := s.b.add(op, string(name), s.id)
+	e := s.next(op, string(name))
 	e.body.call(fn)
 	e.body.stores(fn, stores)
-	return &KStream{s.b, e.id}
+	return &KStream{b: s.b, id: e.id}
 }
 
 func (o *object) stores(fn Function, stores []string) {
@@ -234,7 +256,7 @@ func (o *object) stores(fn Function, stores []string) {
 // To writes the stream to a topic that exists.
 func (s *KStream) To(topic string, o ...Produced) {
 	p := first(o)
-	e := s.b.add("to", p.Name, s.id)
+	e := s.next("to", p.Name)
 	e.body.text("topic", topic)
 	p.write(&e.body)
 }
@@ -243,7 +265,7 @@ func (s *KStream) To(topic string, o ...Produced) {
 // exist.
 func (s *KStream) ToExtracted(fn Function, o ...Produced) {
 	p := first(o)
-	e := s.b.add("to", p.Name, s.id)
+	e := s.next("to", p.Name)
 	e.body.function("topicExtractor", fn)
 	p.write(&e.body)
 }

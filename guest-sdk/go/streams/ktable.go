@@ -36,7 +36,7 @@ func (t *KTable) TransformValues(fn Function, stores []string, o ...Materialized
 
 // ToStream is the changes of the table as a stream.
 func (t *KTable) ToStream(name ...Named) *KStream {
-	return &KStream{t.b, t.b.add("toStream", string(first(name)), t.id).id}
+	return &KStream{b: t.b, id: t.b.add("toStream", string(first(name)), t.id).id}
 }
 
 // ToStreamBy is the changes of the table as a stream with the keys that fn answers.

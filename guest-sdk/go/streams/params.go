@@ -48,6 +48,8 @@ type Consumed struct {
 	Key, Value Serde
 	// OffsetReset is where to begin without a committed offset: "earliest", "latest", "none" or "".
 	OffsetReset string
+	// OffsetResetBy begins so long before now (Kafka's AutoOffsetReset.byDuration), in place of OffsetReset.
+	OffsetResetBy time.Duration
 	// TimestampExtractor is Kafka's class name without the package, e.g. WallclockTimestampExtractor, or "".
 	TimestampExtractor string
 	// Timestamps is a function of this module in its place (wasmstream.TimestampExtractor).
@@ -60,7 +62,13 @@ type Consumed struct {
 func (c Consumed) write(o *object) {
 	o.topicSerde("key", c.Key, c.KeyDeserializer)
 	o.topicSerde("value", c.Value, c.ValueDeserializer)
-	o.given("offsetReset", c.OffsetReset)
+	if c.OffsetResetBy != 0 {
+		var by object
+		by.duration("byDuration", c.OffsetResetBy)
+		o.raw("offsetReset", by.bytes())
+	} else {
+		o.given("offsetReset", c.OffsetReset)
+	}
 	o.given("timestampExtractor", c.TimestampExtractor)
 	o.function("timestampExtractor", c.Timestamps)
 }
@@ -100,9 +108,11 @@ type Repartitioned struct {
 // Materialized describes the store of a table. The zero value is Kafka's default: persistent, cached, logged, under a
 // generated name.
 type Materialized struct {
-	Name             string
-	Key, Value       Serde
+	Name       string
+	Key, Value Serde
+	// InMemory is Kafka's StoreType.IN_MEMORY, Persistent its ROCKS_DB; without either dsl.store.suppliers.class says.
 	InMemory         bool
+	Persistent       bool
 	CachingDisabled  bool
 	LoggingDisabled  bool
 	ChangelogConfigs []Setting
@@ -122,6 +132,9 @@ func (o *object) materialized(all []Materialized) {
 	body.given("name", m.Name)
 	body.serdes(m.Key, m.Value)
 	body.flag("inMemory", m.InMemory)
+	if m.Persistent {
+		body.text("storeType", "ROCKS_DB")
+	}
 	body.unless("caching", m.CachingDisabled)
 	body.logged(m.LoggingDisabled, m.ChangelogConfigs)
 	if m.Retention != 0 {
@@ -150,6 +163,28 @@ type StreamJoined struct {
 	InMemory               bool
 	LoggingDisabled        bool
 	ChangelogConfigs       []Setting
+	// ThisStore and OtherStore describe the stores in place of the generated ones.
+	ThisStore, OtherStore *JoinStore
+}
+
+// JoinStore is a store that a join of streams is given (Kafka's WindowBytesStoreSupplier). Retention and WindowSize are
+// those of the join's windows.
+type JoinStore struct {
+	Name                  string
+	Retention, WindowSize time.Duration
+	InMemory              bool
+}
+
+func (s *JoinStore) write(o *object, key string) {
+	if s == nil {
+		return
+	}
+	var body object
+	body.text("name", s.Name)
+	body.duration("retention", s.Retention)
+	body.duration("windowSize", s.WindowSize)
+	body.flag("inMemory", s.InMemory)
+	o.raw(key, body.bytes())
 }
 
 func (j StreamJoined) write(o *object) {
@@ -158,6 +193,8 @@ func (j StreamJoined) write(o *object) {
 	o.given("storeName", j.StoreName)
 	o.flag("inMemory", j.InMemory)
 	o.logged(j.LoggingDisabled, j.ChangelogConfigs)
+	j.ThisStore.write(o, "thisStore")
+	j.OtherStore.write(o, "otherStore")
 }
 
 // TableJoined says how tables are joined by a foreign key.
@@ -173,4 +210,6 @@ type Branched struct{ Name string }
 // Printed says where records are printed, for people.
 type Printed struct {
 	Name, Label string
+	// Mapper gives the text of a record (wasmstream.MapValues); without it that is "key, value".
+	Mapper Function
 }

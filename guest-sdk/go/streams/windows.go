@@ -170,14 +170,10 @@ func (s Suppressed) write(o *object) {
 	} else {
 		o.duration("untilTimeLimit", s.limit)
 	}
-	if s.buffer.MaxRecords > 0 {
-		o.number("maxRecords", s.buffer.MaxRecords)
-	}
-	if s.buffer.MaxBytes > 0 {
-		o.number("maxBytes", s.buffer.MaxBytes)
-	}
+	o.positive("maxRecords", s.buffer.MaxRecords)
+	o.positive("maxBytes", s.buffer.MaxBytes)
 	o.flag("emitEarly", s.buffer.EmitEarly)
-	o.unless("logging", s.buffer.LoggingDisabled)
+	o.logged(s.buffer.LoggingDisabled, s.buffer.ChangelogConfigs)
 }
 
 // BufferConfig says how much is held back. The zero value is without a bound. A full buffer ends the application, or
@@ -186,4 +182,5 @@ type BufferConfig struct {
 	MaxRecords, MaxBytes int64
 	EmitEarly            bool
 	LoggingDisabled      bool
+	ChangelogConfigs     []Setting
 }

@@ -30,6 +30,13 @@ func (o *object) text(key, value string) {
 
 func (o *object) number(key string, n int64) { o.raw(key, strconv.AppendInt(nil, n, 10)) }
 
+// positive is a number that may be left out, which 0 and less say.
+func (o *object) positive(key string, n int64) {
+	if n > 0 {
+		o.number(key, n)
+	}
+}
+
 func (o *object) duration(key string, d time.Duration) { o.number(key, d.Milliseconds()) }
 
 // given is text that may be left out.

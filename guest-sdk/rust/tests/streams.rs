@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 use wasmstream::streams::{
-    BufferConfig, Consumed, EmitStrategy, Function, Grouped, JoinWindows, Joined, KStream, Materialized, Printed,
-    Produced, Repartitioned, Serde, SessionWindows, SlidingWindows, Store, StreamJoined, StreamsBuilder, Suppressed,
-    TableJoined, TimeWindows, UnlimitedWindows, component as c, expr as e, map_expr,
+    BufferConfig, Consumed, EmitStrategy, Function, Grouped, JoinStore, JoinWindows, Joined, KStream, Materialized,
+    Printed, Produced, Repartitioned, Serde, SessionWindows, SlidingWindows, Store, StreamJoined, StreamsBuilder,
+    Suppressed, TableJoined, TimeWindows, UnlimitedWindows, component as c, expr as e, map_expr,
 };
 use wasmstream::{Context, Error, Module, Processor, Record, filter, map_values, process};
 
@@ -52,6 +52,7 @@ fn everything() -> StreamsBuilder {
     stateless(&raw, &paid);
     aggregations(&paid);
     joins(&b, &orders, &paid);
+    stores_of_topics(&b, &paid);
     b
 }
 
@@ -193,6 +194,46 @@ fn joins(b: &StreamsBuilder, orders: &KStream, paid: &KStream) {
             None,
             Materialized { value: JSON, ..Materialized::named("enriched") },
         );
+}
+
+fn stores_of_topics(b: &StreamsBuilder, paid: &KStream) {
+    b.add_state_store(Store {
+        name: "recent",
+        kind: "lru",
+        key: STRING,
+        value: JSON,
+        max_entries: 100,
+        ..Store::default()
+    });
+    let rates = Store { name: "rates", key: STRING, value: Serde::DOUBLE, in_memory: true, ..Store::default() };
+    let named = Consumed { name: "rates", ..Consumed::with(STRING, Serde::DOUBLE) };
+    b.add_global_store(rates, "rates", named, c("keep"));
+    let limits = Store { name: "limits", kind: "timestampedKeyValue", value: LONG, ..Store::default() };
+    b.add_read_only_state_store(limits, "limits", Consumed::with(OPEN, LONG), c("keep").with("store", "limits"));
+    let returns =
+        b.stream("returns", Consumed { offset_reset_by: Some(seconds(3600)), ..Consumed::with(STRING, JSON) });
+    let both = paid.and(&returns);
+    both.process(c("check"), &["limits", "recent"]).to("checked", None);
+    both.process_values(c("watch"), &[]).named("watched").to("watched", None);
+    both.to("archive", None);
+    both.to_extracted(c("route"), None);
+    returns.print(Printed { name: "shown", label: "returns", mapper: Some(e("string(value.id)")) });
+    let side =
+        |name, in_memory| Some(JoinStore { name, retention: seconds(121), window_size: seconds(120), in_memory });
+    let stores = StreamJoined {
+        this_store: side("paid-rows", false),
+        other_store: side("returned-rows", true),
+        ..StreamJoined::default()
+    };
+    paid.join(&returns, json("pair"), JoinWindows::of_time_difference_and_grace(seconds(60), seconds(1)), stores)
+        .group_by_key(None)
+        .count(Materialized { persistent: true, ..Materialized::default() })
+        .suppress(Suppressed::until_time_limit(
+            seconds(1),
+            BufferConfig { changelog: &[("segment.ms", "60000")], ..BufferConfig::default() },
+        ))
+        .to_stream()
+        .to("returned", None);
 }
 
 /// JSON without the blanks between its words.

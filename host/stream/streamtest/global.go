@@ -38,7 +38,7 @@ func (d *Driver) startGlobal(t *topology.Topology) error {
 			return fmt.Errorf("opening global store %s: %w", spec.Name, err)
 		}
 		g.stores[spec.Name], d.stores[spec.Name] = store, store
-		if g.shared[spec.Name], err = stream.NewSharedStore(store, &g.mu); err != nil {
+		if g.shared[spec.Name], err = stream.NewSharedStore(store, spec.Kind, &g.mu); err != nil {
 			return err
 		}
 	}

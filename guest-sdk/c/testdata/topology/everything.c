@@ -88,6 +88,27 @@ static void tables(ws_kstream orders, ws_ktable customers, ws_ktable products) {
     ws_ktable_left_join_foreign_key(rows, products, ws_guest("product"), json("pair"), NULL, &(ws_materialized){.name = "enriched", .value = WS_JSON});
 }
 
+static void stores_of_topics(ws_builder *b, ws_kstream paid) {
+    ws_streams_add_state_store(b, &(ws_store){.name = "recent", .type = "lru", .key = WS_STRING, .value = WS_JSON, .max_entries = 100});
+    ws_streams_add_global_store(b, &(ws_store){.name = "rates", .key = WS_STRING, .value = WS_DOUBLE, .in_memory = true}, "rates",
+                                &(ws_consumed){.name = "rates", .key = WS_STRING, .value = WS_DOUBLE}, ws_guest("keep"));
+    ws_streams_add_read_only_state_store(b, &(ws_store){.name = "limits", .type = "timestampedKeyValue", .value = WS_LONG}, "limits",
+                                         &(ws_consumed){.value = WS_LONG}, ws_with(ws_guest("keep"), "store", "limits"));
+    ws_kstream returns = ws_streams_stream(b, "returns", &(ws_consumed){.key = WS_STRING, .value = WS_JSON, .offset_reset_by = 60 * MINUTE});
+    ws_kstream both = ws_kstream_and(paid, returns);
+    ws_kstream_to(ws_kstream_process(both, ws_guest("check"), WS_STORE_NAMES("limits", "recent"), NULL), "checked", NULL);
+    ws_kstream_to(ws_kstream_process_values(both, ws_guest("watch"), NULL, "watched"), "watched", NULL);
+    ws_kstream_to(both, "archive", NULL);
+    ws_kstream_to_extracted(both, ws_guest("route"), NULL);
+    ws_kstream_print_by(returns, ws_expr("string(value.id)"), "returns", "shown");
+    ws_stream_joined stores = {.this_store = {.name = "paid-rows", .retention = 121000, .window_size = 2 * MINUTE},
+                               .other_store = {.name = "returned-rows", .retention = 121000, .window_size = 2 * MINUTE, .in_memory = true}};
+    ws_kstream pairs = ws_kstream_join(paid, returns, json("pair"), &(ws_join_windows){.difference = MINUTE, .grace = 1000}, &stores);
+    ws_ktable counts = ws_kgrouped_count(ws_kstream_group_by_key(pairs, NULL), &(ws_materialized){.persistent = true});
+    counts = ws_ktable_suppress(counts, &(ws_suppressed){.until_time_limit = 1000, .changelog = {"segment.ms", "60000"}});
+    ws_kstream_to(ws_ktable_to_stream(counts, NULL), "returned", NULL);
+}
+
 static void everything(ws_builder *b) {
     static const char *const both[] = {"raw-1", "raw-2"};
     ws_streams_config(b, "processing.guarantee", "exactly_once_v2");
@@ -109,6 +130,7 @@ static void everything(ws_builder *b) {
     ws_gktable countries = ws_streams_global_table(b, "countries", &(ws_consumed){.key = WS_STRING, .value = WS_STRING}, &(ws_materialized){.name = "countries"});
     stream_joins(b, paid, customers, products, countries);
     tables(orders, customers, products);
+    stores_of_topics(b, paid);
 }
 
 static void show(ws_ctx *c, const ws_record *r) { (void)c, (void)r; }

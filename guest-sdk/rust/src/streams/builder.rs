@@ -43,7 +43,7 @@ struct Entry {
 pub struct Store<'a> {
     /// Its name.
     pub name: &'a str,
-    /// `keyValue` (what "" means) or `timestampedKeyValue`.
+    /// `keyValue` (what "" means), `timestampedKeyValue` or `lru`.
     pub kind: &'a str,
     /// The serde of keys.
     pub key: Serde,
@@ -57,6 +57,22 @@ pub struct Store<'a> {
     pub logging_disabled: bool,
     /// Settings of the changelog topic.
     pub changelog: &'a [(&'a str, &'a str)],
+    /// How many keys an `lru` keeps.
+    pub max_entries: u64,
+}
+
+impl Store<'_> {
+    fn json(&self) -> String {
+        let mut o = Object::default();
+        o.text("name", self.name);
+        o.given("type", self.kind);
+        o.serdes(&self.key, &self.value);
+        o.flag("inMemory", self.in_memory);
+        o.flag("caching", self.caching);
+        o.logged(self.logging_disabled, self.changelog);
+        o.positive("maxEntries", self.max_entries);
+        o.json()
+    }
 }
 
 /// A table that every instance has as a whole, for joins.
@@ -89,14 +105,50 @@ impl StreamsBuilder {
 
     /// Makes a store for processors ([`KStream::process`]) to use.
     pub fn add_state_store(&self, s: Store<'_>) -> &Self {
-        let mut o = Object::default();
-        o.text("name", s.name);
-        o.given("type", s.kind);
-        o.serdes(&s.key, &s.value);
-        o.flag("inMemory", s.in_memory);
-        o.flag("caching", s.caching);
-        o.logged(s.logging_disabled, s.changelog);
-        self.topology.0.borrow_mut().stores.push(o.json());
+        self.topology.0.borrow_mut().stores.push(s.json());
+        self
+    }
+
+    /// Makes a store of which every instance has the whole: `f`, a [`process`](crate::process), writes it from all
+    /// partitions of a topic, also when the instance starts. Every processor may read it.
+    pub fn add_global_store<'a>(
+        &self,
+        s: Store<'_>,
+        topic: &str,
+        c: impl Into<Option<Consumed<'a>>>,
+        f: impl Into<Function>,
+    ) -> &Self {
+        self.store_of_topic("addGlobalStore", s, topic, c.into(), f.into())
+    }
+
+    /// Makes a store of a topic (KIP-813): `f`, a [`process`](crate::process), writes it, the processors that name it may
+    /// read it, and the topic is what it is restored from.
+    pub fn add_read_only_state_store<'a>(
+        &self,
+        s: Store<'_>,
+        topic: &str,
+        c: impl Into<Option<Consumed<'a>>>,
+        f: impl Into<Function>,
+    ) -> &Self {
+        self.store_of_topic("addReadOnlyStateStore", s, topic, c.into(), f.into())
+    }
+
+    fn store_of_topic(
+        &self,
+        op: &'static str,
+        s: Store<'_>,
+        topic: &str,
+        c: Option<Consumed<'_>>,
+        f: Function,
+    ) -> &Self {
+        let c = c.unwrap_or_default();
+        let name = c.name;
+        let mut body = Object::default();
+        body.text("topic", topic);
+        body.raw("store", &s.json());
+        body.fields(&self.topology.place(f).fields);
+        self.topology.consumed(&mut body, c);
+        self.topology.add(op, name, &[], body);
         self
     }
 
@@ -126,7 +178,7 @@ impl StreamsBuilder {
         let name = c.name;
         self.topology.consumed(&mut body, c);
         let id = self.topology.add("stream", name, &[], body);
-        KStream { topology: self.topology.clone(), id }
+        KStream::of(self.topology.clone(), id)
     }
 
     /// Reads a topic as a table: a null value deletes.
@@ -231,7 +283,13 @@ impl Shared {
     fn consumed(&self, body: &mut Object, c: Consumed<'_>) {
         body.topic_serde("key", &c.key, c.key_deserializer.map(|f| self.place(f)));
         body.topic_serde("value", &c.value, c.value_deserializer.map(|f| self.place(f)));
-        body.given("offsetReset", c.offset_reset);
+        if let Some(d) = c.offset_reset_by {
+            let mut by = Object::default();
+            by.duration("byDuration", d);
+            body.raw("offsetReset", &by.json());
+        } else {
+            body.given("offsetReset", c.offset_reset);
+        }
         body.given("timestampExtractor", c.timestamp_extractor);
         body.function("timestampExtractor", c.timestamps.map(|f| self.place(f)).as_ref());
     }

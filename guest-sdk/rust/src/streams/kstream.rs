@@ -6,6 +6,7 @@ use super::object::Object;
 use super::params::{Grouped, Joined, Materialized, Printed, Produced, Repartitioned, StreamJoined};
 use super::windows::JoinWindows;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// A stream of records on its way through the topology. Each method adds an operator and returns the stream behind it; a
 /// stream may be used by several operators, which see its records in the order in which they were added.
@@ -13,6 +14,8 @@ use alloc::string::String;
 pub struct KStream {
     pub(super) topology: Shared,
     pub(super) id: String,
+    // The ids of the streams that `and` has put to this one.
+    beside: Vec<String>,
 }
 
 /// The end of a stream: nothing comes after it.
@@ -35,6 +38,20 @@ macro_rules! operators {
 }
 
 impl KStream {
+    pub(super) fn of(topology: Shared, id: String) -> Self {
+        Self { topology, id, beside: Vec::new() }
+    }
+
+    /// This stream and another for one operator that is the child of both, as a `Topology`'s `addProcessor` and `addSink`
+    /// take several parents: there is no node between, unlike with [`KStream::merge`]. [`KStream::process`],
+    /// [`KStream::process_values`], [`KStream::to`] and [`KStream::to_extracted`] take them so.
+    pub fn and(&self, other: &KStream) -> Self {
+        let mut both = self.clone();
+        both.beside.push(other.id.clone());
+        both.beside.extend_from_slice(&other.beside);
+        both
+    }
+
     /// Names the node of the last operator, as Kafka's `Named.as`.
     pub fn named(self, name: &str) -> Self {
         self.topology.rename(&self.id, name);
@@ -70,6 +87,7 @@ impl KStream {
         let p = p.into().unwrap_or_default();
         let mut body = Object::default();
         body.given("label", p.label);
+        body.function("mapper", p.mapper.map(|f| self.topology.place(f)).as_ref());
         self.add("print", p.name, &[], body);
     }
 
@@ -83,8 +101,9 @@ impl KStream {
 
     fn add(&self, op: &'static str, name: &str, others: &[&str], body: Object) -> Self {
         let mut from = alloc::vec![self.id.as_str()];
+        from.extend(self.beside.iter().map(String::as_str));
         from.extend(others);
-        Self { topology: self.topology.clone(), id: self.topology.add(op, name, &from, body) }
+        Self::of(self.topology.clone(), self.topology.add(op, name, &from, body))
     }
 
     /// The records of both streams, in no order between them.
@@ -266,12 +285,12 @@ impl BranchedKStream {
     /// The stream of the records for which `f` says yes and no branch before it did; "" numbers it.
     pub fn branch(&self, f: impl Into<Function>, name: &str) -> KStream {
         let f = self.split.topology.place(f);
-        KStream { topology: self.split.topology.clone(), id: self.split.topology.branch(&self.split.id, Some(f), name) }
+        KStream::of(self.split.topology.clone(), self.split.topology.branch(&self.split.id, Some(f), name))
     }
 
     /// The stream of the records that no branch wants; without it they are dropped.
     pub fn default_branch(&self, name: &str) -> KStream {
-        KStream { topology: self.split.topology.clone(), id: self.split.topology.branch(&self.split.id, None, name) }
+        KStream::of(self.split.topology.clone(), self.split.topology.branch(&self.split.id, None, name))
     }
 }
 

@@ -68,7 +68,7 @@ impl KTable {
     /// The changes of the table as a stream.
     pub fn to_stream(&self) -> KStream {
         let at = self.add("toStream", "", &[], Object::default());
-        KStream { topology: at.topology, id: at.id }
+        KStream::of(at.topology, at.id)
     }
 
     /// The changes of the table as a stream with the keys that `f` answers. `name` names the stream's node, "" does not.
@@ -160,7 +160,7 @@ impl KTable {
     }
 
     /// Holds the changes of the table back.
-    pub fn suppress(&self, s: Suppressed) -> Self {
+    pub fn suppress(&self, s: Suppressed<'_>) -> Self {
         let mut body = Object::default();
         s.write(&mut body);
         self.add("suppress", "", &[], body)

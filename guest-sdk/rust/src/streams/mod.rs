@@ -48,7 +48,8 @@ pub use grouped::{
 pub use kstream::{BranchedKStream, End, KStream};
 pub use ktable::KTable;
 pub use params::{
-    Consumed, Grouped, Joined, Materialized, Printed, Produced, Repartitioned, Serde, StreamJoined, TableJoined,
+    Consumed, Grouped, JoinStore, Joined, Materialized, Printed, Produced, Repartitioned, Serde, StreamJoined,
+    TableJoined,
 };
 pub use windows::{
     BufferConfig, EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, Suppressed, TimeWindows, UnlimitedWindows,

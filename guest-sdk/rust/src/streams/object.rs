@@ -32,6 +32,13 @@ impl Object {
         self.raw(key, &n.to_string());
     }
 
+    /// A number that may be left out, which 0 says.
+    pub(super) fn positive(&mut self, key: &str, n: u64) {
+        if n > 0 {
+            self.raw(key, &n.to_string());
+        }
+    }
+
     pub(super) fn duration(&mut self, key: &str, d: Duration) {
         self.raw(key, &d.as_millis().to_string());
     }

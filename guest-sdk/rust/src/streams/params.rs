@@ -2,6 +2,7 @@ use super::call::Function;
 use super::object::Object;
 use alloc::borrow::Cow;
 use alloc::format;
+use alloc::string::String;
 use core::time::Duration;
 
 /// Names how keys or values are written.
@@ -64,6 +65,8 @@ pub struct Consumed<'a> {
     pub value: Serde,
     /// Where to begin without a committed offset: `earliest`, `latest`, `none`, or "".
     pub offset_reset: &'a str,
+    /// Begins so long before now (Kafka's `AutoOffsetReset.byDuration`), in place of `offset_reset`.
+    pub offset_reset_by: Option<Duration>,
     /// Kafka's class name without the package, e.g. `WallclockTimestampExtractor`, or "".
     pub timestamp_extractor: &'a str,
     /// A function of this module in its place ([`timestamp_extractor`](crate::timestamp_extractor)).
@@ -147,8 +150,10 @@ pub struct Materialized<'a> {
     pub key: Serde,
     /// The serde of values.
     pub value: Serde,
-    /// Keeps the rows in memory.
+    /// Keeps the rows in memory, Kafka's `StoreType.IN_MEMORY`.
     pub in_memory: bool,
+    /// Keeps the rows on disk, Kafka's `StoreType.ROCKS_DB`; without either `dsl.store.suppliers.class` says.
+    pub persistent: bool,
     /// Forwards every update.
     pub caching_disabled: bool,
     /// Writes no changelog.
@@ -177,6 +182,9 @@ impl<'a> Materialized<'a> {
         body.given("name", self.name);
         body.serdes(&self.key, &self.value);
         body.flag("inMemory", self.in_memory);
+        if self.persistent {
+            body.text("storeType", "ROCKS_DB");
+        }
         body.unless("caching", self.caching_disabled);
         body.logged(self.logging_disabled, self.changelog);
         if let Some(d) = self.retention {
@@ -204,6 +212,30 @@ pub struct Joined<'a> {
     pub grace_period: Option<Duration>,
 }
 
+/// A store that a join of streams is given (Kafka's `WindowBytesStoreSupplier`).
+#[derive(Clone, Copy, Default)]
+pub struct JoinStore<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// How long records stay in it: that of the join's windows and grace.
+    pub retention: Duration,
+    /// The length of the join's windows.
+    pub window_size: Duration,
+    /// Keeps the records in memory.
+    pub in_memory: bool,
+}
+
+impl JoinStore<'_> {
+    fn json(&self) -> String {
+        let mut o = Object::default();
+        o.text("name", self.name);
+        o.duration("retention", self.retention);
+        o.duration("windowSize", self.window_size);
+        o.flag("inMemory", self.in_memory);
+        o.json()
+    }
+}
+
 /// Says how two streams are joined.
 #[derive(Default)]
 pub struct StreamJoined<'a> {
@@ -223,6 +255,10 @@ pub struct StreamJoined<'a> {
     pub logging_disabled: bool,
     /// Settings of the changelog topics.
     pub changelog: &'a [(&'a str, &'a str)],
+    /// The store of this stream, in place of the generated one.
+    pub this_store: Option<JoinStore<'a>>,
+    /// The store of the other stream.
+    pub other_store: Option<JoinStore<'a>>,
 }
 
 impl StreamJoined<'_> {
@@ -232,6 +268,11 @@ impl StreamJoined<'_> {
         o.given("storeName", self.store_name);
         o.flag("inMemory", self.in_memory);
         o.logged(self.logging_disabled, self.changelog);
+        for (key, store) in [("thisStore", self.this_store), ("otherStore", self.other_store)] {
+            if let Some(s) = store {
+                o.raw(key, &s.json());
+            }
+        }
     }
 }
 
@@ -253,4 +294,6 @@ pub struct Printed<'a> {
     pub name: &'a str,
     /// Stands before each record.
     pub label: &'a str,
+    /// Gives the text of a record ([`map_values`](crate::map_values)); without it that is "key, value".
+    pub mapper: Option<Function>,
 }

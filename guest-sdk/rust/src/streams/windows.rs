@@ -178,7 +178,7 @@ impl EmitStrategy {
 /// How much is held back. The default is without a bound. A full buffer ends the application, or with `emit_early` lets
 /// go of what has waited longest.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct BufferConfig {
+pub struct BufferConfig<'a> {
     /// How many records; 0 for any number.
     pub max_records: u64,
     /// How many bytes; 0 for any number.
@@ -187,23 +187,25 @@ pub struct BufferConfig {
     pub emit_early: bool,
     /// Writes no changelog.
     pub logging_disabled: bool,
+    /// Settings of the changelog topic.
+    pub changelog: &'a [(&'a str, &'a str)],
 }
 
 /// Says which changes of a table are held back, and how many.
 #[derive(Clone, Copy, Debug)]
-pub struct Suppressed {
+pub struct Suppressed<'a> {
     limit: Option<Duration>,
-    buffer: BufferConfig,
+    buffer: BufferConfig<'a>,
 }
 
-impl Suppressed {
+impl<'a> Suppressed<'a> {
     /// Holds changes of a row back for a time, and gives the last.
-    pub fn until_time_limit(limit: Duration, buffer: BufferConfig) -> Self {
+    pub fn until_time_limit(limit: Duration, buffer: BufferConfig<'a>) -> Self {
         Self { limit: Some(limit), buffer }
     }
 
     /// Gives the final result of each window only.
-    pub fn until_window_closes(buffer: BufferConfig) -> Self {
+    pub fn until_window_closes(buffer: BufferConfig<'a>) -> Self {
         Self { limit: None, buffer }
     }
 
@@ -212,12 +214,9 @@ impl Suppressed {
             Some(limit) => o.duration("untilTimeLimit", limit),
             None => o.flag("untilWindowCloses", true),
         }
-        for (key, n) in [("maxRecords", self.buffer.max_records), ("maxBytes", self.buffer.max_bytes)] {
-            if n > 0 {
-                o.number(key, n as i64);
-            }
-        }
+        o.positive("maxRecords", self.buffer.max_records);
+        o.positive("maxBytes", self.buffer.max_bytes);
         o.flag("emitEarly", self.buffer.emit_early);
-        o.unless("logging", self.buffer.logging_disabled);
+        o.logged(self.buffer.logging_disabled, self.buffer.changelog);
     }
 }
