@@ -31,7 +31,7 @@
  * give, until the next call on a store; what ws_scratch gives, until the function returns. Everything given to a
  * function of this header is copied or used before it returns.
  *
- * Transformations and predicates of Connect: include wasmstream_connect.h instead. Modules that bring a topology of their own
+ * Plugins of Connect: include wasmstream_connect.h instead. Modules that bring a topology of their own
  * along: wasmstream_streams.h.
  *
  * WS_MODULE stands in one source file of a module. Functions of other files are declared by the user as in any C.
@@ -573,7 +573,7 @@ WS__INLINE void ws_value_end(ws_ctx *c, uint32_t len) {
 WS__COLD void ws_fail(ws_ctx *c, uint32_t error_class, ws_bytes message) {
     if (c->index == WS_NO_INDEX) {
         ws1_set_error(WS_NO_INDEX, error_class, message.ptr, message.len);
-        ws_abort(c, WS_UNKNOWN);
+        ws_abort(c, error_class == WS_CLASS_RETRY ? WS_RETRY : WS_UNKNOWN);
         return;
     }
     uint32_t n = ws__pad8(message.len);
@@ -1962,7 +1962,12 @@ WS__MAYBE int32_t ws__close(int32_t handle, int32_t reason) {
         (void)epoch;                                                                                               \
         return ws__flush(handle);                                                                                  \
     }                                                                                                              \
-    WS__EXPORT(ws_close) int32_t ws_close(int32_t handle, int32_t reason) { return ws__close(handle, reason); }
+    WS__EXPORT(ws_close) int32_t ws_close(int32_t handle, int32_t reason) { return ws__close(handle, reason); }    \
+    WS__CONNECT_EXPORTS(components)
+
+#ifndef WS_CONNECT
+#define WS__CONNECT_EXPORTS(components)
+#endif
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,5 @@
 // Command connect is a module of plugins of Connect in Go: since parses times, mask is the twin of Kafka's MaskField for
-// the benchmark, csv is a converter, number one of headers, poll is a source.
+// the benchmark, csv is a converter, number one of headers, poll is a source, webhook is a sink.
 package main
 
 import (
@@ -27,6 +27,11 @@ func init() {
 		wasmstream.Settings(
 			wasmstream.Setting{Name: "url", Doc: "What is asked for; the number of lines seen is added as ?after=N. wasm.egress.allow of the worker must allow it."},
 			wasmstream.Setting{Name: "topic", Doc: "The topic that the lines go to."},
+			wasmstream.Setting{Name: "token", Type: "PASSWORD", Optional: true, Doc: "A bearer token."},
+		))
+	wasmstream.Sink("webhook", newWebhook, wasmstream.Description("posts records to a URL"),
+		wasmstream.Settings(
+			wasmstream.Setting{Name: "url", Doc: "Where records are posted to; wasm.egress.allow of the worker must allow it."},
 			wasmstream.Setting{Name: "token", Type: "PASSWORD", Optional: true, Doc: "A bearer token."},
 		))
 }
@@ -149,9 +154,7 @@ func newPoll(ctx *wasmstream.Context) (wasmstream.SourceTask, error) {
 	p := new(poll)
 	p.url, _ = ctx.Config("url")
 	p.topic, _ = ctx.Config("topic")
-	if token, ok := ctx.Config("token"); ok {
-		p.headers = []string{"Authorization", "Bearer " + token}
-	}
+	p.headers = bearer(ctx)
 	last, err := ctx.Offset(p.partition)
 	if err != nil && !errors.Is(err, wasmstream.ErrDenied) { // denied where only the settings are tried
 		return nil, err
@@ -168,16 +171,9 @@ func (p *poll) partition(w *wasmstream.Writer) {
 
 // Poll implements wasmstream.SourceTask.
 func (p *poll) Poll(_ *wasmstream.Context, batch *wasmstream.Records, budget int) error {
-	resp, err := wasmstream.HTTP(&wasmstream.Request{Method: "GET", URL: p.url + "?after=" + strconv.FormatInt(p.seen, 10), Headers: p.headers})
-	switch {
-	case errors.Is(err, wasmstream.ErrRetry):
-		return wasmstream.Retry(errors.New(p.url + " does not answer"))
-	case err != nil:
-		return errors.New(p.url + ": " + err.Error())
-	case resp.Status == 429 || resp.Status >= 500:
-		return wasmstream.Retry(errors.New(p.url + " answers " + strconv.Itoa(resp.Status)))
-	case resp.Status != 200:
-		return errors.New(p.url + " answers " + strconv.Itoa(resp.Status))
+	resp, err := ask(&wasmstream.Request{Method: "GET", URL: p.url + "?after=" + strconv.FormatInt(p.seen, 10), Headers: p.headers}, errors.New)
+	if err != nil {
+		return err
 	}
 	for n := 0; n < budget && len(resp.Body) > 0; n++ {
 		line, rest, whole := bytes.Cut(resp.Body, []byte{'\n'})
@@ -196,4 +192,51 @@ func (p *poll) Poll(_ *wasmstream.Context, batch *wasmstream.Records, budget int
 		batch.End()
 	}
 	return nil
+}
+
+// webhook posts each record, text, to a URL. What the server refuses goes to the dead letters; what it cannot take now comes
+// again.
+type webhook struct {
+	url     string
+	headers []string
+}
+
+func newWebhook(ctx *wasmstream.Context) (wasmstream.SinkTask, error) {
+	h := &webhook{headers: append(bearer(ctx), "Content-Type", "application/json")}
+	h.url, _ = ctx.Config("url")
+	return h, nil
+}
+
+// Put implements wasmstream.SinkTask.
+func (h *webhook) Put(_ *wasmstream.Context, r *wasmstream.ConnectRecord) error {
+	refused := func(text string) error { return wasmstream.DeadLetter(errors.New(text)) }
+	if r.Value().Type() != wasmstream.TypeString {
+		return refused("the value is no text")
+	}
+	_, err := ask(&wasmstream.Request{Method: "POST", URL: h.url, Headers: h.headers, Body: r.Value().Bytes()}, refused)
+	return err
+}
+
+// bearer is the header that carries the token, if there is one.
+func bearer(ctx *wasmstream.Context) []string {
+	if token, ok := ctx.Config("token"); ok {
+		return []string{"Authorization", "Bearer " + token}
+	}
+	return nil
+}
+
+// ask sends a request. What may pass by is to be tried again; refused makes an error of an answer that will not.
+func ask(q *wasmstream.Request, refused func(text string) error) (*wasmstream.Response, error) {
+	resp, err := wasmstream.HTTP(q)
+	switch {
+	case errors.Is(err, wasmstream.ErrRetry):
+		return nil, wasmstream.Retry(errors.New(q.URL + " does not answer"))
+	case err != nil:
+		return nil, errors.New(q.URL + ": " + err.Error())
+	case resp.Status == 429 || resp.Status >= 500:
+		return nil, wasmstream.Retry(errors.New(q.URL + " answers " + strconv.Itoa(resp.Status)))
+	case resp.Status/100 != 2:
+		return nil, refused(q.URL + " answers " + strconv.Itoa(resp.Status))
+	}
+	return resp, nil
 }

@@ -34,6 +34,9 @@ pub enum Kind {
     Deserializer,
     Transformation,
     Predicate,
+    Converter,
+    HeaderConverter,
+    Source,
     Sink,
 }
 
@@ -61,6 +64,9 @@ impl Kind {
             Self::Deserializer => "deserializer",
             Self::Transformation => "transformation",
             Self::Predicate => "predicate",
+            Self::Converter => "converter",
+            Self::HeaderConverter => "headerConverter",
+            Self::Source => "source",
             Self::Sink => "sink",
         }
     }
@@ -246,6 +252,10 @@ pub(crate) trait Node {
     }
     fn flush(&mut self, _ctx: &mut Context) -> Result<(), Error> {
         Ok(())
+    }
+    /// Gives records; `None` of what is no source.
+    fn poll(&mut self, _ctx: &mut Context, _budget: usize) -> Option<Result<(), Error>> {
+        None
     }
     fn close(&mut self) {}
 }

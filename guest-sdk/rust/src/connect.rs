@@ -1,4 +1,4 @@
-//! Plugins of Connect: transformations, predicates, sinks.
+//! Plugins of Connect: their records, transformations, predicates and sinks.
 
 use crate::component::{ALL, Component, IntoOutcome, Kind, Node};
 use crate::context::Context;
@@ -45,6 +45,18 @@ impl Setting {
         self.and("default", value)
     }
 
+    /// What the value may be.
+    pub fn values(mut self, allowed: &[&str]) -> Self {
+        let list: Vec<String> = allowed.iter().map(|v| crate::component::quoted(v)).collect();
+        self.json += &format!(",\"values\":[{}]", list.join(","));
+        self
+    }
+
+    /// HIGH, MEDIUM or LOW.
+    pub fn importance(self, importance: &str) -> Self {
+        self.and("importance", importance)
+    }
+
     /// The setting may be absent.
     pub fn optional(mut self) -> Self {
         self.json += ",\"optional\":true";
@@ -61,13 +73,13 @@ enum State {
     Edited,
 }
 
-struct Part {
+pub(crate) struct Part {
     state: State,
-    writer: Writer,
+    pub(crate) writer: Writer,
 }
 
 impl Part {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { state: State::Kept, writer: Writer::default() }
     }
 
@@ -196,10 +208,30 @@ impl<'a> ConnectRecord<'a> {
         self.parts.value.state = State::Null;
     }
 
+    /// Makes the key null without a schema.
+    pub fn set_null_key(&mut self) {
+        self.parts.key.state = State::Null;
+    }
+
     /// Replaces a field of the value by one that is written to what is returned; all others stay, and do not cross.
     pub fn set_field(&mut self, name: &str) -> Option<&mut Writer> {
         let value = Datum::root(self.rec.value, self.schemas);
         self.parts.value.field(value, name)
+    }
+
+    /// [`ConnectRecord::set_field`] for the key.
+    pub fn set_key_field(&mut self, name: &str) -> Option<&mut Writer> {
+        let key = Datum::root(self.rec.key, self.schemas);
+        self.parts.key.field(key, name)
+    }
+
+    /// The headers, as they came.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, Datum<'a>)> + use<'a> {
+        let schemas = self.schemas;
+        self.rec.headers.iter().map(move |(name, value)| {
+            // Names that are no text cannot come from Kafka Connect, which has strings there.
+            (core::str::from_utf8(name).unwrap_or_default(), Datum::root(value, schemas))
+        })
     }
 
     /// The last header of a name, as it came.
@@ -209,14 +241,28 @@ impl<'a> ConnectRecord<'a> {
 
     /// Adds a header, whose value `write` writes.
     pub fn add_header(&mut self, name: &str, schema: Option<&Rc<Schema>>, write: impl FnOnce(&mut Writer)) {
+        self.own_headers();
+        self.parts.header.reset(schema);
+        write(&mut self.parts.header);
+        self.parts.headers.push(name, Some(&self.parts.header.buf));
+    }
+
+    /// Removes all headers of a name.
+    pub fn remove_header(&mut self, name: &str) {
+        self.own_headers();
+        let mut left = HeaderBuilder::default();
+        for (key, value) in self.parts.headers.headers().iter().filter(|(key, _)| *key != name.as_bytes()) {
+            left.push(core::str::from_utf8(key).unwrap_or_default(), value);
+        }
+        self.parts.headers = left;
+    }
+
+    fn own_headers(&mut self) {
         if !self.own_headers {
             self.own_headers = true;
             self.parts.headers.clear();
             self.parts.headers.extend(self.rec.headers);
         }
-        self.parts.header.reset(schema);
-        write(&mut self.parts.header);
-        self.parts.headers.push(name, Some(&self.parts.header.buf));
     }
 
     /// Writes the record as the answer of a transformation.
@@ -267,13 +313,7 @@ impl<W: Work> Node for Plugin<W> {
     fn process(&mut self, ctx: &mut Context, records: Records<'_>) {
         let schemas = ctx.schemas.clone();
         let schemas = &*schemas.borrow();
-        let mut topics = Vec::new();
-        let mut aux = records.aux();
-        while let Some((key, value)) = next_pair(&mut aux) {
-            if key == b"topic" {
-                topics.push(core::str::from_utf8(value.unwrap_or_default()).unwrap_or_default());
-            }
-        }
+        let topics = topics_of(&records);
         for rec in records {
             let r = ConnectRecord::new(rec, schemas, &topics, &mut self.scratch);
             if let Err(e) = self.work.one(ctx, r) {
@@ -291,43 +331,63 @@ impl<W: Work> Node for Plugin<W> {
     }
 }
 
-/// Makes a component whose work is made anew for each handle, from its settings.
-fn plugin<W, M>(name: &str, kind: Kind, make: M) -> Component
+/// The topics that the records of a frame name by number.
+pub(crate) fn topics_of<'a>(records: &Records<'a>) -> Vec<&'a str> {
+    let mut topics = Vec::new();
+    let mut aux = records.aux();
+    while let Some((key, value)) = next_pair(&mut aux) {
+        if key == b"topic" {
+            topics.push(core::str::from_utf8(value.unwrap_or_default()).unwrap_or_default());
+        }
+    }
+    topics
+}
+
+/// Makes a component whose node is made anew for each handle, from its settings.
+pub(crate) fn plugin<M>(name: &str, kind: Kind, wants: u8, make: M) -> Component
 where
-    W: Work + 'static,
-    M: Fn(&Context) -> Result<W, Error> + 'static,
+    M: Fn(&Context) -> Result<Box<dyn Node>, Error> + 'static,
 {
     let make = Rc::new(make);
-    Component::new(name, kind, ALL, move || Box::new(Unopened { make: make.clone(), open: None }))
+    Component::new(name, kind, wants, move || Box::new(Unopened { make: make.clone(), open: None }))
+}
+
+/// A node for work on records of Connect.
+fn records(work: impl Work + 'static) -> Box<dyn Node> {
+    let scratch = Scratch {
+        key: Part::new(),
+        value: Part::new(),
+        header: Writer::default(),
+        headers: HeaderBuilder::default(),
+        topic: String::new(),
+    };
+    Box::new(Plugin { work, scratch })
 }
 
 /// A plugin that opens when it learns its settings.
-struct Unopened<W, M> {
+struct Unopened<M> {
     make: Rc<M>,
-    open: Option<Plugin<W>>,
+    open: Option<Box<dyn Node>>,
 }
 
-impl<W: Work, M: Fn(&Context) -> Result<W, Error>> Node for Unopened<W, M> {
+impl<M: Fn(&Context) -> Result<Box<dyn Node>, Error>> Node for Unopened<M> {
     fn init(&mut self, ctx: &mut Context) -> Result<(), Error> {
-        let scratch = Scratch {
-            key: Part::new(),
-            value: Part::new(),
-            header: Writer::default(),
-            headers: HeaderBuilder::default(),
-            topic: String::new(),
-        };
-        self.open = Some(Plugin { work: (self.make)(ctx)?, scratch });
+        self.open = Some((self.make)(ctx)?);
         Ok(())
     }
 
     fn process(&mut self, ctx: &mut Context, records: Records<'_>) {
-        if let Some(p) = &mut self.open {
-            p.process(ctx, records);
+        if let Some(node) = &mut self.open {
+            node.process(ctx, records);
         }
     }
 
     fn flush(&mut self, ctx: &mut Context) -> Result<(), Error> {
-        self.open.as_mut().map_or(Ok(()), |p| p.flush(ctx))
+        self.open.as_mut().map_or(Ok(()), |node| node.flush(ctx))
+    }
+
+    fn poll(&mut self, ctx: &mut Context, budget: usize) -> Option<Result<(), Error>> {
+        self.open.as_mut()?.poll(ctx, budget)
     }
 }
 
@@ -361,7 +421,7 @@ where
     M: Fn(&Context) -> Result<F, Error> + 'static,
     F: FnMut(&mut ConnectRecord<'_>) -> Result<(), Error> + 'static,
 {
-    plugin(name, Kind::Transformation, move |ctx| make(ctx).map(Transform))
+    plugin(name, Kind::Transformation, ALL, move |ctx| Ok(records(Transform(make(ctx)?))))
 }
 
 struct Test<F>(F);
@@ -375,13 +435,26 @@ impl<F: FnMut(&ConnectRecord<'_>) -> Result<bool, Error>> Work for Test<F> {
     }
 }
 
+/// A predicate: `f(record)` tells whether it holds, as `bool` or `Result<bool, Error>`.
+pub fn predicate<F, R>(name: &str, f: F) -> Component
+where
+    F: Fn(&ConnectRecord<'_>) -> R + 'static,
+    R: IntoOutcome<bool>,
+{
+    let f = Rc::new(f);
+    predicate_with(name, move |_| {
+        let f = f.clone();
+        Ok(move |r: &ConnectRecord<'_>| f(r).into_outcome())
+    })
+}
+
 /// A predicate with settings: `make(context)` returns the function that tells whether it holds.
 pub fn predicate_with<M, F>(name: &str, make: M) -> Component
 where
     M: Fn(&Context) -> Result<F, Error> + 'static,
     F: FnMut(&ConnectRecord<'_>) -> Result<bool, Error> + 'static,
 {
-    plugin(name, Kind::Predicate, move |ctx| make(ctx).map(Test))
+    plugin(name, Kind::Predicate, ALL, move |ctx| Ok(records(Test(make(ctx)?))))
 }
 
 /// Writes records somewhere.
@@ -419,7 +492,7 @@ where
     M: Fn(&Context) -> Result<S, Error> + 'static,
     S: Sink + 'static,
 {
-    plugin(name, Kind::Sink, move |ctx| make(ctx).map(SinkWork))
+    plugin(name, Kind::Sink, ALL, move |ctx| Ok(records(SinkWork(make(ctx)?))))
 }
 
 /// An answer to a request.

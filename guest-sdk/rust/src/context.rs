@@ -75,6 +75,7 @@ pub struct Context {
     task: String,
     node: String,
     mode: String,
+    direction: String,
     children: Vec<String>,
     config: Vec<(String, String)>,
     // Of plugins of Connect: schemas that have crossed, and why the call as a whole failed.
@@ -99,6 +100,7 @@ impl Context {
                 b"task.id" => ctx.task = value,
                 b"node" => ctx.node = value,
                 b"mode" => ctx.mode = value,
+                b"direction" => ctx.direction = value,
                 b"epoch" => ctx.epoch = value.parse().unwrap_or(0),
                 b"child" => ctx.children.push(value),
                 _ => {
@@ -149,6 +151,16 @@ impl Context {
     /// The number of the transaction as the component was opened or last flushed.
     pub fn epoch(&self) -> i64 {
         self.epoch
+    }
+
+    /// The name of the connector that a plugin works for.
+    pub fn connector(&self) -> &str {
+        &self.application
+    }
+
+    /// What a converter is opened for.
+    pub(crate) fn direction(&self) -> &str {
+        &self.direction
     }
 
     /// The names of the node's children, in order.

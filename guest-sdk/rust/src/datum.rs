@@ -81,6 +81,7 @@ pub struct Schema {
     pub key: Option<Rc<Schema>>,
     /// The schema of a map's values or an array's elements.
     pub elem: Option<Rc<Schema>>,
+    default: Vec<u8>, // a datum, empty for none
     id: Cell<u32>,
 }
 
@@ -95,22 +96,60 @@ impl Schema {
         Rc::new(Self { ty: Type::Struct as u8, name: name.to_string(), fields, ..Self::default() })
     }
 
+    /// The schema of arrays.
+    pub fn array(elem: Rc<Schema>, optional: bool) -> Rc<Self> {
+        Rc::new(Self { ty: Type::Array as u8, optional, elem: Some(elem), ..Self::default() })
+    }
+
+    /// The schema of maps.
+    pub fn map(key: Rc<Schema>, value: Rc<Schema>, optional: bool) -> Rc<Self> {
+        Rc::new(Self { ty: Type::Map as u8, optional, key: Some(key), elem: Some(value), ..Self::default() })
+    }
+
+    /// A logical type: Kafka's `org.apache.kafka.connect.data.Timestamp` and its like, or one of your own. Values of a
+    /// Decimal have the parameter `scale`.
+    pub fn logical(ty: Type, name: &str, version: i32, params: &[(&str, &str)], optional: bool) -> Rc<Self> {
+        let params = params.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        Rc::new(Self {
+            ty: ty as u8,
+            optional,
+            name: name.to_string(),
+            version: Some(version),
+            params,
+            ..Self::default()
+        })
+    }
+
+    /// This schema with a default, which `write` writes: what stands for null. It is no Struct, and has none inside.
+    pub fn with_default(&self, write: impl FnOnce(&mut Writer)) -> Rc<Self> {
+        let mut w = Writer::default();
+        w.reset(None);
+        write(&mut w);
+        Rc::new(Self { default: w.buf, ..self.copy() })
+    }
+
     /// The schema of this struct with one more field.
     pub fn with(&self, field: &str, schema: Rc<Schema>) -> Rc<Self> {
-        let mut fields = self.fields.clone();
-        fields.push((field.to_string(), schema));
-        Rc::new(Self {
+        let mut out = self.copy();
+        out.fields.push((field.to_string(), schema));
+        Rc::new(out)
+    }
+
+    /// The schema with a number of its own to come.
+    fn copy(&self) -> Self {
+        Self {
             ty: self.ty,
             optional: self.optional,
             name: self.name.clone(),
             version: self.version,
             doc: self.doc.clone(),
             params: self.params.clone(),
-            fields,
+            fields: self.fields.clone(),
             key: self.key.clone(),
             elem: self.elem.clone(),
+            default: self.default.clone(),
             id: Cell::new(0),
-        })
+        }
     }
 
     /// The position of a field.
@@ -147,18 +186,49 @@ impl Schema {
                 append_pair(&mut b, key.as_bytes(), Some(value.as_bytes()));
             }
         }
+        if !self.default.is_empty() {
+            append_pair(&mut b, b"default", Some(&self.default));
+        }
         append_pair(defs, b"schema", Some(&b));
         id
     }
 }
 
-/// The schemas that the host has sent, by number.
-#[derive(Default)]
-pub(crate) struct Schemas(Vec<Option<Rc<Schema>>>);
+/// The schemas that have crossed, by number: of the host, and of a guest.
+#[derive(Clone, Default)]
+pub(crate) struct Schemas([Vec<Option<Rc<Schema>>>; 2]);
 
 impl Schemas {
+    /// The list that a number is of, and the place in it.
+    fn place(id: u32) -> Option<(usize, usize)> {
+        Some(((id >> 31) as usize, ((id & !(1 << 31)) as usize).checked_sub(1)?))
+    }
+
     fn get(&self, id: u32) -> Option<&Rc<Schema>> {
-        self.0.get((id as usize).checked_sub(1)?)?.as_ref()
+        let (list, i) = Self::place(id)?;
+        self.0[list].get(i)?.as_ref()
+    }
+
+    /// Has a schema that has crossed found by its number.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn put(&mut self, s: Rc<Schema>) {
+        self.set(s.id.get(), s);
+    }
+
+    /// Takes in all schemas of another list.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn join(&mut self, other: &Self) {
+        other.0.iter().flatten().flatten().for_each(|s| self.put(s.clone()));
+    }
+
+    fn set(&mut self, id: u32, s: Rc<Schema>) -> Option<()> {
+        let (list, i) = Self::place(id)?;
+        let list = &mut self.0[list];
+        if list.len() <= i {
+            list.resize(i + 1, None);
+        }
+        list[i] = Some(s);
+        Some(())
     }
 
     /// Takes the schemas of an aux block.
@@ -195,15 +265,12 @@ impl Schemas {
                 s.name = text(value);
             } else if key == b"doc" {
                 s.doc = text(value);
+            } else if key == b"default" {
+                s.default = value.to_vec();
             }
             n += 1;
         }
-        let i = (id as usize).checked_sub(1)?;
-        if self.0.len() <= i {
-            self.0.resize(i + 1, None);
-        }
-        self.0[i] = Some(Rc::new(s));
-        Some(())
+        self.set(id, Rc::new(s))
     }
 }
 
@@ -306,7 +373,7 @@ impl<'a> Datum<'a> {
         self.len() == 0
     }
 
-    fn child(&self, i: usize) -> Self {
+    pub(crate) fn child(&self, i: usize) -> Self {
         Self { cell: self.word(8) as u32 as usize + i * CELL, ..*self }
     }
 
@@ -345,6 +412,63 @@ impl<'a> Datum<'a> {
     /// The field of a Struct, or the value of a Map, with this name; null if there is none.
     pub fn field(&self, name: &str) -> Self {
         self.index(name).map_or_else(|| self.null(), |i| self.at(i))
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl<'a> Datum<'a> {
+    /// The answer `self` with what it keeps of the same part of the input filled in, as its bytes.
+    pub(crate) fn resolved(self, from: Self) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.begin(self.number());
+        if self.part.is_empty() || self.word(0) as u8 != PATCH {
+            w.fill(self, from);
+            return w.buf;
+        }
+        w.begin(from.number());
+        let n = from.children();
+        w.container(from.ty() as u8, from.len(), n, (from.word(8) >> 32) as u32);
+        (0..n).for_each(|i| w.fill(self.patch(from, i), from));
+        w.buf
+    }
+
+    /// The number of the schema that stands in the header.
+    fn number(&self) -> u32 {
+        // SAFETY: a datum begins with the number of its schema.
+        if self.part.is_empty() { 0 } else { unsafe { load32(self.part.as_ptr(), 0) } }
+    }
+
+    fn children(&self) -> usize {
+        if self.ty() == Type::Map { 2 * self.len() } else { self.len() }
+    }
+
+    /// Child i of an input that `self` patches.
+    fn patch(self, from: Self, i: usize) -> Self {
+        let (mut child, mut at) = (from.child(i), self.word(8) as u32 as usize);
+        while at != 0 {
+            let patch = Self { cell: at, ..self };
+            if patch.word(8) as usize == i {
+                child = Self { cell: at + CELL, ..self };
+            }
+            at = (patch.word(0) >> 32) as usize;
+        }
+        child
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl Writer {
+    /// [`Writer::copy`] of a value that may keep children of an input.
+    fn fill(&mut self, d: Datum<'_>, from: Datum<'_>) {
+        match d.ty() {
+            _ if !d.part.is_empty() && d.word(0) as u8 == KEEP => self.copy(from.child(d.word(8) as usize)),
+            ty @ (Type::Array | Type::Map | Type::Struct) => {
+                let n = d.children();
+                self.container(ty as u8, d.len(), n, (d.word(8) >> 32) as u32);
+                (0..n).for_each(|i| self.fill(d.child(i), from));
+            }
+            _ => self.copy(d),
+        }
     }
 }
 
@@ -470,7 +594,7 @@ impl Writer {
         self.container(Type::Array as u8, n, n, 0);
     }
 
-    fn container(&mut self, ty: u8, n: usize, children: usize, high: u32) {
+    pub(crate) fn container(&mut self, ty: u8, n: usize, children: usize, high: u32) {
         let Some(at) = self.take() else { return };
         let first = self.buf.len();
         self.buf.resize(first + children * CELL, 0);

@@ -19,7 +19,7 @@ pub struct Guest {
     pub(crate) module: Module,
     handles: Vec<Option<Handle>>,
     inbound: Vec<u64>,
-    schemas: crate::connect::SharedSchemas,
+    pub(crate) schemas: crate::connect::SharedSchemas,
 }
 
 /// Tells the host why a call as a whole fails, and returns the number.
@@ -95,6 +95,23 @@ impl Guest {
 
     pub(crate) fn punctuate(&mut self, handle: i32, timer: i32, time: i64) -> Result<&[u8], i32> {
         self.handle(handle)?.answer(|node, ctx| node.punctuate(ctx, Timer(timer), time))
+    }
+
+    /// Asks a source for records.
+    pub(crate) fn poll(&mut self, handle: i32, budget: i32) -> Result<&[u8], i32> {
+        let h = self.handle(handle)?;
+        h.ctx.out.reset();
+        h.ctx.out.arguments = true;
+        match h.node.poll(&mut h.ctx, budget.max(0) as usize) {
+            None => Err(refuse(Errno::INVALID_ARG, "no such source")),
+            Some(Err(e)) => Err(refuse_with(&e)),
+            Some(Ok(())) => h.ctx.out.result(),
+        }
+    }
+
+    /// Tells a source how far its records are safe.
+    pub(crate) fn ack(&mut self, handle: i32, frame: &[u8]) -> i32 {
+        self.process(handle, frame).err().unwrap_or(0)
     }
 
     pub(crate) fn flush(&mut self, handle: i32, epoch: i64) -> Result<&[u8], i32> {
@@ -189,6 +206,14 @@ pub mod exports {
 
     pub fn punctuate(module: fn() -> Module, handle: i32, timer: i32, time: i64) -> i64 {
         packed(guest(module).punctuate(handle, timer, time))
+    }
+
+    pub fn poll(module: fn() -> Module, handle: i32, budget: i32) -> i64 {
+        packed(guest(module).poll(handle, budget))
+    }
+
+    pub fn ack(module: fn() -> Module, handle: i32, p: *const u8, n: u32) -> i32 {
+        guest(module).ack(handle, bytes(p, n))
     }
 
     pub fn flush(module: fn() -> Module, handle: i32, epoch: i64) -> i64 {

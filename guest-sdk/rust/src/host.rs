@@ -58,6 +58,13 @@ mod wasm {
         }
     }
 
+    mod connect {
+        #[link(wasm_import_module = "ws1.connect")]
+        unsafe extern "C" {
+            pub fn offset_get(p: *const u8, n: usize, buf: *mut u8, cap: usize) -> i32;
+        }
+    }
+
     mod egress {
         #[link(wasm_import_module = "ws1.egress")]
         unsafe extern "C" {
@@ -146,6 +153,9 @@ mod wasm {
     }
     pub fn iter_close(it: i32) -> i32 {
         unsafe { state::iter_close(it) }
+    }
+    pub fn offset_get(partition: &[u8], buf: &mut [u8]) -> i32 {
+        unsafe { connect::offset_get(partition.as_ptr(), partition.len(), buf.as_mut_ptr(), buf.len()) }
     }
     pub fn http(request: &[u8]) -> i32 {
         unsafe { egress::http(request.as_ptr(), request.len()) }

@@ -6,7 +6,6 @@ pub const OPEN_MAGIC: u32 = u32::from_le_bytes(*b"WSO1");
 pub const FRAME_HEADER: usize = 64;
 pub const RECORD_HEADER: usize = 48;
 /// Of records with arguments.
-#[cfg(not(target_family = "wasm"))]
 pub const CALL_HEADER: usize = 56;
 pub const PAIR_HEADER: usize = 8;
 

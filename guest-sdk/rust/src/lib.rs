@@ -33,6 +33,7 @@ extern crate alloc;
 mod component;
 mod connect;
 mod context;
+mod converter;
 mod datum;
 mod error;
 mod function;
@@ -43,6 +44,7 @@ pub mod json;
 mod layout;
 mod output;
 mod record;
+mod source;
 mod store;
 pub mod streams;
 #[cfg(not(target_family = "wasm"))]
@@ -53,10 +55,11 @@ pub use component::{
     process, process_values, select_key,
 };
 pub use connect::{
-    ConnectRecord, NO_TIMESTAMP, Response, Setting, Sink, http, predicate_with, sink, transformation,
+    ConnectRecord, NO_TIMESTAMP, Response, Setting, Sink, http, predicate, predicate_with, sink, transformation,
     transformation_with,
 };
 pub use context::{Context, Level, Metric, MetricKind, PunctuationType, Timer, log, log_enabled};
+pub use converter::{Converter, converter, header_converter};
 pub use datum::{Datum, Schema, Type, Writer};
 pub use error::{Class, Errno, Error};
 pub use function::{
@@ -65,6 +68,7 @@ pub use function::{
 };
 pub use output::{KeyValue, KeyValues, Part as OutPart, Values};
 pub use record::{HeaderBuilder, Headers, Record};
+pub use source::{Source, SourceRecords, source};
 pub use store::{Batch, Entry, Iter, KeyValueStore, long_bytes, long_from};
 
 /// How this SDK names itself in manifests.
@@ -104,6 +108,14 @@ macro_rules! export {
             #[unsafe(no_mangle)]
             extern "C" fn ws_punctuate(handle: i32, timer: i32, time: i64) -> i64 {
                 ws::punctuate($module, handle, timer, time)
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn ws_poll(handle: i32, budget: i32) -> i64 {
+                ws::poll($module, handle, budget)
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn ws_ack(handle: i32, ptr: *const u8, len: u32) -> i32 {
+                ws::ack($module, handle, ptr, len)
             }
             #[unsafe(no_mangle)]
             extern "C" fn ws_flush(handle: i32, epoch: i64) -> i64 {

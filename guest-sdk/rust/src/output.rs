@@ -20,6 +20,8 @@ pub(crate) struct Output {
     pub aux: Vec<u8>,
     topics: Vec<u8>, // pairs of topics that the frame names
     topic_count: u32,
+    /// Whether records have arguments: those of a source have.
+    pub arguments: bool,
 }
 
 /// Whether a and b are the same bytes in memory, not merely equal ones.
@@ -40,6 +42,7 @@ impl Output {
         (self.n, self.count, self.code) = (FRAME_HEADER, 0, 0);
         self.topics.clear();
         self.topic_count = 0;
+        self.arguments = false;
     }
 
     /// The number of a topic in the frame that is written.
@@ -66,7 +69,29 @@ impl Output {
             let at = if self.count == 1 { FRAME_HEADER } else { at };
             let dest = self.topic(topic);
             // SAFETY: the header of the record was written there.
-            unsafe { self.buf.as_mut_ptr().cast::<u8>().add(at + REC_DEST_AT).cast::<u32>().write_unaligned(dest.to_le()) };
+            unsafe {
+                self.buf.as_mut_ptr().cast::<u8>().add(at + REC_DEST_AT).cast::<u32>().write_unaligned(dest.to_le())
+            };
+        }
+    }
+
+    /// Gives a record of a source for a topic, with its arguments. Only where `arguments` is set.
+    pub fn call(&mut self, rec: &Record<'_>, topic: &str) {
+        let [key, value, second, third] = [rec.key, rec.value, rec.second, rec.third].map(Option::unwrap_or_default);
+        let parts = [key, value, rec.headers.block, second, third];
+        let size = CALL_HEADER + parts.iter().map(|b| pad8(b.len())).sum::<usize>();
+        let p = self.room(size);
+        let dest = self.topic(topic); // behind room, which may have begun a new frame
+        // SAFETY: room gave size bytes, and the parts add up to it; topics are in other memory.
+        unsafe {
+            store64(p, 0, size as u64 | u64::from(len_of(rec.key)) << 32);
+            store64(p, REC_VALUE_LEN_AT, u64::from(len_of(rec.value)) | (rec.headers.block.len() as u64) << 32);
+            store64(p, REC_TIMESTAMP_AT, rec.timestamp as u64);
+            store64(p, REC_OFFSET_AT, u64::MAX);
+            store64(p, REC_INDEX_AT, u64::from(NO_INDEX) | u64::from(rec.headers.count) << 32);
+            store64(p, REC_DEST_AT, u64::from(dest) | u64::from(rec.partition as u32) << 32);
+            store64(p, REC_SECOND_LEN_AT, u64::from(len_of(rec.second)) | u64::from(len_of(rec.third)) << 32);
+            parts.iter().fold(p.add(CALL_HEADER), |p, b| put_padded(p, b));
         }
     }
 
@@ -128,11 +153,14 @@ impl Output {
         let head = &mut self.buf[..FRAME_HEADER / 8];
         head.fill(0);
         let word = |low: u32, high: u32| (u64::from(low) | u64::from(high) << 32).to_le();
-        head[0] = word(FRAME_MAGIC, (FRAME_HEADER | RECORD_HEADER << 16) as u32);
+        let header = if self.arguments { CALL_HEADER } else { RECORD_HEADER };
+        head[0] = word(FRAME_MAGIC, (FRAME_HEADER | header << 16) as u32);
         head[1] = word(n as u32, self.count);
         head[FRAME_PARTITION_AT / 8] = word(u32::MAX, 0);
+        let flags = if self.arguments { FRAME_HAS_ARGS } else { 0 };
+        head[FRAME_FLAGS_AT / 8] = word(flags, 0);
         if n > records {
-            head[FRAME_FLAGS_AT / 8] = word(FRAME_HAS_AUX, records as u32);
+            head[FRAME_FLAGS_AT / 8] = word(FRAME_HAS_AUX | flags, records as u32);
             head[FRAME_AUX_LEN_AT / 8] = word((n - records) as u32, 0);
         }
         // SAFETY: the first n bytes of the buffer are written.

@@ -12,6 +12,9 @@ use std::string::{String, ToString};
 use std::vec;
 use std::vec::Vec;
 
+mod plugin;
+pub use plugin::{TestAnswer, TestConnectRecord, TestDatum, TestPlugin, TestSourceRecord};
+
 type Store = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// What an open iterator has still to give, the next one last.
@@ -33,6 +36,9 @@ struct State {
     failure: String,
     times: [i64; 2], // wall clock, stream time
     seed: u64,
+    server: Option<plugin::Server>,
+    response: Vec<u8>,
+    offsets: Vec<(Vec<u8>, Vec<u8>)>, // of a source: partition and offset, as data
 }
 
 #[derive(Clone, Copy)]
@@ -619,10 +625,21 @@ pub(crate) mod host {
             None => Errno::INVALID_ARG.0,
         })
     }
-    pub fn http(_request: &[u8]) -> i32 {
-        Errno::DENIED.0
+    pub fn offset_get(partition: &[u8], buf: &mut [u8]) -> i32 {
+        let found = with(|s| s.offsets.iter().find(|(p, _)| p == partition).map(|(_, offset)| fit(offset, buf)));
+        found.unwrap_or(Errno::NOT_FOUND.0)
     }
-    pub fn http_response(_buf: &mut [u8]) -> i32 {
-        Errno::NOT_FOUND.0
+    pub fn http(request: &[u8]) -> i32 {
+        // The server may use the host, so it is out of its place meanwhile.
+        let Some(mut server) = with(|s| s.server.take()) else { return Errno::DENIED.0 };
+        let response = server(request);
+        with(|s| {
+            s.server = Some(server);
+            s.response = response;
+            s.response.len() as i32
+        })
+    }
+    pub fn http_response(buf: &mut [u8]) -> i32 {
+        with(|s| fit(&s.response, buf))
     }
 }
