@@ -61,7 +61,7 @@ func NewGroupMember(h *Herder) (*GroupMember, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl, err := kgo.NewClient(append(opts, kgo.ClientID("connect-"+h.cfg.WorkerID()))...)
+	cl, err := kgo.NewClient(append(opts, kgo.ClientID("connect-"+h.cfg.WorkerID()), kgo.WithHooks(kafka.NewReachability(h.log)))...)
 	if err != nil {
 		return nil, err
 	}

@@ -126,6 +126,7 @@ type App struct {
 	upgrading     sync.Mutex
 	modules       atomic.Pointer[moduleSet]
 	faults        *FaultBook
+	reachability  *kafka.Reachability
 	guestModules  []string // in use by the topology
 	db            atomic.Pointer[state.DB]
 	plan          atomic.Pointer[topicPlan]
@@ -152,6 +153,7 @@ func New(cfg Config) (*App, error) {
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
+	a.reachability = kafka.NewReachability(a.log)
 	if a.clock == nil {
 		a.clock = time.Now
 	}
@@ -500,7 +502,7 @@ func (a *App) clientOptions(kind kafka.Kind, role streamsconfig.Role, id string)
 	if err != nil {
 		return nil, err
 	}
-	return append(append(opts, kgo.ClientID(id)), a.cfg.ClientOptions...), nil
+	return append(append(opts, kgo.ClientID(id), kgo.WithHooks(a.reachability)), a.cfg.ClientOptions...), nil
 }
 
 func (a *App) consumerOptions(thread string) ([]kgo.Opt, error) {

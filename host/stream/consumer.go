@@ -353,7 +353,7 @@ func (c *Consumer) tellLeft(ctx context.Context, member string) {
 		err = leaveStatic(ctx, cl, c.cfg.group, member, c.cfg.instanceID)
 	}
 	if err != nil {
-		c.cfg.log.Warn("the group was not told that a static member left; its partitions wait for the session timeout", "instance", c.cfg.instanceID, "err", err)
+		c.cfg.log.Warn("the group could not be told that this thread has left; others get its partitions after session.timeout.ms", "instance", c.cfg.instanceID, "err", err)
 	}
 }
 

@@ -600,7 +600,7 @@ func (s *session) showRunning() {
 
 func (s *session) lost(parts map[string][]int32) {
 	if len(parts) > 0 {
-		s.fail(fmt.Errorf("%w: the group ended the membership", ErrTaskMigrated))
+		s.fail(fmt.Errorf("%w: the group ended the membership, or did not answer for session.timeout.ms", ErrTaskMigrated))
 	}
 }
 
