@@ -10,9 +10,10 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/urfave/cli/v2"
 
@@ -165,13 +166,6 @@ func producerFor(c *cli.Context, topic string) (*kgo.Client, error) {
 func send(ctx context.Context, client *kgo.Client, in io.Reader, name string, reader *lineReader) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var once sync.Once
-	var failure error
-	done := func(r *kgo.Record, err error) {
-		if err != nil {
-			once.Do(func() { failure = kafka.Explain(err, r.Topic, "writing a record"); cancel(failure) })
-		}
-	}
 	lines := make(chan []byte, 64)
 	var readErr error
 	go func() {
@@ -185,7 +179,8 @@ func send(ctx context.Context, client *kgo.Client, in io.Reader, name string, re
 			}
 		})
 	}()
-	n, err := produceLines(ctx, client, lines, name, reader, done)
+	s := &lineSender{client: client, name: name, reader: reader, cancel: cancel}
+	n, err := s.sendAll(ctx, lines)
 	if flushErr := client.Flush(ctx); err == nil && context.Cause(ctx) == nil {
 		err = flushErr
 	}
@@ -209,7 +204,17 @@ func withWritten(err error, n int) error {
 	return &told
 }
 
-func produceLines(ctx context.Context, client *kgo.Client, lines <-chan []byte, name string, reader *lineReader, done func(*kgo.Record, error)) (int, error) {
+// lineSender hands lines to a client. The first that the cluster does not take ends it.
+type lineSender struct {
+	client  *kgo.Client
+	name    string // of the input
+	reader  *lineReader
+	cancel  context.CancelCauseFunc // its first cause is the failure
+	written atomic.Int64
+}
+
+// sendAll returns how many lines the client took, and why not the next one.
+func (s *lineSender) sendAll(ctx context.Context, lines <-chan []byte) (int, error) {
 	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
@@ -218,12 +223,25 @@ func produceLines(ctx context.Context, client *kgo.Client, lines <-chan []byte, 
 			if !more {
 				return n, nil
 			}
-			record, err := reader.record(line, fmt.Sprintf("%s:%d", name, n+1))
+			where := fmt.Sprintf("%s:%d", s.name, n+1)
+			record, err := s.reader.record(line, where)
 			if err != nil {
 				return n, err
 			}
-			client.Produce(ctx, record, done)
+			s.client.Produce(ctx, record, func(r *kgo.Record, err error) { s.acknowledge(r, where, err) })
 		}
+	}
+}
+
+func (s *lineSender) acknowledge(r *kgo.Record, where string, err error) {
+	switch {
+	case err == nil:
+		s.written.Add(1)
+	case errors.Is(err, kerr.MessageTooLarge):
+		s.cancel(errs.RecordTooLarge.New(where, fmt.Sprintf("a record of %d bytes for %s is larger than max.request.size of the client or max.message.bytes of the topic allows (%s written)",
+			len(r.Key)+len(r.Value), r.Topic, plural(int(s.written.Load()), "line")), "make the line shorter, or raise both: --property max.request.size=BYTES, and the topic's max.message.bytes"))
+	default:
+		s.cancel(kafka.Explain(err, where, "writing a record to "+r.Topic))
 	}
 }
 
@@ -273,7 +291,7 @@ func (r *lineReader) record(line []byte, where string) (*kgo.Record, error) {
 		}
 		encoded, err := topology.ParseText(r.key, key)
 		if err != nil {
-			return nil, at(where, err)
+			return nil, at(where, "write a key of this type before the separator, or name the type of keys with --key-type", err)
 		}
 		record.Key, value = encoded, rest
 	}
@@ -282,18 +300,18 @@ func (r *lineReader) record(line []byte, where string) (*kgo.Record, error) {
 	}
 	encoded, err := topology.ParseText(r.value, value)
 	if err != nil {
-		return nil, at(where, err)
+		return nil, at(where, "write a value of this type, or name the type of values with --value-type", err)
 	}
 	record.Value = encoded
 	return &record, nil
 }
 
-// at puts the place of a line before an error that knows only the type.
-func at(where string, err error) error {
+// at puts the place of a line or record before an error that knows only the type, and says what to do there.
+func at(where, fix string, err error) error {
 	var coded *errs.Error
 	if errors.As(err, &coded) {
 		moved := *coded
-		moved.Where, moved.What = where, coded.Where+": "+coded.What
+		moved.Where, moved.What, moved.Fix = where, coded.Where+": "+coded.What, fix
 		var number *strconv.NumError
 		if errors.As(coded.Cause, &number) {
 			moved.Cause = number.Err

@@ -66,7 +66,7 @@ func (p *printer) line(r *kgo.Record) ([]byte, error) {
 			continue
 		}
 		if err := p.verb(part.verb, r); err != nil {
-			return nil, at(coordinates(r), err)
+			return nil, at(coordinates(r), typeOfBytes(flagOfVerb(part.verb)), err)
 		}
 	}
 	return p.buf, nil
@@ -129,15 +129,15 @@ func (p *printer) json(r *kgo.Record) ([]byte, error) {
 	out := jsonRecord{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli(), Headers: []jsonHeader{}}
 	var err error
 	if out.Key, err = jsonValue(p.key, r.Key); err != nil {
-		return nil, at(coordinates(r), err)
+		return nil, at(coordinates(r), typeOfBytes("--key"), err)
 	}
 	if out.Value, err = jsonValue(p.value, r.Value); err != nil {
-		return nil, at(coordinates(r), err)
+		return nil, at(coordinates(r), typeOfBytes("--value"), err)
 	}
 	for _, h := range r.Headers {
 		value, err := jsonValue(topology.Bytes, h.Value)
 		if err != nil {
-			return nil, at(coordinates(r), err)
+			return nil, at(coordinates(r), typeOfBytes("--value"), err)
 		}
 		out.Headers = append(out.Headers, jsonHeader{h.Key, value})
 	}
@@ -169,6 +169,19 @@ func jsonValue(s topology.Serde, data []byte) (json.RawMessage, error) {
 	enc.SetEscapeHTML(false)
 	err = enc.Encode(string(text))
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// flagOfVerb is the flag that names the type which a verb prints.
+func flagOfVerb(verb byte) string {
+	if verb == 'k' {
+		return "--key"
+	}
+	return "--value"
+}
+
+// typeOfBytes is the remedy for bytes that are not of the type a flag names.
+func typeOfBytes(flag string) string {
+	return "give the type that was written, as in " + flag + " long, or " + flag + " bytes for any"
 }
 
 func coordinates(r *kgo.Record) string {

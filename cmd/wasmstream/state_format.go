@@ -29,12 +29,12 @@ type jsonRow struct {
 func (r *stateReader) print(c *cli.Context, row *host.QueryRow, withKey bool) (err error) {
 	where := fmt.Sprintf("%s-%d", r.store.Name, row.Partition)
 	if c.String("output") == "json" {
-		return at(where, r.printJSON(c, row))
+		return at(where, typeOfBytes("--value-type"), r.printJSON(c, row))
 	}
 	var line []byte
 	if withKey {
 		if line, err = topology.AppendText(line, r.key, row.Key); err != nil {
-			return at(where, err)
+			return at(where, typeOfBytes("--key-type"), err)
 		}
 		line = append(line, '\t')
 	}
@@ -45,7 +45,7 @@ func (r *stateReader) print(c *cli.Context, row *host.QueryRow, withKey bool) (e
 		line = append(appendSpan(line, *row.Timestamp, row.ValidTo), '\t')
 	}
 	if line, err = topology.AppendText(line, r.value, row.Value); err != nil {
-		return at(where, err)
+		return at(where, typeOfBytes("--value-type"), err)
 	}
 	_, err = c.App.Writer.Write(append(line, '\n'))
 	return err

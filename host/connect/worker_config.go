@@ -181,7 +181,7 @@ func ParseWorkerConfig(props config.Props, distributed bool) (*WorkerConfig, err
 func internalTopic(v config.Values, props config.Props, name string, partitions int32) InternalTopic {
 	prefix := name + ".storage."
 	t := InternalTopic{Property: prefix + "topic", Name: v.String(prefix + "topic"), Replication: int16(v.Int(prefix + "replication.factor")), Partitions: partitions, Configs: map[string]string{"cleanup.policy": "compact"}}
-	for _, k := range kafka.TopicKeys() {
+	for _, k := range kafka.TopicKeyNames() {
 		if value, ok := props.Get(prefix + k); ok && k != "cleanup.policy" {
 			t.Configs[k] = value
 		}

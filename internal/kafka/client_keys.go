@@ -275,14 +275,3 @@ func adminKeys() []clientKey {
 		key("bootstrap.controllers", List, "", "topics and groups are asked of brokers").refused(),
 	)
 }
-
-// TopicKeys lists the settings of a topic that Kafka 4.3.1 knows: what may stand behind the prefix topic.
-func TopicKeys() []string {
-	return strings.Fields(`cleanup.policy compression.gzip.level compression.lz4.level compression.type
-		compression.zstd.level delete.retention.ms file.delete.delay.ms flush.messages flush.ms index.interval.bytes
-		local.retention.bytes local.retention.ms max.compaction.lag.ms max.message.bytes message.downconversion.enable
-		message.timestamp.after.max.ms message.timestamp.before.max.ms message.timestamp.type min.cleanable.dirty.ratio
-		min.compaction.lag.ms min.insync.replicas preallocate remote.log.copy.disable remote.log.delete.on.disable
-		remote.storage.enable retention.bytes retention.ms segment.bytes segment.index.bytes segment.jitter.ms segment.ms
-		unclean.leader.election.enable follower.replication.throttled.replicas leader.replication.throttled.replicas`)
-}

@@ -225,6 +225,7 @@ func TestTopics(t *testing.T) {
 			errs.TopicExists.ID:      {Name: name, Partitions: 1, Replication: 1},
 			errs.TopicInvalid.ID:     {Name: b.Name("more"), Partitions: 1, Replication: 9},
 			errs.ConfigUnknownKey.ID: {Name: b.Name("more"), Partitions: 1, Replication: 1, Configs: map[string]string{"retentoin.ms": "1"}},
+			errs.ConfigInvalid.ID:    {Name: b.Name("more"), Partitions: 1, Replication: 1, Configs: map[string]string{"cleanup.policy": "compact,remove"}},
 		} {
 			var coded *errs.Error
 			if _, err := CreateTopic(ctx, adm, spec); !errors.As(err, &coded) || coded.Code != code {
@@ -252,6 +253,32 @@ func TestTopics(t *testing.T) {
 			t.Errorf("listed %v, %v", names, err)
 		}
 	})
+}
+
+// TestTopicConfigs wants what Kafka's LogConfig takes and refuses, in the units that people write.
+func TestTopicConfigs(t *testing.T) {
+	for given, want := range map[string]string{
+		"cleanup.policy=compact, delete": "compact,delete", "retention.ms=1h": "3600000", "retention.ms=-1": "-1", "segment.bytes=64MiB": "67108864",
+		"min.cleanable.dirty.ratio=0.5": "0.5", "preallocate=TRUE": "true", "compression.type=zstd": "zstd", "cleanup.policy=": "",
+		"retention.ms=-2": "want at least -1", "max.message.bytes=much": "want bytes", "cleanup.policy=typo": "want one of delete, compact",
+		"min.insync.replicas=0": "want at least 1", "min.cleanable.dirty.ratio=2": "want 0 to 1", "flush.ms=x": "want milliseconds", "preallocate=1": "want true or false",
+	} {
+		name, value, _ := strings.Cut(given, "=")
+		got, err := ParseTopicConfigs("t", map[string]string{name: value})
+		if strings.HasPrefix(want, "want") {
+			if !errs.ConfigInvalid.Is(err) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s gives %v", given, err)
+			}
+		} else if err != nil || got[name] != want {
+			t.Errorf("%s gives %q, %v", given, got[name], err)
+		}
+	}
+	_, err := ParseTopicConfigs("t", map[string]string{"a": "1", "b": "1", "flush.ms": "x"})
+	for _, what := range []string{`"a"`, `"b"`, "flush.ms"} {
+		if !strings.Contains(err.Error(), what) {
+			t.Errorf("%v does not tell of %s", err, what)
+		}
+	}
 }
 
 // eventually waits until the topic is in the metadata that all of a real broker's parts see.

@@ -57,7 +57,7 @@ type Key struct {
 	Name    string
 	Type    Type
 	Default string // Null, Required, or the text of the default
-	// OneOf lists the values that are allowed; Fold compares them without case.
+	// OneOf lists the values that are allowed, of a List the items; Fold compares them without case.
 	OneOf []string
 	Fold  bool
 	// Min and Max bound a number, where Bounded.
@@ -91,12 +91,22 @@ func (k Key) Parse(value string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(k.OneOf) > 0 {
-		if canonical, err = k.oneOf(canonical); err != nil {
+	if len(k.OneOf) == 0 {
+		return canonical, nil
+	}
+	if k.Type == List {
+		return k.allOf(SplitList(canonical))
+	}
+	return k.oneOf(canonical)
+}
+
+func (k Key) allOf(items []string) (_ string, err error) {
+	for i, item := range items {
+		if items[i], err = k.oneOf(item); err != nil {
 			return "", err
 		}
 	}
-	return canonical, nil
+	return strings.Join(items, ","), nil
 }
 
 // RefusedValue tells whether a canonical value is one that is refused.

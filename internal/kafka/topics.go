@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -45,12 +46,14 @@ type Partition struct {
 	ISR      []int32 `json:"isr"`
 }
 
-// CreateTopic creates a topic. Unknown settings of a topic are an error with the nearest name, before the broker is
+// CreateTopic creates a topic. Unknown settings of a topic, and values that no such setting has, are an error before the broker is
 // asked, since some brokers take them without a word. What it returns has the broker's defaults filled in.
 func CreateTopic(ctx context.Context, adm *kadm.Client, t TopicSpec) (TopicSpec, error) {
-	if err := errors.Join(CheckTopicName(t.Name), CheckTopicConfigs(t.Name, t.Configs)); err != nil {
+	checked, err := ParseTopicConfigs(t.Name, t.Configs)
+	if err := errors.Join(CheckTopicName(t.Name), err); err != nil {
 		return t, err
 	}
+	t.Configs = checked
 	configs := map[string]*string{}
 	for k, v := range t.Configs {
 		configs[k] = kmsg.StringPtr(v)
@@ -120,15 +123,24 @@ func (t TopicSpec) filled(resp kadm.CreateTopicResponse) TopicSpec {
 	return t
 }
 
-// CheckTopicConfigs tells of settings that Kafka's topics do not have.
-func CheckTopicConfigs(topic string, configs map[string]string) error {
+// ParseTopicConfigs holds settings to those that Kafka's topics have and returns them as Kafka writes them, with 1h as 3600000. All
+// that is wrong is told at once; some brokers do not ask.
+func ParseTopicConfigs(topic string, configs map[string]string) (map[string]string, error) {
 	var faults []error
+	canonical := make(map[string]string, len(configs))
 	for _, name := range slices.Sorted(maps.Keys(configs)) {
-		if !slices.Contains(TopicKeys(), name) {
-			faults = append(faults, errs.ConfigUnknownKey.New(topic, strconv.Quote(name)+" is not a setting of a topic", errs.DidYouMean(name, TopicKeys())))
+		k, ok := TopicKey(name)
+		if !ok {
+			faults = append(faults, errs.ConfigUnknownKey.New(topic, strconv.Quote(name)+" is not a setting of a topic", errs.DidYouMean(name, TopicKeyNames())))
+			continue
 		}
+		value, err := k.Parse(configs[name])
+		if err != nil {
+			faults = append(faults, errs.ConfigInvalid.New(topic, fmt.Sprintf("%s: %v (got %q)", name, err, configs[name]), ""))
+		}
+		canonical[name] = value
 	}
-	return errors.Join(faults...)
+	return canonical, errors.Join(faults...)
 }
 
 // DeleteTopics deletes topics and joins the errors of those that could not be.

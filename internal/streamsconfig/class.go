@@ -1,6 +1,11 @@
 package streamsconfig
 
-import "strings"
+import (
+	"errors"
+	"strings"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+)
 
 // simpleClass is a class name without its package; a nested class keeps its outer one, as in Outer$Inner.
 func simpleClass(name string) string {
@@ -36,4 +41,15 @@ func canonicalClass(key, value string) string {
 		}
 	}
 	return short
+}
+
+// withShortNames adds the short names of handlers to an error about one.
+func withShortNames(key string, err error) error {
+	var coded *errs.Error
+	if !strings.HasSuffix(key, "exception.handler") || !errors.As(err, &coded) {
+		return err
+	}
+	told := *coded
+	told.Fix = "write log-and-fail or log-and-continue, or the name of Kafka's class"
+	return &told
 }

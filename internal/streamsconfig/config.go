@@ -131,7 +131,7 @@ func (c *Config) read(l Layer, key string) (Entry, error) {
 	k.Name = key
 	canonical, err := kafka.CheckValue(k, value, where)
 	if err != nil {
-		return Entry{}, err
+		return Entry{}, withShortNames(key, err)
 	}
 	if k.Answer == kafka.NoEffect {
 		c.Warnings = append(c.Warnings, where+": "+key+" has no effect: "+k.Note)
@@ -147,7 +147,9 @@ func find(name string) (kafka.Key, bool) {
 		}
 	}
 	if topicKey, ok := strings.CutPrefix(name, topicPrefix); ok {
-		return kafka.Key{Name: name, Type: kafka.String, Default: kafka.Null}, slices.Contains(kafka.TopicKeys(), topicKey)
+		k, ok := kafka.TopicKey(topicKey)
+		k.Name = name
+		return k, ok
 	}
 	if tag, ok := strings.CutPrefix(name, tagPrefix); ok {
 		return kafka.Key{Name: name, Type: kafka.String, Default: kafka.Null}, tag != ""

@@ -27,7 +27,7 @@ func Markdown() string {
 	fmt.Fprintf(&b, "\n### All clients\n\n")
 	table(&b, shared())
 	b.WriteString(tagsPart)
-	fmt.Fprintf(&b, "\n## Internal topics\n\n`topic.` and a setting of Kafka's topics sets it on changelogs and repartition topics: %s.\n", strings.Join(kafka.TopicKeys(), ", "))
+	fmt.Fprintf(&b, "\n## Internal topics\n\n`topic.` and a setting of Kafka's topics sets it on changelogs and repartition topics: %s.\n", strings.Join(kafka.TopicKeyNames(), ", "))
 	return b.String()
 }
 

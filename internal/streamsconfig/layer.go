@@ -96,7 +96,7 @@ func allNames() []string {
 			names[p.name+k.Name] = true
 		}
 	}
-	for _, k := range kafka.TopicKeys() {
+	for _, k := range kafka.TopicKeyNames() {
 		names[topicPrefix+k] = true
 	}
 	return slices.Sorted(maps.Keys(names))
