@@ -68,6 +68,7 @@ func workerConfig(c *cli.Context, props config.Props, path string, distributed b
 }
 
 func connectStandalone(c *cli.Context) error {
+	start := time.Now()
 	if err := wantArgs(c, 1, -1); err != nil {
 		return err
 	}
@@ -101,7 +102,7 @@ func connectStandalone(c *cli.Context) error {
 	if err != nil {
 		return startError(files[0], err)
 	}
-	return serveWorker(c, h, modules, log, func() error { return createAll(c.Context, h, requests) }, func(ctx context.Context) error {
+	return serveWorker(c, h, modules, log, start, func() error { return createAll(c.Context, h, requests) }, func(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	})
@@ -138,6 +139,7 @@ func startError(where string, err error) error {
 }
 
 func connectDistributed(c *cli.Context) error {
+	start := time.Now()
 	if err := wantArgs(c, 1, 1); err != nil {
 		return err
 	}
@@ -168,13 +170,13 @@ func connectDistributed(c *cli.Context) error {
 	if err != nil {
 		return startError(path, err)
 	}
-	return serveWorker(c, h, modules, log, func() error { return nil }, h.Join)
+	return serveWorker(c, h, modules, log, start, func() error { return nil }, h.Join)
 }
 
-// serveWorker serves the REST API around a worker's life.
-func serveWorker(c *cli.Context, h *connect.Herder, modules *guest.Loader, log *slog.Logger, begin func() error, live func(context.Context) error) (err error) {
+// serveWorker serves the REST API around a worker's life: it is ready when begin has returned and, in a group, it has joined.
+func serveWorker(c *cli.Context, h *connect.Herder, modules *guest.Loader, log *slog.Logger, start time.Time, begin func() error, live func(context.Context) error) (err error) {
 	defer func() { err = errors.Join(err, h.Close()) }()
-	start := time.Now()
+	begun := h.Starting("creating the connectors of the command line")
 	auth, err := rest.NewAuth(h.Config().Props)
 	if err != nil {
 		return errs.ConnectConfig.New("rest.authentication", err.Error(), "")
@@ -194,9 +196,19 @@ func serveWorker(c *cli.Context, h *connect.Herder, modules *guest.Loader, log *
 		stop()
 		served <- err
 	}()
-	if err = begin(); err == nil {
-		fmt.Fprintf(c.App.ErrWriter, "worker ready after %.2f s on http://%s; Ctrl-C commits and ends\n", time.Since(start).Seconds(), strings.Join(server.Addrs, ", http://"))
+	err = begin()
+	begun()
+	if err == nil {
+		told := make(chan struct{})
+		go func() {
+			defer close(told)
+			if h.AwaitStarted(ctx) == nil {
+				fmt.Fprintf(c.App.ErrWriter, "worker ready after %.2f s on http://%s; Ctrl-C commits and ends\n", time.Since(start).Seconds(), strings.Join(server.Addrs, ", http://"))
+			}
+		}()
 		err = live(ctx)
+		stop()
+		<-told
 	}
 	stop()
 	return errors.Join(err, <-served)
@@ -229,6 +241,7 @@ func connectRunCommand() *cli.Command {
 }
 
 func connectRun(c *cli.Context) error {
+	start := time.Now()
 	p, err := readPipeline(c.String("file"))
 	if err != nil {
 		return err
@@ -281,7 +294,7 @@ func connectRun(c *cli.Context) error {
 	begin := func() error { return createAll(c.Context, h, p.connectors) }
 	live := func(ctx context.Context) error { return untilIdle(ctx, c, h) }
 	if c.String("listen") != "" {
-		return serveWorker(c, h, modules, log, begin, live)
+		return serveWorker(c, h, modules, log, start, begin, live)
 	}
 	if err = begin(); err == nil {
 		fmt.Fprintf(c.App.ErrWriter, "%s running; Ctrl-C commits and ends\n", plural(len(p.connectors), "connector"))

@@ -141,18 +141,37 @@ func (a AllowedPaths) permits(path string) bool {
 	return false
 }
 
-// FileProvider is Kafka's FileConfigProvider: keys of a properties file.
-type FileProvider struct{ allowed AllowedPaths }
+const providerTTL = "ttl.ms"
 
-// Configure reads allowed.paths.
-func (p *FileProvider) Configure(props Props) error {
-	v, err := NewDef(allowedPathsKey()).Parse(props)
+func ttlKey() Key {
+	return Key{Name: providerTTL, Type: Long, Nullable: true, Importance: Low, Doc: "Milliseconds after which files are read again, and connectors restarted that use them. Never, if it is not set, as in Kafka."}
+}
+
+// onDisk is what the providers that read files have in common.
+type onDisk struct {
+	allowed AllowedPaths
+	ttl     *int64
+}
+
+// Configure reads allowed.paths and ttl.ms.
+func (p *onDisk) Configure(props Props) error {
+	v, err := NewDef(allowedPathsKey(), ttlKey()).Parse(props)
 	if err != nil {
 		return err
+	}
+	if !v.Null(providerTTL) {
+		millis := int64(v.Int(providerTTL))
+		if millis < 1 {
+			return Invalid(providerTTL, props.Or(providerTTL, ""), "Value must be at least 1")
+		}
+		p.ttl = &millis
 	}
 	p.allowed, err = newAllowedPaths(v)
 	return err
 }
+
+// FileProvider is Kafka's FileConfigProvider: keys of a properties file.
+type FileProvider struct{ onDisk }
 
 // Get reads the file. A path that is not allowed has nothing.
 func (p *FileProvider) Get(path string, keys []string) (ProviderData, error) {
@@ -163,7 +182,9 @@ func (p *FileProvider) Get(path string, keys []string) (ProviderData, error) {
 	if err != nil {
 		return ProviderData{}, fault.Config.New("Could not read properties from file " + path).Because(err)
 	}
-	return pick(ParseProperties(string(b)), keys), nil
+	answer := pick(ParseProperties(string(b)), keys)
+	answer.TTL = p.ttl
+	return answer, nil
 }
 
 // Close does nothing.
@@ -183,17 +204,7 @@ func pick(all map[string]string, keys []string) ProviderData {
 }
 
 // DirectoryProvider is Kafka's DirectoryConfigProvider: each file of a directory is a key.
-type DirectoryProvider struct{ allowed AllowedPaths }
-
-// Configure reads allowed.paths.
-func (p *DirectoryProvider) Configure(props Props) error {
-	v, err := NewDef(allowedPathsKey()).Parse(props)
-	if err != nil {
-		return err
-	}
-	p.allowed, err = newAllowedPaths(v)
-	return err
-}
+type DirectoryProvider struct{ onDisk }
 
 // Get reads the files. A path that is no directory, or not allowed, has nothing.
 func (p *DirectoryProvider) Get(path string, keys []string) (ProviderData, error) {
@@ -223,7 +234,7 @@ func (p *DirectoryProvider) Get(path string, keys []string) (ProviderData, error
 		}
 		out[e.Name()] = string(b)
 	}
-	return ProviderData{Data: out}, nil
+	return ProviderData{Data: out, TTL: p.ttl}, nil
 }
 
 // Close does nothing.

@@ -57,6 +57,28 @@ func TestProviders(t *testing.T) {
 	}
 }
 
+// TestProviderTTL has answers from files say for how long they are good.
+func TestProviderTTL(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "secrets.properties")
+	if err := os.WriteFile(path, []byte("a=1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	providers, err := config.NewProviders(config.PropsOf(map[string]string{
+		"config.providers": "file,dir", "config.providers.file.class": "FileConfigProvider", "config.providers.file.param.ttl.ms": "60000",
+		"config.providers.dir.class": "DirectoryConfigProvider", "config.providers.dir.param.ttl.ms": "5000",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ttls, err := config.NewTransformer(providers).Transform(config.PropsOf(map[string]string{
+		"a": "${file:" + path + ":a}", "b": "${dir:" + dir + ":secrets.properties}", "c": "${file:/no:",
+	}))
+	if diff := cmp.Diff(map[string]int64{path: 60000, dir: 5000}, ttls); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+}
+
 func TestProviderFaults(t *testing.T) {
 	if _, err := config.NewProviders(config.PropsOf(map[string]string{"config.providers": "x", "config.providers.x.class": "Nope"})); !fault.Config.Is(err) {
 		t.Errorf("an unknown class: %v", err)
@@ -64,6 +86,11 @@ func TestProviderFaults(t *testing.T) {
 	for _, paths := range []string{"relative", "/no/such/path/here"} {
 		if err := (&config.FileProvider{}).Configure(config.PropsOf(map[string]string{"allowed.paths": paths})); !fault.Config.Is(err) {
 			t.Errorf("allowed.paths %s: %v", paths, err)
+		}
+	}
+	for _, ttl := range []string{"0", "-1", "soon"} {
+		if err := (&config.DirectoryProvider{}).Configure(config.PropsOf(map[string]string{"ttl.ms": ttl})); !fault.Config.Is(err) {
+			t.Errorf("ttl.ms %s: %v", ttl, err)
 		}
 	}
 	var p config.FileProvider

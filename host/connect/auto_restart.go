@@ -38,6 +38,16 @@ func (h *Herder) connectorFailed(c *RunningConnector) {
 	})
 }
 
+// connectorExpired restarts a connector whose settings hold values that are to be asked for again. Its tasks follow if one has changed.
+func (h *Herder) connectorExpired(c *RunningConnector) {
+	h.mu.Lock()
+	if h.mu.connectors[c.Name] == c {
+		h.stopConnectorLocked(c.Name, c)
+	}
+	h.mu.Unlock()
+	h.reconcile()
+}
+
 // restartLater calls again when the restart policy says so, and never if it is over with restarts. What has failed must be current
 // when it is told and when it is to begin again: a failure under settings that have been replaced since is none of the new ones.
 func (h *Herder) restartLater(

@@ -15,7 +15,7 @@ import (
 // place of all that is left of a former connector of that name. offsetsStatus is the message about them, "" without any.
 func (h *Herder) CreateConnector(ctx context.Context, name string, props config.Props, initial TargetState, offsets []PartitionOffset) (created bool, info ConnectorInfo, offsetsStatus string, err error) {
 	if len(offsets) > 0 {
-		if err := h.mustLead("set connector configs"); err != nil {
+		if err := h.mustLead(ctx, "set connector configs"); err != nil {
 			return false, info, "", err
 		}
 		if h.snapshot().Contains(name) {

@@ -22,7 +22,7 @@ import (
 func eachBroker(t *testing.T, test func(t *testing.T, b *brokertest.Broker, session string)) {
 	brokertest.Each(t, func(t *testing.T, b *brokertest.Broker) {
 		if b.Fake == nil {
-			test(t, b, "6000")
+			test(t, b, "3000")
 			return
 		}
 		test(t, brokertest.Fake(t, kfake.GroupMinSessionTimeout(0)), "1500")
@@ -153,14 +153,15 @@ func TestAtLeastOnceThroughFaults(t *testing.T) {
 		dir := t.TempDir()
 		in, out, topic := filepath.Join(dir, "in"), filepath.Join(dir, "out"), b.CreateTopic(t, b.Name("lines"), 1)
 		settings := processSettings(b, session, nil)
+		source, sink := b.Name("src"), b.Name("snk") // a sink is a consumer group of its name
 		one := startProcess(t, settings)
-		putConfig(t, one.url, "src", fmt.Sprintf(`{"connector.class":"FileStreamSource","file":%q,"topic":%q,"batch.size":"10"}`, in, topic))
-		putConfig(t, one.url, "snk", fmt.Sprintf(`{"connector.class":"FileStreamSink","file":%q,"topics":%q}`, out, topic))
+		putConfig(t, one.url, source, fmt.Sprintf(`{"connector.class":"FileStreamSource","file":%q,"topic":%q,"batch.size":"10"}`, in, topic))
+		putConfig(t, one.url, sink, fmt.Sprintf(`{"connector.class":"FileStreamSink","file":%q,"topics":%q}`, out, topic))
 		two := startProcess(t, settings)
 		size := appendLines(t, in, 0, 500)
 		awaitLong(t, "everything to be committed", func() bool {
-			_, src := ask(t, "GET", two.url+"/connectors/src/offsets", "")
-			_, snk := ask(t, "GET", two.url+"/connectors/snk/offsets", "")
+			_, src := ask(t, "GET", two.url+"/connectors/"+source+"/offsets", "")
+			_, snk := ask(t, "GET", two.url+"/connectors/"+sink+"/offsets", "")
 			return strings.Contains(src, fmt.Sprintf(`"position":%d}`, size)) && strings.Contains(snk, `"kafka_offset":500}`)
 		})
 		one.kill() // at rest

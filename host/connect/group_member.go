@@ -17,10 +17,11 @@ import (
 	"github.com/wasmstream/wasmstream/internal/kafka"
 )
 
-// topicPoll is the wait before a topic that was just made is looked for again, closeTimeout bounds what happens at the end.
+// topicPoll is the wait before a topic that was just made is looked for again, leaveTimeout bounds the farewell to the group: the
+// session of a worker whose farewell is not heard ends by itself.
 const (
 	topicPoll    = 20 * time.Millisecond
-	closeTimeout = 30 * time.Second
+	leaveTimeout = 3 * time.Second
 )
 
 // GroupMember is a worker's membership in its group: join, sync, heartbeat, leave, and, while it leads, the assignment
@@ -52,7 +53,10 @@ type GroupMember struct {
 		id         string // and generation: of the last assignment
 		generation int32
 		owners     map[TaskID]string // of the leader: who runs what
+		settled    chan struct{}     // closed while a leader is known
+		unsettled  time.Time         // when there was none
 	}
+	leaving chan struct{} // closed when the worker is to leave the group
 }
 
 // NewGroupMember makes the membership of a worker.
@@ -65,10 +69,12 @@ func NewGroupMember(h *Herder) (*GroupMember, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &GroupMember{
+	m := &GroupMember{
 		cfg: h.cfg, herder: h, client: cl, log: h.log.With("group", h.cfg.Group), rejoin: make(chan struct{}, 1), generation: -1, completed: -1,
-		share: NewShare(nil, nil),
-	}, nil
+		share: NewShare(nil, nil), leaving: make(chan struct{}),
+	}
+	m.mu.settled, m.mu.unsettled = make(chan struct{}), time.Now()
+	return m, nil
 }
 
 // Leader implements Member.
@@ -76,6 +82,24 @@ func (m *GroupMember) Leader() (bool, string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.mu.leads, m.mu.url
+}
+
+// errShuttingDown is what requests hear that wait when the worker ends.
+var errShuttingDown = &StatusError{500, "Worker is shutting down"}
+
+// AwaitLeader implements Member.
+func (m *GroupMember) AwaitLeader(ctx context.Context) error {
+	m.mu.Lock()
+	settled, since := m.mu.settled, m.mu.unsettled
+	m.mu.Unlock()
+	select {
+	case <-settled:
+		return nil
+	case <-m.leaving:
+		return errShuttingDown
+	case <-ctx.Done():
+		return &TimeoutError{Stages{"ensuring membership in the cluster", since}}
+	}
 }
 
 // Owner implements Member.
@@ -112,6 +136,7 @@ func (m *GroupMember) Run(ctx context.Context) {
 			(realClock{}).Sleep(ctx, time.Second)
 		}
 	}
+	close(m.leaving)
 	m.herder.Revoke(m.share.clone()) // nobody else starts what still runs here
 	m.leave()
 }
@@ -126,7 +151,14 @@ func (m *GroupMember) lost(cause error) {
 
 func (m *GroupMember) setLeader(leads bool, url string) {
 	m.mu.Lock()
+	known := m.mu.url != ""
 	m.mu.leads, m.mu.url, m.mu.id, m.mu.generation = leads, url, m.id, m.generation
+	switch {
+	case url != "" && !known:
+		close(m.mu.settled)
+	case url == "" && known:
+		m.mu.settled, m.mu.unsettled = make(chan struct{}), time.Now()
+	}
 	m.mu.Unlock()
 	if !leads {
 		m.herder.configs.Relinquish()
@@ -495,7 +527,7 @@ func (m *GroupMember) leave() {
 	if m.id == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
 	req := kmsg.NewPtrLeaveGroupRequest()
 	req.Group, req.MemberID = m.cfg.Group, m.id

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"maps"
@@ -30,6 +31,8 @@ type Herder struct {
 	writes    chan struct{} // a token for one change of the configuration at a time
 	stage     atomic.Pointer[Stages]
 	ready     atomic.Bool
+	joined    atomic.Bool                // the group, at least once
+	starting  atomic.Pointer[startStage] // what the start still has to do before the worker is said to be healthy
 	wg        sync.WaitGroup
 	life      context.Context
 	end       context.CancelFunc
@@ -47,9 +50,10 @@ type Herder struct {
 		tasks      map[TaskID]*RunningTask
 		// stopping are connectors (by name) and tasks (by TaskID) that end before they may start anew; the channel is closed then.
 		stopping   map[any]chan struct{}
-		failures   map[TaskID]*Failures // of tasks and, as task -1, of connectors
-		planning   map[string]bool      // task settings are being made; true: and are to be made again
-		restarts   map[TaskID]int64     // by the restart policy
+		failures   map[TaskID]*Failures         // of tasks and, as task -1, of connectors
+		planning   map[string]bool              // task settings are being made; true: and are to be made again
+		planned    map[string][sha256.Size]byte // what the connector's settings were, with their variables' values, when it last was asked for tasks
+		restarts   map[TaskID]int64             // by the restart policy
 		rebalances int64
 		generation int32 // of the group
 		closed     bool
@@ -60,6 +64,8 @@ type Herder struct {
 type Member interface {
 	// Leader tells whether this worker leads, and the leader's URL, "" while there is none.
 	Leader() (leads bool, url string)
+	// AwaitLeader returns when a leader is known. The error is a *TimeoutError when ctx is done before.
+	AwaitLeader(ctx context.Context) error
 	// Owner is the URL of the worker that runs a connector (task -1) or task, for the leader.
 	Owner(id TaskID) string
 	// Rejoin has the group rebalance.
@@ -87,7 +93,8 @@ func NewHerder(w *Worker) *Herder {
 		Converters: w.Config.converters(), Plugins: w.Plugins, WorkerGroup: w.Config.Group, OverridePolicy: w.Config.OverridePolicy, Overridable: w.Config.Overridable, Transform: w.resolve,
 		ExactlyOnce: w.Config.ExactlyOnce == "enabled", Compat: w.Config.Compat,
 	}
-	w.TaskStatus, w.ConnectorStatus, w.ConnectorFailed = h.taskStatus, h.connectorStatus, h.connectorFailed
+	h.mu.planned = map[string][sha256.Size]byte{}
+	w.TaskStatus, w.ConnectorStatus, w.ConnectorFailed, w.ConnectorExpired = h.taskStatus, h.connectorStatus, h.connectorFailed, h.connectorExpired
 	if w.Config.TopicTracking {
 		w.TopicUsed = h.topicUsed
 	}
@@ -104,6 +111,44 @@ func (h *Herder) UseMember(m Member) { h.member = m }
 func (h *Herder) Ready() {
 	h.ready.Store(true)
 	h.reconcile()
+}
+
+// Starting has the worker count as starting until done is called, though requests are answered: Kafka's standalone worker does while
+// it creates the connectors of its command line.
+func (h *Herder) Starting(what string) (done func()) {
+	s := &startStage{Stages{what, time.Now()}, make(chan struct{})}
+	h.starting.Store(s)
+	return func() {
+		h.starting.Store(nil)
+		close(s.over)
+	}
+}
+
+// startStage is a part of the start.
+type startStage struct {
+	Stages
+	over chan struct{}
+}
+
+// AwaitStarted returns when the worker's start is over: a worker of a group has joined it. The error is a *TimeoutError when ctx is
+// done before.
+func (h *Herder) AwaitStarted(ctx context.Context) error {
+	if h.member != nil && !h.joined.Load() {
+		if err := h.member.AwaitLeader(ctx); err != nil {
+			return err
+		}
+		h.joined.Store(true)
+	}
+	s := h.starting.Load()
+	if s == nil {
+		return nil
+	}
+	select {
+	case <-s.over:
+		return nil
+	case <-ctx.Done():
+		return &TimeoutError{s.Stages}
+	}
 }
 
 // TimeoutError is about a request that ended with its time while the worker was doing something.
@@ -125,7 +170,7 @@ func (h *Herder) timedOut(ctx context.Context) error {
 
 // lockLeading is lockWrites for what only the leader may do.
 func (h *Herder) lockLeading(ctx context.Context, what string) (unlock func(), err error) {
-	if err := h.mustLead(what); err != nil {
+	if err := h.mustLead(ctx, what); err != nil {
 		return nil, err
 	}
 	if h.member != nil {
@@ -396,10 +441,13 @@ func (h *Herder) stopTaskLocked(id TaskID, t *RunningTask) {
 	}()
 }
 
-// awaitTask returns when a task that was asked to stop has ended. One that does not within twice the graceful time, which it
-// may use up itself, is abandoned.
+// closingTime is what a task has for closing its clients, after the graceful time and what it wrote and committed in it.
+const closingTime = time.Second
+
+// awaitTask returns when a task that was asked to stop has ended. One that does not within the graceful time, or not much later, is
+// abandoned.
 func (h *Herder) awaitTask(t *RunningTask) {
-	timer := time.NewTimer(2*h.cfg.ShutdownTimeout + time.Second)
+	timer := time.NewTimer(h.cfg.ShutdownTimeout + closingTime)
 	defer timer.Stop()
 	select {
 	case <-t.Done():
@@ -434,6 +482,7 @@ func (h *Herder) stopConnectorLocked(name string, c *RunningConnector) {
 		var forget []Record
 		if gone {
 			forget = h.tombstonesLocked(name)
+			delete(h.mu.planned, name)
 		}
 		h.mu.Unlock()
 		for _, r := range forget {
@@ -546,12 +595,30 @@ func (h *Herder) Close() error {
 	}()
 	select {
 	case <-done:
-	case <-time.After(3*h.cfg.ShutdownTimeout + 2*time.Second):
+	case <-time.After(h.cfg.ShutdownTimeout + 2*closingTime):
 	}
 	h.end()
 	h.admin.close()
 	if h.group != nil {
 		h.group.Close()
 	}
-	return errors.Join(h.configs.Close(), h.statuses.Close(), h.worker.Offsets.Close())
+	return h.closeLogs()
+}
+
+// closeLogs closes them at the same time: without a broker each waits for it as long as it may. What it does not take then is no
+// error: it is states of a worker that the group knows to be gone, and what was told to have failed when it was written.
+func (h *Herder) closeLogs() error {
+	var errs [3]error
+	var all sync.WaitGroup
+	for i, l := range []interface{ Close() error }{h.configs, h.statuses, h.worker.Offsets} {
+		all.Go(func() { errs[i] = l.Close() })
+	}
+	all.Wait()
+	for i, err := range errs {
+		if errors.Is(err, context.DeadlineExceeded) {
+			h.log.Warn("the broker does not take what was left to write", "error", err)
+			errs[i] = nil
+		}
+	}
+	return errors.Join(errs[:]...)
 }

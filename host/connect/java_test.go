@@ -24,6 +24,7 @@ func TestJavaAndOursAreOneGroup(t *testing.T) {
 	b := brokertest.Real(t)
 	dir := t.TempDir()
 	in, out, lines := filepath.Join(dir, "in"), filepath.Join(dir, "out"), b.CreateTopic(t, b.Name("lines"), 4)
+	snk := b.Name("snk") // a sink is a consumer group of its name
 	source := func(topic string) string {
 		return fmt.Sprintf(`{"connector.class":"org.apache.kafka.connect.file.FileStreamSourceConnector","file":%q,"topic":%q}`, in, topic)
 	}
@@ -32,6 +33,7 @@ func TestJavaAndOursAreOneGroup(t *testing.T) {
 	}
 	group := map[string]string{
 		"bootstrap.servers": b.Addr, "group.id": b.Name("connect"), "session.timeout.ms": "6000", "heartbeat.interval.ms": "500",
+		"consumer.session.timeout.ms": "6000", "consumer.heartbeat.interval.ms": "500",
 		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter": "org.apache.kafka.connect.storage.StringConverter",
 		"config.storage.topic": b.Name("configs"), "offset.storage.topic": b.Name("offsets"), "status.storage.topic": b.Name("statuses"),
 		"config.storage.replication.factor": "1", "offset.storage.replication.factor": "1", "status.storage.replication.factor": "1",
@@ -59,25 +61,25 @@ func TestJavaAndOursAreOneGroup(t *testing.T) {
 
 	java := brokertest.KafkaConnect(t, "distributed", group)
 	create(java.URL, "src", source(lines))
-	create(java.URL, "snk", sink(4))
+	create(java.URL, snk, sink(4))
 	create(java.URL, "asleep", source(lines+"-asleep"))
 	ask(t, "PUT", java.URL+"/connectors/asleep/stop", "")
 	grow(java.URL)
 
 	ours := distributed(t, b, group)
 	url := strings.TrimSuffix(ours.herder.Config().AdvertisedURL, "/")
-	awaitLong(t, "both to run tasks of the sink", func() bool { return len(owners(t, url, "snk", 4)) == 2 })
+	awaitLong(t, "both to run tasks of the sink", func() bool { return len(owners(t, url, snk, 4)) == 2 })
 	grow(url)
 	create(url, "through-ours", source(lines+"-second"))
 	awaitLong(t, "the connector that ours forwarded to Java", func() bool { return owners(t, url, "through-ours", 1) != nil })
-	if code, body := ask(t, "PUT", url+"/connectors/snk/config", sink(6)); code != http.StatusOK {
+	if code, body := ask(t, "PUT", url+"/connectors/"+snk+"/config", sink(6)); code != http.StatusOK {
 		t.Fatalf("changing the sink: %d %s", code, body)
 	}
-	awaitLong(t, "six tasks on both", func() bool { return len(owners(t, java.URL, "snk", 6)) == 2 })
+	awaitLong(t, "six tasks on both", func() bool { return len(owners(t, java.URL, snk, 6)) == 2 })
 
 	java.Kill()
 	awaitLong(t, "ours to take everything over", func() bool {
-		o := owners(t, url, "snk", 6)
+		o := owners(t, url, snk, 6)
 		return len(o) == 1 && o[ours.herder.Config().WorkerID()] == 6 && owners(t, url, "src", 1) != nil
 	})
 	grow(url)
@@ -86,14 +88,14 @@ func TestJavaAndOursAreOneGroup(t *testing.T) {
 	}
 
 	java = brokertest.KafkaConnect(t, "distributed", group)
-	awaitLong(t, "both to run tasks again", func() bool { return len(owners(t, java.URL, "snk", 6)) == 2 })
+	awaitLong(t, "both to run tasks again", func() bool { return len(owners(t, java.URL, snk, 6)) == 2 })
 	grow(java.URL)
 	create(java.URL, "through-java", source(lines+"-third"))
 	awaitLong(t, "the connector that Java forwarded to ours", func() bool { return owners(t, java.URL, "through-java", 1) != nil })
 
 	ours.leave()
 	awaitLong(t, "Java to take everything over", func() bool {
-		return len(owners(t, java.URL, "snk", 6)) == 1 && owners(t, java.URL, "src", 1) != nil && owners(t, java.URL, "through-ours", 1) != nil
+		return len(owners(t, java.URL, snk, 6)) == 1 && owners(t, java.URL, "src", 1) != nil && owners(t, java.URL, "through-ours", 1) != nil
 	})
 	grow(java.URL)
 }

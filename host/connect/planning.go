@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"maps"
 	"time"
@@ -61,13 +62,24 @@ func (h *Herder) planOnce(name string) error {
 	if errors.Is(err, ErrConnectorBusy) {
 		return err
 	}
-	if err != nil || !ok || !h.tasksChanged(name, c, tasks) {
+	if err != nil || !ok {
 		return nil
 	}
-	return h.storeTasks(ctx, name, tasks)
+	digest := c.digest()
+	if h.tasksChanged(name, c, tasks, digest) {
+		err = h.storeTasks(ctx, name, tasks)
+	}
+	if err == nil {
+		h.mu.Lock()
+		h.mu.planned[name] = digest
+		h.mu.Unlock()
+	}
+	return err
 }
 
-func (h *Herder) tasksChanged(name string, c *RunningConnector, tasks []map[string]string) bool {
+// tasksChanged tells whether tasks are to run with other settings than those that were stored, or, where these have variables, with
+// other values of them.
+func (h *Herder) tasksChanged(name string, c *RunningConnector, tasks []map[string]string, digest [sha256.Size]byte) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.mu.connectors[name] != c || h.mu.config.TargetState(name) != Started {
@@ -75,6 +87,9 @@ func (h *Herder) tasksChanged(name string, c *RunningConnector, tasks []map[stri
 	}
 	ids := h.mu.config.Tasks(name)
 	if len(ids) != len(tasks) || !maps.Equal(h.mu.config.AppliedConnector(name), h.mu.config.Connector(name)) {
+		return true
+	}
+	if before, known := h.mu.planned[name]; known && before != digest {
 		return true
 	}
 	for i, id := range ids {

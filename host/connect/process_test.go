@@ -36,6 +36,8 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	flag.Parse()
+	_ = flag.Set("test.parallel", "6") // the flag is known: tests wait for sessions to end, most of the time
 	os.Exit(m.Run())
 }
 

@@ -20,9 +20,6 @@ import (
 // Client is what requests to other workers go through.
 func (h *Herder) Client() *http.Client { return h.worker.Client }
 
-// Started tells whether the worker's start is over.
-func (h *Herder) Started() bool { return h.ready.Load() }
-
 // Healthy returns when the herder could be asked.
 func (h *Herder) Healthy() bool {
 	h.mu.Lock()
@@ -165,9 +162,21 @@ func (h *Herder) Validate(props config.Props) (config.Infos, error) {
 	return h.validator.Validate(props)
 }
 
+// awaitLeader returns when a leader is known: as in Kafka, requests wait for the worker to join its group, or to join it again.
+func (h *Herder) awaitLeader(ctx context.Context) (leads bool, url string, err error) {
+	if leads, url = h.leader(); !leads && url == "" {
+		err = h.member.AwaitLeader(ctx)
+		leads, url = h.leader()
+	}
+	return leads, url, err
+}
+
 // mustLead is an error unless this worker leads.
-func (h *Herder) mustLead(what string) error {
-	leads, url := h.leader()
+func (h *Herder) mustLead(ctx context.Context, what string) error {
+	leads, url, err := h.awaitLeader(ctx)
+	if err != nil {
+		return err
+	}
 	if leads {
 		return nil
 	}
@@ -259,7 +268,7 @@ func (h *Herder) write(ctx context.Context, what string, records ...Record) erro
 
 // PatchConnector changes some settings; null removes one (KIP-477).
 func (h *Herder) PatchConnector(ctx context.Context, name string, patch config.Props) (ConnectorInfo, error) {
-	if err := h.mustLead("patch connector configs"); err != nil {
+	if err := h.mustLead(ctx, "patch connector configs"); err != nil {
 		return ConnectorInfo{}, err
 	}
 	stored := h.snapshot().Connector(name)
@@ -323,11 +332,11 @@ func (h *Herder) StopConnector(ctx context.Context, name string) error {
 }
 
 // RestartConnector restarts the connector alone, on the worker that runs it.
-func (h *Herder) RestartConnector(_ context.Context, name string) error {
+func (h *Herder) RestartConnector(ctx context.Context, name string) error {
 	if !h.snapshot().Contains(name) {
 		return fault.NotFound.New("Unknown connector: " + name)
 	}
-	if err := h.mustOwn(TaskID{name, -1}, "connector"); err != nil {
+	if err := h.mustOwn(ctx, TaskID{name, -1}, "connector"); err != nil {
 		return err
 	}
 	h.mu.Lock()
@@ -341,7 +350,7 @@ func (h *Herder) RestartConnector(_ context.Context, name string) error {
 }
 
 // RestartTask restarts a task, on the worker that runs it.
-func (h *Herder) RestartTask(_ context.Context, id TaskID) error {
+func (h *Herder) RestartTask(ctx context.Context, id TaskID) error {
 	c := h.snapshot()
 	if !c.Contains(id.Connector) {
 		return fault.NotFound.New("Unknown connector: " + id.Connector)
@@ -349,7 +358,7 @@ func (h *Herder) RestartTask(_ context.Context, id TaskID) error {
 	if c.Task(id) == nil {
 		return fault.NotFound.New("Unknown task: " + id.String())
 	}
-	if err := h.mustOwn(id, "task"); err != nil {
+	if err := h.mustOwn(ctx, id, "task"); err != nil {
 		return err
 	}
 	h.mu.Lock()
@@ -360,14 +369,17 @@ func (h *Herder) RestartTask(_ context.Context, id TaskID) error {
 }
 
 // mustOwn is an error unless a connector (task -1) or task is to run here; it names the worker to ask, or the leader.
-func (h *Herder) mustOwn(id TaskID, what string) error {
+func (h *Herder) mustOwn(ctx context.Context, id TaskID, what string) error {
+	leads, url, err := h.awaitLeader(ctx)
+	if err != nil {
+		return err
+	}
 	h.mu.Lock()
 	own := h.member == nil || h.mu.assigned.Tasks[id] || id.Task < 0 && h.mu.assigned.Connectors[id.Connector]
 	h.mu.Unlock()
 	if own {
 		return nil
 	}
-	leads, url := h.leader()
 	if leads {
 		return &NotLeader{URL: h.member.Owner(id), Message: "Cannot restart " + what + " since it is not assigned to this member"}
 	}
@@ -376,7 +388,7 @@ func (h *Herder) mustOwn(id TaskID, what string) error {
 
 // RestartWhole restarts a connector and, if asked, its tasks: the parts that are chosen show RESTARTING in the answer (KIP-745).
 func (h *Herder) RestartWhole(ctx context.Context, r RestartRequest) (ConnectorStateInfo, error) {
-	if err := h.mustLead("process restart requests"); err != nil {
+	if err := h.mustLead(ctx, "process restart requests"); err != nil {
 		return ConnectorStateInfo{}, err
 	}
 	if !h.snapshot().Contains(r.Connector) {
@@ -435,7 +447,7 @@ func (h *Herder) AcceptTasks(ctx context.Context, name string, body []byte, s Re
 	if err := json.Unmarshal(body, &tasks); err != nil {
 		return badRequest("the task settings are no list of maps: %v", err)
 	}
-	if err := h.mustLead("write task configurations"); err != nil {
+	if err := h.mustLead(ctx, "write task configurations"); err != nil {
 		return err
 	}
 	if !h.snapshot().Contains(name) {

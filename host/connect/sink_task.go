@@ -100,7 +100,7 @@ func (t *sinkTask) consumerOptions() ([]kgo.Opt, error) {
 		return nil, err
 	}
 	opts = append(opts, group...)
-	opts = append(opts, kgo.ClientID("connector-consumer-"+t.spec.ID.String()), kgo.ConsumerGroup(sinkGroup(t.spec.ID.Connector, t.props)),
+	opts = append(opts, kgo.WithContext(t.hard), kgo.ClientID("connector-consumer-"+t.spec.ID.String()), kgo.ConsumerGroup(sinkGroup(t.spec.ID.Connector, t.props)),
 		kgo.Balancers(kgo.RangeBalancer(), kgo.CooperativeStickyBalancer()), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(t.onAssigned), kgo.OnPartitionsRevoked(t.onRevoked), kgo.OnPartitionsLost(t.onLost))
 	if regex := t.props.Or(topicsRegexKey, ""); regex != "" {
@@ -565,12 +565,16 @@ func (t *sinkTask) failLocked(err error) {
 func (t *sinkTask) close() error {
 	if t.client != nil {
 		ctx, cancel := t.graceful()
+		defer cancel()
 		t.mu.Lock()
 		t.giveUp(ctx, slices.Collect(maps.Keys(t.assigned)), true)
 		t.closing = true
 		t.mu.Unlock()
-		cancel()
-		t.client.CloseAllowingRebalance()
+		t.client.AllowRebalance()
+		if err := t.client.LeaveGroupContext(ctx); err != nil {
+			t.log.Warn("the consumer group could not be left; others get its partitions when the session has ended", "error", err)
+		}
+		t.client.Close()
 	}
 	err := guarded(t.task.Stop)
 	if t.report != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -33,22 +34,30 @@ type TopicLog struct {
 	}
 }
 
+// closeTimeout bounds how long a log that is closed waits for the broker to take what was sent, offsetPatience how long a connector that
+// asks for an offset waits for what others have written.
+const (
+	closeTimeout   = 5 * time.Second
+	offsetPatience = 30 * time.Second
+)
+
 // OpenTopicLog makes the topic where it does not exist and begins to read it. committed leaves out what transactions have not
 // committed.
 func OpenTopicLog(ctx context.Context, cfg *WorkerConfig, topic InternalTopic, committed bool, apply Apply, log *slog.Logger) (*TopicLog, error) {
-	l := &TopicLog{topic: topic.Name, apply: apply, log: log, done: make(chan struct{})}
+	life, stop := context.WithCancel(context.Background())
+	l := &TopicLog{topic: topic.Name, apply: apply, log: log, stop: stop, done: make(chan struct{})}
 	l.mu.next, l.mu.moved = map[int32]int64{}, make(chan struct{})
-	if err := l.connect(ctx, cfg, topic, committed); err != nil {
+	if err := l.connect(ctx, life, cfg, topic, committed); err != nil {
+		stop()
 		l.closeClients()
 		return nil, err
 	}
-	life, stop := context.WithCancel(context.Background())
-	l.stop = stop
 	go l.read(life)
 	return l, nil
 }
 
-func (l *TopicLog) connect(ctx context.Context, cfg *WorkerConfig, topic InternalTopic, committed bool) error {
+// connect makes the clients. The reader's is done with life, so that it is closed at once even if the broker does not answer.
+func (l *TopicLog) connect(ctx, life context.Context, cfg *WorkerConfig, topic InternalTopic, committed bool) error {
 	where := "worker, topic " + topic.Name
 	props := cfg.ClientProperties(kafka.Producer, topic.Overrides)
 	if _, set := props["delivery.timeout.ms"]; !set {
@@ -71,7 +80,7 @@ func (l *TopicLog) connect(ctx context.Context, cfg *WorkerConfig, topic Interna
 	if opts, err = kafka.Options(kafka.Consumer, cfg.ClientProperties(kafka.Consumer, topic.Overrides), where); err != nil {
 		return err
 	}
-	opts = append(opts, kgo.ClientID("connect-log-consumer"), kgo.ConsumeTopics(topic.Name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords())
+	opts = append(opts, kgo.WithContext(life), kgo.ClientID("connect-log-consumer"), kgo.ConsumeTopics(topic.Name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords())
 	if committed {
 		opts = append(opts, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	}
@@ -196,6 +205,9 @@ func (l *TopicLog) Close() error {
 	defer cancel()
 	err := l.writer.Flush(ctx)
 	l.closeClients()
+	if err != nil {
+		err = fmt.Errorf("writing to topic %s: %w", l.topic, err)
+	}
 	return err
 }
 
@@ -238,7 +250,7 @@ func OpenKafkaOffsets(ctx context.Context, cfg *WorkerConfig, topic InternalTopi
 
 // Offset implements OffsetStore, after what others have written.
 func (k *KafkaOffsets) Offset(connector string, partition *data.Map) (*data.Map, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), offsetPatience)
 	defer cancel()
 	if err := k.log.ReadToEnd(ctx); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wasmstream/wasmstream/connectors"
@@ -32,6 +33,9 @@ type Worker struct {
 	ConnectorStatus func(string, Status)
 	// ConnectorFailed is told of connectors that have failed, after their status. It must not block.
 	ConnectorFailed func(*RunningConnector)
+	// ConnectorExpired is told of connectors whose settings hold values of providers that are to be asked for again. It must not
+	// block.
+	ConnectorExpired func(*RunningConnector)
 	// TopicUsed is told of topics when a task uses them for the first time.
 	TopicUsed func(TaskID, string)
 	// CheckGeneration tells whether a newer set of tasks exists than the one that a task belongs to (KIP-618).
@@ -62,11 +66,25 @@ func (w *Worker) logOf(id TaskID) *slog.Logger {
 
 // resolve replaces variables in settings.
 func (w *Worker) resolve(props config.Props) (config.Props, error) {
-	if w.Transformer == nil {
-		return props, nil
-	}
-	out, _, err := w.Transformer.Transform(props)
+	out, _, err := w.resolveFor(props)
 	return out, err
+}
+
+// shortestTTL keeps a provider whose answers are old at once from having its connectors do nothing but restart.
+const shortestTTL = 100 * time.Millisecond
+
+// resolveFor is resolve that tells for how long what the providers have answered is good; 0 is for ever.
+func (w *Worker) resolveFor(props config.Props) (out config.Props, ttl time.Duration, err error) {
+	if w.Transformer == nil {
+		return props, 0, nil
+	}
+	out, ttls, err := w.Transformer.Transform(props)
+	for _, millis := range ttls {
+		if d := max(time.Duration(millis)*time.Millisecond, shortestTTL); ttl == 0 || d < ttl {
+			ttl = d
+		}
+	}
+	return out, ttl, err
 }
 
 // gate holds a task back while it is paused.
@@ -132,13 +150,18 @@ type RunningTask struct {
 	abandon  context.CancelFunc // takes its clients away
 	done     chan struct{}
 	started  time.Time
+	asked    *atomic.Pointer[time.Time] // to end
 }
 
 // Pause has the task stop reading, or go on.
 func (t *RunningTask) Pause(paused bool) { t.gate.set(paused) }
 
 // Stop asks the task to end; Done is closed when it has.
-func (t *RunningTask) Stop() { t.stop() }
+func (t *RunningTask) Stop() {
+	now := time.Now()
+	t.asked.CompareAndSwap(nil, &now)
+	t.stop()
+}
 
 // Done is closed when the task has ended.
 func (t *RunningTask) Done() <-chan struct{} { return t.done }
@@ -160,17 +183,18 @@ type taskRun struct {
 	hard  context.Context // done when the task is abandoned
 	used  map[string]bool // topics
 	ver   string
+	asked *atomic.Pointer[time.Time] // to end
 }
 
 // StartTask starts a task. failed is called once, from its goroutine, if it ends by itself.
 func (w *Worker) StartTask(spec TaskSpec, failed func(*RunningTask, error)) *RunningTask {
 	hard, abandon := context.WithCancel(context.Background())
 	soft, stop := context.WithCancel(hard)
-	t := &RunningTask{Spec: spec, gate: newGate(spec.Paused), stop: stop, abandon: abandon, done: make(chan struct{}), started: time.Now()}
+	t := &RunningTask{Spec: spec, gate: newGate(spec.Paused), stop: stop, abandon: abandon, done: make(chan struct{}), started: time.Now(), asked: new(atomic.Pointer[time.Time])}
 	go func() {
 		defer close(t.done)
 		defer abandon()
-		run := &taskRun{w: w, spec: spec, gate: t.gate, count: &t.Counters, log: w.logOf(spec.ID), hard: hard, used: map[string]bool{}}
+		run := &taskRun{w: w, spec: spec, gate: t.gate, count: &t.Counters, log: w.logOf(spec.ID), hard: hard, used: map[string]bool{}, asked: t.asked}
 		err := guarded(func() error { return run.run(soft) })
 		if err == nil || soft.Err() != nil {
 			if err != nil && !errors.Is(err, context.Canceled) {
@@ -262,7 +286,11 @@ func (r *taskRun) topicUsed(topic string) {
 	}
 }
 
-// graceful is a context for what a task does after it was asked to stop.
+// graceful is a context for what a task does at its end. The time counts from when it was asked to end, if it was.
 func (r *taskRun) graceful() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.hard, r.w.Config.ShutdownTimeout)
+	from := time.Now()
+	if asked := r.asked.Load(); asked != nil {
+		from = *asked
+	}
+	return context.WithDeadline(r.hard, from.Add(r.w.Config.ShutdownTimeout))
 }

@@ -2,6 +2,8 @@ package connect
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -26,6 +28,7 @@ type RunningConnector struct {
 	offsets   connectorOffsets // of a source that was started
 	began     time.Time
 	calls     chan func()
+	expiry    *time.Timer   // of values in resolved; nil without any, or when they may be old
 	wake      chan struct{} // a token: wanted has changed, or closed is set
 	done      chan struct{}
 	mu        struct {
@@ -35,6 +38,7 @@ type RunningConnector struct {
 		wanted  TargetState
 		closed  bool
 		final   State
+		digest  [sha256.Size]byte // of resolved
 	}
 	// changed asks for new task settings; failed tells of an error that the connector raised.
 	changed func()
@@ -61,7 +65,16 @@ func (w *Worker) StartConnector(name string, props config.Props, target TargetSt
 func (c *RunningConnector) loop() {
 	defer close(c.done)
 	for {
+		var expired <-chan time.Time
+		if c.expiry != nil {
+			expired = c.expiry.C
+		}
 		select {
+		case <-expired:
+			c.expiry = nil
+			c.w.Log.Info("values in the settings of a connector are to be asked for again; it is restarted", "connector", c.Name)
+			c.w.ConnectorExpired(c)
+			continue
 		case call := <-c.calls:
 			call()
 			continue
@@ -155,7 +168,8 @@ func (c *RunningConnector) start() (err error) {
 	if err := c.refuseNulls(); err != nil {
 		return err
 	}
-	if c.resolved, err = c.w.resolve(c.Props); err != nil {
+	var ttl time.Duration
+	if c.resolved, ttl, err = c.w.resolveFor(c.Props); err != nil {
 		return err
 	}
 	p, err := c.w.Plugins.Connector(c.resolved.Or(classKey, ""))
@@ -185,11 +199,18 @@ func (c *RunningConnector) start() (err error) {
 		_ = c.stop() // the error of the start is the one that counts
 		return err
 	}
+	if ttl > 0 && c.values.String(reloadActionKey) == "restart" {
+		c.expiry = time.NewTimer(ttl)
+	}
 	c.setStarted(true)
 	return nil
 }
 
 func (c *RunningConnector) stop() error {
+	if c.expiry != nil {
+		c.expiry.Stop()
+		c.expiry = nil
+	}
 	if c.connector == nil {
 		return nil
 	}
@@ -207,6 +228,17 @@ func (c *RunningConnector) setStarted(b bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mu.started, c.mu.err = b, nil
+	if b {
+		text, _ := json.Marshal(c.resolved) // of strings
+		c.mu.digest = sha256.Sum256(text)
+	}
+}
+
+// digest tells settings with other values of their variables apart.
+func (c *RunningConnector) digest() [sha256.Size]byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.digest
 }
 
 // failure is the error that the connector has failed with, nil if it has not.

@@ -22,12 +22,9 @@ type health struct {
 }
 
 func getHealth(r *request) error {
-	if !r.h.Herder.Started() {
-		text := "Worker is still starting up."
-		if s := r.h.Herder.Stage(); s != nil {
-			text += " The worker is currently " + s.Doing + "."
-		}
-		writeJSON(r.w, http.StatusServiceUnavailable, health{"starting", text})
+	var late *connect.TimeoutError
+	if err := r.h.Herder.AwaitStarted(r.Context()); errors.As(err, &late) {
+		writeJSON(r.w, http.StatusServiceUnavailable, health{"starting", "Worker is still starting up. " + stageText(&late.Stage)})
 		return nil
 	}
 	if !r.h.Herder.Healthy() {

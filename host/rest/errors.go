@@ -51,7 +51,11 @@ func timeoutText(stage *connect.Stages) string {
 	if stage == nil {
 		return "Request timed out"
 	}
-	return fmt.Sprintf("Request timed out. The worker is currently %s, which began at %s", stage.Doing, stage.Began.UTC().Format(time.RFC3339Nano))
+	return "Request timed out. " + stageText(stage)
+}
+
+func stageText(s *connect.Stages) string {
+	return fmt.Sprintf("The worker is currently %s, which began at %s", s.Doing, s.Began.UTC().Format(time.RFC3339Nano))
 }
 
 func statusOf(err error) (int, string) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/wasmstream/wasmstream/host/connect"
@@ -19,7 +20,38 @@ type Server struct {
 	servers   []*http.Server
 	listeners []net.Listener
 	// Addrs are the addresses in order of listeners and admin.listeners.
-	Addrs []string
+	Addrs  []string
+	silent silentConns
+}
+
+// silentConns are connections that nothing was asked on yet, as browsers open them to be ready. They are no request that is under way,
+// though http.Server.Shutdown waits for them as if they were.
+type silentConns struct {
+	mu struct {
+		sync.Mutex
+		conns map[net.Conn]bool
+	}
+}
+
+func (s *silentConns) state(c net.Conn, now http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now != http.StateNew {
+		delete(s.mu.conns, c)
+		return
+	}
+	if s.mu.conns == nil {
+		s.mu.conns = map[net.Conn]bool{}
+	}
+	s.mu.conns[c] = true
+}
+
+func (s *silentConns) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.mu.conns {
+		c.Close()
+	}
 }
 
 // Listen opens the listeners of the worker. Open names the addresses that are reachable from outside without authentication.
@@ -68,7 +100,7 @@ func (s *Server) add(listener string, handler http.Handler, worker *connect.Work
 		ln = tls.NewListener(ln, settings)
 	}
 	s.listeners = append(s.listeners, ln)
-	s.servers = append(s.servers, &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute})
+	s.servers = append(s.servers, &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ConnState: s.silent.state})
 	s.Addrs = append(s.Addrs, ln.Addr().String())
 	return ln.Addr(), nil
 }
@@ -81,8 +113,7 @@ func loopback(a net.Addr) bool {
 // lastRequests is how long requests may go on that are under way when a server ends.
 const lastRequests = 5 * time.Second
 
-// Run serves until ctx is done. It returns when no request is under way any more, or cuts off what takes longer than lastRequests:
-// a connection that a client has opened and never used counts as a request, too, and is no fault of ours.
+// Run serves until ctx is done. It returns when no request is under way any more, or cuts off what takes longer than lastRequests.
 func (s *Server) Run(ctx context.Context) error {
 	ended := make(chan error, len(s.servers))
 	for i, server := range s.servers {
@@ -96,13 +127,19 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRequests)
 	defer cancel()
+	for _, l := range s.listeners {
+		l.Close() // before the connections, so that none comes after them
+	}
+	s.silent.close()
 	var faults []error
 	for _, server := range s.servers {
 		err := server.Shutdown(stop)
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = server.Close()
 		}
-		faults = append(faults, err)
+		if !errors.Is(err, net.ErrClosed) {
+			faults = append(faults, err)
+		}
 	}
 	return errors.Join(faults...)
 }

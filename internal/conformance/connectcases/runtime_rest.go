@@ -335,10 +335,11 @@ func mustBody(in map[string]json.RawMessage) []byte {
 // follower is a place in a group that another worker leads.
 type follower struct{ leader string }
 
-func (f follower) Leader() (bool, string)      { return false, f.leader }
-func (f follower) Owner(connect.TaskID) string { return f.leader }
-func (follower) Rejoin()                       {}
-func (follower) Confirm(context.Context) error { return nil }
+func (f follower) Leader() (bool, string)          { return false, f.leader }
+func (f follower) Owner(connect.TaskID) string     { return f.leader }
+func (follower) AwaitLeader(context.Context) error { return nil }
+func (follower) Rejoin()                           {}
+func (follower) Confirm(context.Context) error     { return nil }
 
 // relay notes where a request goes and answers 200.
 type relay struct{ to string }
