@@ -40,6 +40,7 @@ type DB struct {
 	tables       atomic.Int64                         // tables written by restores
 	restoring    struct{ stores, bytes atomic.Int64 } // stores with restored records that are not written, and their size
 	tableOptions *pebble.Options                      // as Pebble has settled them
+	recent       rowBudget                            // of window stores that joins walk over
 	viewers      sync.RWMutex                         // views hold it to read, closing the database to write
 
 	mu struct {
@@ -59,6 +60,7 @@ func OpenDB(dir string, o Options) (*DB, error) {
 	}
 	db := &DB{dir: dir, opts: o.withDefaults(), ended: make(chan struct{})}
 	db.mu.open = map[StoreID]*KeyValueBytes{}
+	db.recent.limit = db.opts.RowBytes
 	if o.InMemory {
 		db.id, db.mu.catalog = newUUID(), newCatalog()
 		return db, nil

@@ -16,9 +16,12 @@ type Options struct {
 	InMemory bool
 	// FS is the file system; nil is the disk. Tests use vfs.NewMem and errorfs.
 	FS vfs.FS
-	// CacheBytes bounds the cache of blocks of all stores together. The default, 32 MiB, is filled as
+	// CacheBytes bounds the cache of blocks of all stores together. The default, 24 MiB, is filled as
 	// needed and keeps the process in tens of MiB; the operating system's page cache stands behind it.
 	CacheBytes int64
+	// RowBytes bounds the rows that window stores of stream-stream joins keep in memory beside the database, of all stores
+	// together; default 16 MiB. What does not fit is read from the database.
+	RowBytes int64
 	// MemTableBytes is the size of one table in memory, of which there are at most three; default 8 MiB. Larger ones
 	// absorb more overwrites of hot keys before they are written to files, and make the log that a restart reads longer.
 	MemTableBytes int64
@@ -38,16 +41,17 @@ type Options struct {
 
 // DefaultOptions returns the defaults.
 func DefaultOptions() Options {
-	return Options{CacheBytes: 32 << 20, MemTableBytes: 8 << 20, RestoreBytes: 64 << 20, MaxIterators: 100}
+	return Options{CacheBytes: 24 << 20, RowBytes: 16 << 20, MemTableBytes: 8 << 20, RestoreBytes: 64 << 20, MaxIterators: 100}
 }
 
-// SetMemory divides the memory that the state of a process may take (state.memory.max.bytes): a quarter is for blocks of
-// files, three sixteenths for tables in memory, half for the records of restores, which is empty while none goes on. 0 changes nothing.
+// SetMemory divides the memory that the state of a process may take (state.memory.max.bytes): three sixteenths are
+// for blocks of files, three for tables in memory, an eighth for rows of joins, and half for the records of restores, which is empty
+// while none goes on. 0 changes nothing.
 func (o *Options) SetMemory(total int64) {
 	if total <= 0 {
 		return
 	}
-	o.CacheBytes, o.RestoreBytes = total/4, int(min(total/2, 1<<30))
+	o.CacheBytes, o.RowBytes, o.RestoreBytes = total/16*3, total/8, int(min(total/2, 1<<30))
 	o.MemTableBytes = min(max(total/16, minMemTableBytes), 1<<30)
 }
 
@@ -59,6 +63,9 @@ func (o *Options) Validate() error {
 	var faults []error
 	if o.CacheBytes < 0 {
 		faults = append(faults, fmt.Errorf("CacheBytes is negative: %d", o.CacheBytes))
+	}
+	if o.RowBytes < 0 {
+		faults = append(faults, fmt.Errorf("RowBytes is negative: %d", o.RowBytes))
 	}
 	if o.MemTableBytes != 0 && (o.MemTableBytes < minMemTableBytes || o.MemTableBytes > 1<<30) {
 		faults = append(faults, fmt.Errorf("MemTableBytes is not in [%d, 1 GiB]: %d", minMemTableBytes, o.MemTableBytes))
@@ -76,6 +83,9 @@ func (o Options) withDefaults() Options {
 	d := DefaultOptions()
 	if o.CacheBytes == 0 {
 		o.CacheBytes = d.CacheBytes
+	}
+	if o.RowBytes == 0 {
+		o.RowBytes = d.RowBytes
 	}
 	if o.MemTableBytes == 0 {
 		o.MemTableBytes = d.MemTableBytes

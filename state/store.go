@@ -77,7 +77,11 @@ func (db *DB) NewStore(c StoreConfig) (TransactionalStore, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &MeteredWindowStore{windowed: w, duplicates: c.RetainDuplicates}, nil
+		s := &MeteredWindowStore{windowed: w, duplicates: c.RetainDuplicates}
+		if s.duplicates && !s.bytes.volatile {
+			s.recent = newRecentRows(&db.recent, s.StreamTime())
+		}
+		return s, nil
 	case SessionKind:
 		w, err := db.newWindowed(c, sessionTail)
 		if err != nil {

@@ -6,6 +6,7 @@ import "fmt"
 type MeteredWindowStore struct {
 	windowed
 	duplicates bool
+	recent     *recentRows // nil: of a store in memory, or one that keeps no duplicates
 }
 
 var _ interface {
@@ -40,7 +41,9 @@ func (s *MeteredWindowStore) PutWindow(key, value []byte, start int64) error {
 	var err error
 	if s.seg.live(start) {
 		s.rowKey(key, start, seq)
-		err = s.put(value)
+		if err = s.put(value); err == nil && s.recent != nil {
+			s.recent.put(key, value, start, seq, s.seg.oldest())
+		}
 	} else {
 		s.metrics.Expired.Add(1)
 	}
@@ -91,7 +94,57 @@ func (s *MeteredWindowStore) FetchWindows(key []byte, from, to int64, reverse bo
 	if err := s.check(key); err != nil {
 		return nil, err
 	}
+	if s.recent != nil {
+		if it := s.fetchRecent(key, from, to, reverse); it != nil {
+			return it, nil
+		}
+	}
 	return s.windows(rowRange{exact: key, from: from, to: to, reverse: reverse})
+}
+
+// fetchRecent is FetchWindows of rows that are in memory, and nil if they are to be found in the database only.
+func (s *MeteredWindowStore) fetchRecent(key []byte, from, to int64, reverse bool) WindowIterator {
+	from, to, ok := s.seg.span(from, to)
+	switch {
+	case !ok || s.recent.nothing(key, from):
+		s.end(OpRange, s.begin(&s.metrics.Ranges))
+		return noWindows{}
+	case from <= s.recent.rowsFrom:
+		return nil
+	}
+	began := s.begin(&s.metrics.Ranges)
+	w := s.recent.walk(key, from, to, reverse)
+	w.metrics = s.metrics
+	s.metrics.OpenIterators.Add(1)
+	s.end(OpRange, began)
+	return w
+}
+
+// Restore applies changelog records, whose keys are Kafka's.
+func (s *MeteredWindowStore) Restore(records []KV, next int64) error {
+	before := s.seg.current.streamTime
+	err := s.windowed.Restore(records, next)
+	s.forget(before)
+	return err
+}
+
+// Discard forgets what was written since the last commit.
+func (s *MeteredWindowStore) Discard() {
+	s.windowed.Discard()
+	s.forget(-1)
+}
+
+// forget drops the rows in memory. Those of the store start at time, or the stream time, or before.
+func (s *MeteredWindowStore) forget(time int64) {
+	if s.recent != nil {
+		s.recent.reset(max(time, s.seg.current.streamTime))
+	}
+}
+
+// Close releases the store. It can be called twice.
+func (s *MeteredWindowStore) Close() error {
+	s.forget(forever)
+	return s.windowed.Close()
 }
 
 // FetchKeys iterates over the rows with keyFrom <= key <= keyTo and from <= start <= to.
