@@ -24,6 +24,7 @@ const (
 	// wasmType is the media type of a reload. A web page cannot send it across origins without asking first, and the
 	// answer is no.
 	wasmType = "application/wasm"
+	jsonType = "application/json"
 )
 
 // adminServer serves what operators ask: metrics, health, profiles, reloads. It listens on loopback and knows no
@@ -159,20 +160,7 @@ func describeError(err error) adminError {
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", jsonType)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v)
-}
-
-// ParseAdminError is the error that an admin server answered, as if it had happened here.
-func ParseAdminError(addr, status string, body []byte) error {
-	var e adminError
-	if err := json.Unmarshal(body, &e); err != nil || e.Code == "" {
-		return errs.ReloadUnreachable.New(addr, "it answered "+status, "check that the address is that of run --admin")
-	}
-	coded := errs.New(e.Code, e.Where, e.What, e.Fix).WithDetail(e.Detail)
-	if e.Cause != "" {
-		return coded.WithCause(errors.New(e.Cause))
-	}
-	return coded
 }

@@ -2,9 +2,6 @@ package host
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 
 	"github.com/wasmstream/wasmstream/host/stream"
@@ -95,7 +92,7 @@ func (h *Host) Close(ctx context.Context, o CloseOptions) error {
 func (h *Host) controlRoutes(mux *http.ServeMux) {
 	changing := func(do func(context.Context) error) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get("Content-Type") != "application/json" {
+			if r.Header.Get("Content-Type") != jsonType {
 				http.Error(w, "want Content-Type application/json", http.StatusUnsupportedMediaType)
 				return
 			}
@@ -134,32 +131,11 @@ func (h *Host) answerControl(w http.ResponseWriter, r *http.Request, err error) 
 // Control sends a request of controlRoutes to the admin address of a process and returns what it answers: the application
 // as it is then.
 func Control(ctx context.Context, addr, method, path string) (m ClientMetadata, err error) {
-	addr = hostPort(addr)
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+path, http.NoBody)
-	if err != nil {
-		return m, errs.StreamUnreachable.New(addr, "the address is none", "want HOST:PORT").WithCause(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			return m, errs.RuntimeTimeout.New(addr, "there is no answer yet", "what was asked for may still happen; look with wasmstream threads list")
-		}
-		return m, errs.StreamUnreachable.New(addr, "nobody answers", "").WithCause(networkCause(err))
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return m, errs.StreamUnreachable.New(addr, "the answer broke off", "").WithCause(err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		if err := ParseAdminError(addr, resp.Status, body); !errs.ReloadUnreachable.Is(err) {
-			return m, err
-		}
-		return m, errs.StreamUnreachable.New(addr, "it answered "+resp.Status, "")
-	}
-	if err := json.Unmarshal(body, &m); err != nil {
-		return m, errs.StreamUnreachable.New(addr, "the answer is not one of wasmstream", "").WithCause(err)
-	}
-	return m, nil
+	return m, adminRequest{
+		client: http.DefaultClient, code: errs.StreamUnreachable, method: method, url: hostPort(addr) + path, contentType: jsonType,
+		maxAnswer: maxControlAnswer, late: "what was asked for may still happen; look with wasmstream threads list",
+	}.do(ctx, &m)
 }
+
+// maxControlAnswer bounds the description of an application.
+const maxControlAnswer = 1 << 20

@@ -367,13 +367,13 @@ func TestAdminErrorsTravel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := ParseAdminError("addr", "422", body); got.Error() != sent.Error() || !errs.ReloadRefused.Is(got) {
+	if got := (adminRequest{code: errs.ReloadUnreachable}).refusal("addr", "422", body); got.Error() != sent.Error() || !errs.ReloadRefused.Is(got) {
 		t.Errorf("got %v, want %v", got, sent)
 	}
 	if got := describeError(io.ErrUnexpectedEOF); got.Code != errs.RuntimeError.ID {
 		t.Errorf("got %v", got)
 	}
-	if got := ParseAdminError("addr", "404 Not Found", []byte("<html>")); !errs.ReloadUnreachable.Is(got) {
+	if got := (adminRequest{code: errs.ReloadUnreachable}).refusal("addr", "404 Not Found", []byte("<html>")); !errs.ReloadUnreachable.Is(got) {
 		t.Errorf("got %v", got)
 	}
 }

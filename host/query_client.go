@@ -1,15 +1,11 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -73,61 +69,10 @@ func (c *StateClient) Stores(ctx context.Context, server string) (list []StoreIn
 }
 
 func (c *StateClient) do(ctx context.Context, method, server, path string, body []byte, into any) error {
-	server = hostPort(server)
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+server+path, bytes.NewReader(body))
-	if err != nil {
-		return errs.QueryOwner.New(server, "the address is none", "want HOST:PORT").WithCause(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	resp, err := c.client.Do(req)
-	if err != nil {
-		return unanswered(server, err)
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes+1))
-	switch {
-	case err != nil:
-		return unanswered(server, err)
-	case len(data) > maxAnswerBytes:
-		return errs.QueryOwner.New(server, fmt.Sprintf("the answer is larger than %d bytes", maxAnswerBytes), "ask for fewer rows at a time")
-	case resp.StatusCode != http.StatusOK:
-		return refusal(server, resp.Status, data)
-	}
-	if err := json.Unmarshal(data, into); err != nil {
-		return errs.QueryOwner.New(server, "the answer is not one of wasmstream", "").WithCause(err)
-	}
-	return nil
-}
-
-// unanswered is the error of a request that got no answer.
-func unanswered(server string, err error) error {
-	return errs.QueryOwner.New(server, "it does not answer", "").WithCause(networkCause(err))
-}
-
-// hostPort is an address that may have been given as a URL.
-func hostPort(addr string) string {
-	return strings.TrimSuffix(strings.TrimPrefix(addr, "http://"), "/")
-}
-
-// networkCause is why a request failed, without the request, which messages name already.
-func networkCause(err error) error {
-	var network *url.Error
-	if errors.As(err, &network) {
-		return network.Err
-	}
-	return err
-}
-
-// refusal is the error that a process answered, as if it had happened here.
-func refusal(server, status string, body []byte) error {
-	err := ParseAdminError(server, status, body)
-	if errs.ReloadUnreachable.Is(err) {
-		return errs.QueryOwner.New(server, "it answered "+status, "")
-	}
-	return err
+	return adminRequest{
+		client: c.client, code: errs.QueryOwner, method: method, url: hostPort(server) + path, contentType: jsonType, token: c.token,
+		body: body, maxAnswer: maxAnswerBytes, tooLarge: "ask for fewer rows at a time",
+	}.do(ctx, into)
 }
 
 // FindServers lists where the processes of an application that run now answer queries, as the group knows them. While it

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -218,6 +220,16 @@ func (h *Host) usesOf(module string) []string {
 		}
 	}
 	return slices.Sorted(maps.Keys(names))
+}
+
+// SendReload sends the bytes of a module to the admin address of a process, whose application has it as name ("" where it has but
+// one), and returns when every task there runs it.
+func SendReload(ctx context.Context, addr, name string, data []byte) (r Reloaded, err error) {
+	return r, adminRequest{
+		client: http.DefaultClient, code: errs.ReloadUnreachable, method: http.MethodPost, url: hostPort(addr) + "/reload?module=" + url.QueryEscape(name),
+		contentType: wasmType, body: data, maxAnswer: maxControlAnswer,
+		late: "it may still be replaced; the log of the process tells",
+	}.do(ctx, &r)
 }
 
 // ReloadFiles reads every module's file again and replaces those that changed: what SIGHUP asks for. It goes on after a

@@ -1,15 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -54,7 +47,9 @@ func reload(c *cli.Context) error {
 	if _, err := wasm.Inspect(file, data); err != nil {
 		return err
 	}
-	done, err := postModule(c, data)
+	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+	defer cancel()
+	done, err := host.SendReload(ctx, c.String("admin"), c.String("name"), data)
 	if err != nil {
 		return host.InFile(file, err)
 	}
@@ -63,36 +58,4 @@ func reload(c *cli.Context) error {
 	}
 	_, err = fmt.Fprintln(c.App.Writer, reloadLine(done))
 	return err
-}
-
-func postModule(c *cli.Context, data []byte) (done host.Reloaded, err error) {
-	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
-	defer cancel()
-	addr := strings.TrimSuffix(strings.TrimPrefix(c.String("admin"), "http://"), "/")
-	target := "http://" + addr + "/reload?module=" + url.QueryEscape(c.String("name"))
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(data))
-	if err != nil {
-		return done, errs.CLIUsage.New("--admin", "want HOST:PORT", "").WithCause(err)
-	}
-	req.Header.Set("Content-Type", "application/wasm")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			return done, errs.RuntimeTimeout.New(addr, "the reload is not done after "+c.Duration("timeout").String(), "")
-		}
-		var network *url.Error
-		if errors.As(err, &network) {
-			err = network.Err
-		}
-		return done, errs.ReloadUnreachable.New(addr, "nobody answers", "").WithCause(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return done, errs.ReloadUnreachable.New(addr, "the answer broke off", "").WithCause(err)
-	}
-	if resp.StatusCode == http.StatusOK {
-		return done, json.Unmarshal(body, &done)
-	}
-	return done, host.ParseAdminError(addr, resp.Status, body)
 }

@@ -17,20 +17,25 @@ import (
 func (a *App) Upgrade(ctx context.Context, next Modules) error {
 	a.upgrading.Lock()
 	defer a.upgrading.Unlock()
-	began := a.clock()
 	changed, err := a.changedModules(next)
-	if err != nil || len(changed) == 0 {
-		return err
+	if err == nil && len(changed) == 0 {
+		return nil
 	}
-	set := &moduleSet{Modules: next, changed: changed}
+	if err == nil {
+		err = a.upgrade(ctx, &moduleSet{Modules: next, changed: changed})
+	}
+	a.CountReload(err)
+	return err
+}
+
+func (a *App) upgrade(ctx context.Context, set *moduleSet) error {
+	began := a.clock()
 	if err := a.prepareUpgrade(ctx, set); err != nil {
-		a.CountReload(err)
 		return err
 	}
 	a.modules.Store(set) // from here on new tasks get it, also those of threads that begin anew
-	err = a.onThreads(ctx, func(s *session) error { return s.upgrade(set) })
+	err := a.onThreads(ctx, func(s *session) error { return s.upgrade(set) })
 	a.metrics.Reload().Observe(a.clock().Sub(began))
-	a.CountReload(err)
 	return err
 }
 
