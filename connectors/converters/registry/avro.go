@@ -51,7 +51,7 @@ func (a *Avro) FromConnectData(dst []byte, topic string, _ *connectors.Headers, 
 	}
 	t := a.writers[r.id]
 	if t == nil {
-		if t, err = readAvro(r.text); err != nil {
+		if t, err = readAvro(r); err != nil {
 			return dst, false, err
 		}
 		a.writers[r.id] = t
@@ -74,11 +74,11 @@ func (a *Avro) ToConnectData(_ string, _ connectors.Headers, b []byte) (data.Sch
 	}
 	t := a.readers[id]
 	if t == nil {
-		text, err := a.client.text(id)
+		known, err := a.client.schema(id)
 		if err != nil {
 			return data.SchemaAndValue{}, err
 		}
-		if t, err = readAvro(text); err != nil {
+		if t, err = readAvro(known); err != nil {
 			return data.SchemaAndValue{}, err
 		}
 		a.readers[id] = t

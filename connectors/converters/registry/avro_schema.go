@@ -36,9 +36,15 @@ type avroType struct {
 	places []int
 }
 
-// readAvro reads a schema as the registry has it.
-func readAvro(text string) (*avroType, error) {
-	s, err := avro.Parse(text)
+// readAvro reads a schema as the registry has it. Types of schemas that it refers to are put in where they are named first.
+func readAvro(r registered) (*avroType, error) {
+	var types avro.SchemaCache
+	for _, to := range r.references {
+		if _, err := types.Parse(to.text); err != nil {
+			return nil, fault.Data.Errorf("reading the Avro schema %s: %w", to.name, err)
+		}
+	}
+	s, err := types.Parse(r.text)
 	if err != nil {
 		return nil, fault.Data.Errorf("reading an Avro schema: %w", err)
 	}

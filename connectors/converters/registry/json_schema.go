@@ -2,9 +2,6 @@ package registry
 
 import (
 	"encoding/json"
-	"slices"
-	"sort"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/sr"
 
@@ -102,16 +99,12 @@ func (j *JSONSchema) ToConnectData(topic string, h connectors.Headers, b []byte)
 }
 
 func (j *JSONSchema) reader(id int) (*jsonReader, error) {
-	text, err := j.client.text(id)
+	known, err := j.client.schema(id)
 	if err != nil {
 		return nil, err
 	}
-	var node map[string]any
-	if err := json.Unmarshal([]byte(text), &node); err != nil {
-		return nil, fault.Data.Errorf("reading a JSON Schema: %w", err)
-	}
 	r := &jsonReader{}
-	if r.schema, err = j.readSchema(node, false, 0); err != nil {
+	if r.schema, err = readJSONSchema(known, j.loose); err != nil {
 		return nil, err
 	}
 	content, err := converters.SchemaText(r.schema)
@@ -204,141 +197,4 @@ func writeProperties(out map[string]any, s *data.Schema) error {
 	}
 	out["properties"] = properties
 	return nil
-}
-
-// readSchema reads a node. Members of the wrong form are as good as missing.
-func (j *JSONSchema) readSchema(node map[string]any, optional bool, depth int) (*data.Schema, error) {
-	if depth > 100 {
-		return nil, fault.Data.New("The JSON Schema nests too deep")
-	}
-	for _, union := range []string{"oneOf", "anyOf"} {
-		branches, _ := node[union].([]any)
-		if len(branches) == 0 {
-			continue
-		}
-		return j.readUnion(branches, optional, depth)
-	}
-	typ, null := jsonType(node["type"])
-	optional = optional || null
-	b, err := j.builder(node, typ, depth)
-	if err != nil {
-		return nil, err
-	}
-	describeJSON(b, node)
-	s, err := b.SetOptional(optional).Build()
-	if err != nil || node["default"] == nil || !s.Type().IsPrimitive() || s.IsLogical() {
-		return s, err
-	}
-	text, _ := json.Marshal(node["default"])
-	if v, err := data.Convert(s, nil, data.StringValue(strings.Trim(string(text), `"`))); err == nil {
-		return data.CopyAll(s).Default(v).Rebuild(), nil
-	}
-	return s, nil
-}
-
-// jsonType is the type of a node: of several, the one that is not null.
-func jsonType(v any) (name string, null bool) {
-	list, ok := v.([]any)
-	if !ok {
-		s, _ := v.(string)
-		return s, false
-	}
-	for _, x := range list {
-		if s, _ := x.(string); s == "null" {
-			null = true
-		} else if name == "" {
-			name = s
-		}
-	}
-	return name, null
-}
-
-func (j *JSONSchema) readUnion(branches []any, optional bool, depth int) (*data.Schema, error) {
-	var others []map[string]any
-	for _, x := range branches {
-		b, _ := x.(map[string]any)
-		if t, _ := jsonType(b["type"]); t == "null" {
-			optional = true
-		} else if b != nil {
-			others = append(others, b)
-		}
-	}
-	if len(others) != 1 {
-		return nil, fault.Data.New("A JSON Schema with a choice of several types is not supported")
-	}
-	return j.readSchema(others[0], optional, depth+1)
-}
-
-func (j *JSONSchema) builder(node map[string]any, typ string, depth int) (*data.SchemaBuilder, error) {
-	connect, _ := node["connect.type"].(string)
-	for t, names := range jsonTypes {
-		if names[1] != "" && names[1] == connect {
-			return data.NewSchema(t), nil
-		}
-	}
-	switch typ {
-	case "string":
-		return data.NewSchema(data.TypeString), nil
-	case "boolean":
-		return data.NewSchema(data.TypeBoolean), nil
-	case "integer":
-		return data.NewSchema(data.TypeInt64), nil
-	case "number":
-		return data.NewSchema(data.TypeFloat64), nil
-	case "array":
-		items, _ := node["items"].(map[string]any)
-		elem, err := j.readSchema(items, false, depth+1)
-		return data.NewArraySchema(elem), err
-	case "object":
-		if extra, ok := node["additionalProperties"].(map[string]any); ok && node["properties"] == nil {
-			elem, err := j.readSchema(extra, false, depth+1)
-			return data.NewMapSchema(data.StringSchema, elem), err
-		}
-		return j.properties(node, depth)
-	}
-	return nil, fault.Data.New("A JSON Schema of type '" + typ + "' is not supported")
-}
-
-func (j *JSONSchema) properties(node map[string]any, depth int) (*data.SchemaBuilder, error) {
-	properties, _ := node["properties"].(map[string]any)
-	required, _ := node["required"].([]any)
-	names := sortedKeys(properties)
-	index := func(name string) float64 {
-		p, _ := properties[name].(map[string]any)
-		i, ok := p["connect.index"].(float64)
-		if !ok {
-			return float64(len(names))
-		}
-		return i
-	}
-	sort.SliceStable(names, func(a, b int) bool { return index(names[a]) < index(names[b]) })
-	b := data.NewStructSchema()
-	for _, name := range names {
-		p, _ := properties[name].(map[string]any)
-		optional := j.loose && !slices.Contains(required, any(name))
-		s, err := j.readSchema(p, optional, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		b.Field(name, s)
-	}
-	return b, nil
-}
-
-func describeJSON(b *data.SchemaBuilder, node map[string]any) {
-	if name, ok := node["title"].(string); ok {
-		b.Name(name)
-	}
-	if v, ok := node["connect.version"].(float64); ok {
-		b.Version(int32(v))
-	}
-	if doc, ok := node["description"].(string); ok {
-		b.Doc(doc)
-	}
-	params, _ := node["connect.parameters"].(map[string]any)
-	for _, name := range sortedKeys(params) {
-		if s, ok := params[name].(string); ok {
-			b.Parameter(name, s)
-		}
-	}
 }

@@ -98,7 +98,7 @@ func (p *Protobuf) FromConnectData(dst []byte, topic string, _ *connectors.Heade
 
 // target finds the message for data of a schema: the one of its name, or the first.
 func (p *Protobuf) target(r registered, name string) (*protoTarget, error) {
-	f, err := p.file(r.id, r.text)
+	f, err := p.file(r)
 	if err != nil {
 		return nil, err
 	}
@@ -112,13 +112,13 @@ func (p *Protobuf) target(r registered, name string) (*protoTarget, error) {
 	return &protoTarget{message: m, path: path}, err
 }
 
-func (p *Protobuf) file(id int, text string) (*protoFile, error) {
-	if f := p.readers[id]; f != nil {
+func (p *Protobuf) file(r registered) (*protoFile, error) {
+	if f := p.readers[r.id]; f != nil {
 		return f, nil
 	}
-	f, err := readProto(text, p.client.references[id], p.options)
+	f, err := readProto(r, p.options)
 	if err == nil {
-		p.readers[id] = f
+		p.readers[r.id] = f
 	}
 	return f, err
 }
@@ -134,11 +134,11 @@ func (p *Protobuf) ToConnectData(_ string, _ connectors.Headers, b []byte) (data
 	}
 	f := p.readers[id]
 	if f == nil {
-		text, err := p.client.text(id)
+		known, err := p.client.schema(id)
 		if err != nil {
 			return data.SchemaAndValue{}, err
 		}
-		if f, err = p.file(id, text); err != nil {
+		if f, err = p.file(known); err != nil {
 			return data.SchemaAndValue{}, err
 		}
 	}

@@ -83,15 +83,17 @@ type protoField struct {
 // maxProtoText bounds a schema.
 const maxProtoText = 1 << 20
 
-// readProto compiles the text of a schema, with the texts that it refers to by the paths of imports.
-func readProto(text string, references map[string]string, o protoOptions) (*protoFile, error) {
+// readProto compiles the text of a schema; those that it refers to have the paths of its imports.
+func readProto(r registered, o protoOptions) (*protoFile, error) {
 	const path = "schema.proto"
-	if len(text) > maxProtoText {
-		return nil, fault.Data.Errorf("a Protobuf schema of %d bytes", len(text))
+	if len(r.text) > maxProtoText {
+		return nil, fault.Data.Errorf("a Protobuf schema of %d bytes", len(r.text))
 	}
 	sources := maps.Clone(protoImports)
-	maps.Copy(sources, references)
-	sources[path] = text
+	for _, to := range r.references {
+		sources[to.name] = to.text
+	}
+	sources[path] = r.text
 	compiler := protocompile.Compiler{
 		Resolver:       protocompile.WithStandardImports(&protocompile.SourceResolver{Accessor: protocompile.SourceAccessorFromMap(sources)}),
 		MaxParallelism: 1,

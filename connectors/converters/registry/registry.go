@@ -30,9 +30,7 @@ type client struct {
 	auto     bool
 	latest   bool
 	ids      map[subjectSchema]registered
-	texts    map[int]string
-	// references are the texts that a schema of Protobuf imports, by their paths.
-	references map[int]map[string]string
+	known    map[int]registered
 }
 
 type subjectSchema struct {
@@ -40,11 +38,17 @@ type subjectSchema struct {
 	schema  *data.Schema
 }
 
-// registered is a schema that the registry knows: its id and text.
+// registered is a schema that the registry knows: its id, its text and those that it refers to, each behind those that it refers
+// to itself.
 type registered struct {
-	id   int
-	text string
+	id         int
+	text       string
+	references []reference
 }
+
+// reference is a schema by the name under which another refers to it: a full name in Avro, a path in Protobuf, a URI in JSON
+// Schema.
+type reference struct{ name, text string }
 
 func clientKeys() []config.Key {
 	const strategies = "TopicNameStrategy, RecordNameStrategy or TopicRecordNameStrategy, with or without a package."
@@ -74,8 +78,7 @@ func checkStrategy(name string, value any) error {
 func newClient(v config.Values, kind sr.SchemaType, isKey bool) (*client, error) {
 	c := &client{
 		kind: kind, suffix: "-value", strategy: strategyName(v.String("value.subject.name.strategy")),
-		auto: v.Bool("auto.register.schemas"), latest: v.Bool("use.latest.version"), ids: map[subjectSchema]registered{}, texts: map[int]string{},
-		references: map[int]map[string]string{},
+		auto: v.Bool("auto.register.schemas"), latest: v.Bool("use.latest.version"), ids: map[subjectSchema]registered{}, known: map[int]registered{},
 	}
 	if isKey {
 		c.suffix, c.strategy = "-key", strategyName(v.String("key.subject.name.strategy"))
@@ -119,25 +122,10 @@ func (c *client) find(topic string, schema *data.Schema, write func() (string, e
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
-	var found sr.SubjectSchema
-	if c.latest && !c.auto {
-		found, err = c.sr.SchemaByVersion(ctx, subject, -1)
-	} else {
-		var text string
-		if text, err = write(); err != nil {
-			return registered{}, err
-		}
-		if c.auto {
-			found, err = c.sr.CreateSchema(ctx, subject, sr.Schema{Schema: text, Type: c.kind})
-		} else {
-			found, err = c.sr.LookupSchema(ctx, subject, sr.Schema{Schema: text, Type: c.kind})
-		}
-		found.Schema.Schema = text
-	}
+	r, err := c.ask(ctx, subject, write)
 	if err != nil {
-		return registered{}, c.failed("registering the schema of "+subject, err)
+		return registered{}, err
 	}
-	r := registered{id: found.ID, text: found.Schema.Schema}
 	if len(c.ids) >= maxSchemas {
 		clear(c.ids)
 	}
@@ -145,60 +133,93 @@ func (c *client) find(topic string, schema *data.Schema, write func() (string, e
 	return r, nil
 }
 
+// ask finds or registers a schema: the newest of the subject, or the one that write makes.
+func (c *client) ask(ctx context.Context, subject string, write func() (string, error)) (registered, error) {
+	if c.latest && !c.auto {
+		found, err := c.sr.SchemaByVersion(ctx, subject, -1)
+		if err != nil {
+			return registered{}, c.failed("finding the newest schema of "+subject, err)
+		}
+		references, err := c.resolve(ctx, found.References)
+		return registered{found.ID, found.Schema.Schema, references}, err
+	}
+	text, err := write()
+	if err != nil {
+		return registered{}, err
+	}
+	ask, doing := c.sr.LookupSchema, "finding the schema of "
+	if c.auto {
+		ask, doing = c.sr.CreateSchema, "registering the schema of "
+	}
+	found, err := ask(ctx, subject, sr.Schema{Schema: text, Type: c.kind})
+	if err != nil {
+		return registered{}, c.failed(doing+subject, err)
+	}
+	return registered{id: found.ID, text: text}, nil
+}
+
 // maxSchemas bounds what is remembered.
 const maxSchemas = 1000
 
-// text is the schema of an id.
-func (c *client) text(id int) (string, error) {
-	if t, ok := c.texts[id]; ok {
-		return t, nil
+// schema is the schema of an id.
+func (c *client) schema(id int) (registered, error) {
+	if r, ok := c.known[id]; ok {
+		return r, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
 	s, err := c.sr.SchemaByID(ctx, id)
 	if err != nil {
-		return "", c.failed("finding a schema", err)
+		return registered{}, c.failed("finding a schema", err)
 	}
 	if s.Type != c.kind {
-		return "", fault.Data.Errorf("The schema with id %d is %s, not %s", id, s.Type, c.kind)
+		return registered{}, fault.Data.Errorf("The schema with id %d is %s, not %s", id, s.Type, c.kind)
 	}
-	if c.kind == sr.TypeProtobuf && len(s.References) > 0 {
-		found := map[string]string{}
-		if err := c.resolve(ctx, s.References, found); err != nil {
-			return "", err
-		}
-		c.references[id] = found
-	} else if len(s.References) > 0 {
-		return "", fault.Data.Errorf("The schema with id %d refers to other schemas, which is not supported", id)
+	references, err := c.resolve(ctx, s.References)
+	if err != nil {
+		return registered{}, err
 	}
-	if len(c.texts) >= maxSchemas {
-		clear(c.texts)
-		clear(c.references)
+	if len(c.known) >= maxSchemas {
+		clear(c.known)
 	}
-	c.texts[id] = s.Schema
-	return s.Schema, nil
+	c.known[id] = registered{id, s.Schema, references}
+	return c.known[id], nil
 }
 
 // maxReferences bounds the schemas that one refers to.
 const maxReferences = 100
 
-// resolve finds the schemas that a schema refers to, and those that they refer to, by the names under which they are imported.
-func (c *client) resolve(ctx context.Context, references []sr.SchemaReference, found map[string]string) error {
-	for _, r := range references {
-		if _, known := found[r.Name]; known {
+// resolve finds the schemas that a schema refers to, and those that they refer to.
+func (c *client) resolve(ctx context.Context, references []sr.SchemaReference) ([]reference, error) {
+	r := resolver{client: c, seen: map[string]bool{}}
+	err := r.add(ctx, references)
+	return r.found, err
+}
+
+// resolver gathers the schemas that one refers to.
+type resolver struct {
+	client *client
+	seen   map[string]bool
+	found  []reference
+}
+
+func (r *resolver) add(ctx context.Context, references []sr.SchemaReference) error {
+	for _, to := range references {
+		if r.seen[to.Name] {
 			continue
 		}
-		if len(found) >= maxReferences {
+		if len(r.seen) >= maxReferences {
 			return fault.Data.Errorf("A schema refers to more than %d others", maxReferences)
 		}
-		s, err := c.sr.SchemaByVersion(ctx, r.Subject, r.Version)
+		r.seen[to.Name] = true
+		s, err := r.client.sr.SchemaByVersion(ctx, to.Subject, to.Version)
 		if err != nil {
-			return c.failed("finding the schema "+r.Name, err)
+			return r.client.failed("finding the schema "+to.Name, err)
 		}
-		found[r.Name] = s.Schema.Schema
-		if err := c.resolve(ctx, s.References, found); err != nil {
+		if err := r.add(ctx, s.References); err != nil {
 			return err
 		}
+		r.found = append(r.found, reference{to.Name, s.Schema.Schema})
 	}
 	return nil
 }
