@@ -70,24 +70,23 @@ func (g *guestInstance) SetError(index, class int32, message []byte) int32 {
 	return 0
 }
 
-// levels are slog's for those of the ABI.
-var levels = [...]slog.Level{abi.LogDebug: slog.LevelDebug, abi.LogInfo: slog.LevelInfo, abi.LogWarn: slog.LevelWarn, abi.LogError: slog.LevelError}
-
 // LogEnabled implements wasm.Host.
 func (g *guestInstance) LogEnabled(level int32) bool {
-	return level >= 0 && int(level) < len(levels) && g.log().Enabled(context.Background(), levels[level])
+	l, ok := wasm.LogLevel(level)
+	return ok && g.log().Enabled(context.Background(), l)
 }
 
 // Log implements wasm.Host.
 func (g *guestInstance) Log(level int32, line []byte) {
-	if level < 0 || int(level) >= len(levels) {
+	l, ok := wasm.LogLevel(level)
+	if !ok {
 		return
 	}
 	attrs := []slog.Attr{slog.String("module", g.module.Name())}
 	if g.running != nil {
 		attrs = append(attrs, slog.String("component", g.running.f.ref.Component))
 	}
-	g.log().LogAttrs(context.Background(), levels[level], string(line), attrs...)
+	g.log().LogAttrs(context.Background(), l, string(line), attrs...)
 }
 
 func (g *guestInstance) log() *slog.Logger {

@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"bytes"
+	"log/slog"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -98,4 +99,15 @@ func (l *logLines) flush(in *Instance) {
 			*part.line = nil
 		}
 	}
+}
+
+// levels are slog's for those of the ABI.
+var levels = [...]slog.Level{abi.LogDebug: slog.LevelDebug, abi.LogInfo: slog.LevelInfo, abi.LogWarn: slog.LevelWarn, abi.LogError: slog.LevelError}
+
+// LogLevel is slog's level for one of the ABI's; ok is false for a number that is none.
+func LogLevel(level int32) (l slog.Level, ok bool) {
+	if level < 0 || int(level) >= len(levels) {
+		return 0, false
+	}
+	return levels[level], true
 }

@@ -67,17 +67,17 @@ func (h *surroundings) SetError(_, class int32, message []byte) int32 {
 	return 0
 }
 
-// levels are slog's for those of the ABI.
-var levels = [...]slog.Level{abi.LogDebug: slog.LevelDebug, abi.LogInfo: slog.LevelInfo, abi.LogWarn: slog.LevelWarn, abi.LogError: slog.LevelError}
-
 // LogEnabled implements wasm.Host.
 func (h *surroundings) LogEnabled(level int32) bool {
-	return level >= 0 && int(level) < len(levels) && h.log.Enabled(context.Background(), levels[level])
+	l, ok := wasm.LogLevel(level)
+	return ok && h.log.Enabled(context.Background(), l)
 }
 
 // Log implements wasm.Host.
 func (h *surroundings) Log(level int32, line []byte) {
-	h.log.Log(context.Background(), levels[level], string(line))
+	if l, ok := wasm.LogLevel(level); ok {
+		h.log.Log(context.Background(), l, string(line))
+	}
 }
 
 // Metric implements wasm.Host: plugins have no metrics of their own.
