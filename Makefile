@@ -90,9 +90,10 @@ clients: ## clients of Kafka Connect that others wrote, from PyPI and Maven Cent
 SEEDS ?= 20
 CASES ?= 260
 conformance-kafka: SEED ?= 1
+conformance-kafka: FAMILY ?=
 conformance-kafka: ## CASES random topologies and inputs of each of SEEDS seeds, from SEED on, beside Kafka Streams' own test driver
 	.ci/kafka-streams.sh
-	go run ./internal/conformance -seed $(SEED) -seeds $(SEEDS) -cases $(CASES) -keep .cache/conformance/cases.jsonl \
+	go run ./internal/conformance -seed $(SEED) -seeds $(SEEDS) -cases $(CASES) -family "$(FAMILY)" -keep .cache/conformance/cases.jsonl \
 	  -against "java -Xmx700m -cp .cache/conformance/classes:.cache/conformance/libs/* wasmstream.conformance.Cases"
 
 ROUNDS ?= 3

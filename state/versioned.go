@@ -58,6 +58,12 @@ func (s *MeteredVersionedStore) absentKey(key []byte, segment int64) []byte {
 	return s.key
 }
 
+func (s *MeteredVersionedStore) beforeKey(key []byte, validTo int64) []byte {
+	s.key = append(appendPrefix(s.key[:0], s.seg.number(validTo), false), key...)
+	s.key = binary.BigEndian.AppendUint64(s.key, uint64(validTo))
+	return s.key
+}
+
 // newest reads the latest version of key.
 func (s *MeteredVersionedStore) newest(key []byte) (newest, error) {
 	stored, err := s.bytes.Get(s.latestKey(key))
@@ -113,8 +119,32 @@ func (s *MeteredVersionedStore) put(key, value []byte, timestamp int64) (int64, 
 		if err := s.setBefore(key, last.value, last.timestamp, timestamp); err != nil {
 			return 0, err
 		}
+	case last.value != nil && value == nil:
+		return VersionedLatest, s.takeBack(key, timestamp)
 	}
 	return VersionedLatest, s.setNewest(key, value, timestamp, last)
+}
+
+// takeBack deletes the latest version at the very time from which it holds. As in Kafka that is as if it had not been
+// put, except that a version which it had ended stays ended: so a key may be unknown again, and older versions of it
+// become the latest.
+func (s *MeteredVersionedStore) takeBack(key []byte, timestamp int64) error {
+	if err := s.bytes.Put(s.latestKey(key), nil); err != nil {
+		return err
+	}
+	before, ok, err := s.before(key, timestamp-1)
+	if err != nil || !ok || before.ValidTo != timestamp {
+		return err
+	}
+	absentSince := timestamp
+	if before.Value == nil {
+		absentSince = before.Timestamp
+		if err := s.bytes.Put(s.beforeKey(key, timestamp), nil); err != nil || absentSince < s.seg.oldest() {
+			return err
+		}
+	}
+	s.value = binary.BigEndian.AppendUint64(s.value[:0], uint64(absentSince))
+	return s.bytes.Put(s.absentKey(key, s.seg.number(absentSince)), s.value)
 }
 
 // setNewest makes value, or the absence of key, the latest version.
@@ -143,15 +173,13 @@ func (s *MeteredVersionedStore) setNewest(key, value []byte, timestamp int64, la
 
 // setBefore stores a version that was over at validTo.
 func (s *MeteredVersionedStore) setBefore(key, value []byte, timestamp, validTo int64) error {
-	s.key = append(appendPrefix(s.key[:0], s.seg.number(validTo), false), key...)
-	s.key = binary.BigEndian.AppendUint64(s.key, uint64(validTo))
 	s.value = binary.BigEndian.AppendUint64(s.value[:0], uint64(timestamp))
 	if value == nil {
 		s.value = append(s.value, versionAbsent)
 	} else {
 		s.value = append(append(s.value, versionPresent), value...)
 	}
-	return s.bytes.Put(s.key, s.value)
+	return s.bytes.Put(s.beforeKey(key, validTo), s.value)
 }
 
 // putBefore puts a version that is older than the latest, which holds since latest: it splits the version that held at

@@ -2,6 +2,9 @@ package topology
 
 import "unicode/utf16"
 
+// HashOrder returns names, of which no two are equal, in the order of a java.util.HashMap, where Kafka writes one as it is.
+func HashOrder(names []string) []string { return hashOrder(names, 0) }
+
 // hashOrder returns names in the order in which a java.util.HashMap yields them after they were put in one by one:
 // by bucket, within a bucket in the order of insertion. capacity is the initial capacity asked for, 0 for the default.
 // (A bucket of eight or more becomes a tree in Java; topologies do not get there.)

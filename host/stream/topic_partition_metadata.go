@@ -1,12 +1,13 @@
 package stream
 
 import (
-	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"maps"
 	"slices"
+
+	"github.com/wasmstream/wasmstream/topology"
 )
 
 // TopicPartitionMetadata is what Kafka Streams keeps in the metadata of a committed offset.
@@ -32,7 +33,7 @@ func (m TopicPartitionMetadata) Encode() string {
 	if len(m.Processor) > 0 {
 		b = be.AppendUint32(b, uint32(len(m.Processor)))
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(m.Processor), cmp.Compare) {
+	for _, key := range topology.HashOrder(slices.Sorted(maps.Keys(m.Processor))) {
 		b = be.AppendUint32(b, uint32(len(key)))
 		b = append(b, key...)
 		b = be.AppendUint64(b, uint64(m.Processor[key]))

@@ -21,13 +21,16 @@ type comparison struct {
 	// first is the first of the seeds, of which each makes so many cases.
 	first uint64
 	seeds int
-	cases int
-	keep  string // a file for the cases with Kafka's results; "" keeps none
+	// family restricts the cases to one; "" takes all in turns.
+	family string
+	cases  int
+	keep   string // a file for the cases with Kafka's results; "" keeps none
 }
 
 func comparisonFlags(c *comparison) {
 	flag.StringVar(&c.command, "against", "", "compare random cases with this program, which answers cases on its standard input")
 	flag.IntVar(&c.seeds, "seeds", 1, "how many seeds, from -seed, for -against")
+	flag.StringVar(&c.family, "family", "", "the only family of -against and -generate; all if not given")
 	flag.IntVar(&c.cases, "cases", 260, "how many cases of each seed, for -against")
 	flag.StringVar(&c.keep, "keep", "", "a file for the cases of -against with their results")
 }
@@ -73,7 +76,7 @@ func (c *comparison) compare(out io.Writer, ask streamscases.Oracle) (failed int
 	passed := 0
 	for seed := c.first; seed < c.first+uint64(c.seeds); seed++ {
 		var cases bytes.Buffer
-		if err := streamscases.Generate(&cases, seed, c.cases); err != nil {
+		if err := streamscases.Generate(&cases, seed, c.cases, c.family); err != nil {
 			return failed, err
 		}
 		for line := range bytes.Lines(cases.Bytes()) {

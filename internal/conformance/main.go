@@ -45,7 +45,7 @@ func main() {
 	comparisonFlags(&against)
 	flag.Parse()
 	if *generate > 0 {
-		if err := streamscases.Generate(os.Stdout, *seed, *generate); err != nil {
+		if err := streamscases.Generate(os.Stdout, *seed, *generate, against.family); err != nil {
 			fmt.Fprintln(os.Stderr, "conformance:", err)
 			os.Exit(2)
 		}

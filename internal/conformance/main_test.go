@@ -41,6 +41,12 @@ func TestUnknownIsFailure(t *testing.T) {
 	lines := map[string]string{
 		"streams": `{"id":"a","topology":"no-such-family","spec":{},"inputs":[],"expected":[]}
 {"id":"b","topology":"stream-reduce","spec":{"topic":"left","reduce":"","no_such_key":1},"inputs":[],"expected":[]}
+{"id":"no such function","topology":"stream-reduce","spec":{"topic":"left","reduce":"value * agg"},"inputs":[],"expected":[]}
+{"id":"no such choice","topology":"table-table-join","spec":{"left_topic":"left","right_topic":"right","join":"sideways","result_materialised":true},"inputs":[],"expected":[]}
+{"id":"another type","topology":"table-table-join","spec":{"left_topic":"left","right_topic":"right","join":"left","result_materialised":"yes"},"inputs":[],"expected":[]}
+{"id":"no topic","topology":"stream-reduce","spec":{"reduce":""},"inputs":[],"expected":[]}
+{"id":"no output","topology":"stream-reduce","spec":{"topic":"left","reduce":""},"inputs":[{"topic":"left","key":"a","value":"b","ts":1}],"expected":[]}
+{"id":"too much output","topology":"stream-reduce","spec":{"topic":"left","reduce":""},"inputs":[],"expected":[{"topic":"out","key":"a","value":"b","ts":1,"after_input":0}]}
 {"id":"c","topology":"stream-reduce","spec":{"topic":"left","reduce":""},"inputs":[{"topic":"left","key":"a","value":"b","ts":1,"no_such_key":1}],"expected":[]}
 `,
 		"connect": `{"id":"a","component":"no such component","config":{},"input":null,"expected":null}

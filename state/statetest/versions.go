@@ -124,12 +124,26 @@ func (n *versionedModel) put(m *versioned, key string, value []byte, at int64) i
 	if n.keys[key] == nil {
 		n.keys[key] = history{}
 	}
-	n.keys[key][at] = nil
+	h := n.keys[key]
+	if value == nil && h[at] != nil && h.next(at) == state.VersionedLatest {
+		h.takeBack(at)
+		return state.VersionedLatest
+	}
+	h[at] = nil
 	if value != nil {
 		own := string(value)
-		n.keys[key][at] = &own
+		h[at] = &own
 	}
-	return n.keys[key].next(at)
+	return h.next(at)
+}
+
+// takeBack deletes the latest version at the very time from which it holds: Kafka forgets that time then, unless another
+// version ended there.
+func (h history) takeBack(at int64) {
+	delete(h, at)
+	if before, ok := h.at(at); ok && h[before] != nil {
+		h[at] = nil
+	}
 }
 
 func (m *versioned) delete(t *rapid.T) {

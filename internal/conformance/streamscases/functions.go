@@ -21,15 +21,10 @@ func twoValues(f func(value, second []byte) string) dsl.Fn {
 	}).Out(nil, topology.String)
 }
 
-// joinByPlus is "left '+' right, a missing side prints null".
-func joinByPlus() dsl.Fn {
-	return twoValues(func(left, right []byte) string { return textOr(left) + "+" + textOr(right) })
-}
-
-// empty is the initializer ”.
-func empty() dsl.Fn {
+// always is an initializer.
+func always(initial string) dsl.Fn {
 	return dsl.NativeMapper(func(r *topology.Record) error {
-		r.Value = []byte{}
+		r.Value = []byte(initial)
 		return nil
 	}).Out(nil, topology.String)
 }

@@ -5,17 +5,22 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 )
 
 // generator makes random parameters of a family, and says which topics are piped to.
 type generator func(r *rand.Rand) (spec map[string]any, topics []string)
 
-// generated are the families that Generate knows, in the order in which it takes them.
-var generated = []struct {
+type generatedFamily struct {
 	family string
 	make   generator
-}{
+}
+
+// generated are the families that Generate knows, in the order in which it takes them.
+var generated = []generatedFamily{
 	{"time-window-aggregate", randomWindows("time", true)},
 	{"sliding-window-aggregate", randomWindows("sliding", true)},
 	{"session-window-aggregate", randomWindows("session", true)},
@@ -32,12 +37,20 @@ var generated = []struct {
 	{"stream-table-join", randomTableJoin},
 	{"stream-table-join-versioned", randomVersionedJoin},
 	{"stream-globaltable-join", randomGlobalJoin},
-	{"stream-totable-join", fixed(map[string]any{"left_topic": "left", "right_topic": "right", "topology": "", "joiner": ""})},
+	{"stream-totable-join", fixed(map[string]any{
+		"left_topic": "left", "right_topic": "right", "topology": "left.toTable() leftJoin right.toTable(); null value deletes", "joiner": "left '+' right",
+	})},
 	{"table-table-join", randomRowJoin("inner", "left", "outer")},
 	{"foreign-key-join", randomForeignKeyJoin},
-	{"table-table-join-groupby", fixed(map[string]any{"left_topic": "left", "right_topic": "right", "topology": ""})},
-	{"table-groupby-aggregate", fixed(map[string]any{"topic": "left", "group_key": "", "aggregate": ""})},
-	{"table-filter-groupby-count", randomFilter(map[string]any{"group_key": "", "aggregate": ""})},
+	{"table-table-join-groupby", fixed(map[string]any{
+		"left_topic": "left", "right_topic": "right", "topology": "inner join (joiner left '+' right), then groupBy(result's part before ':'), " +
+			"aggregate adder agg '+' value, subtractor agg '-' value, initial ''",
+	})},
+	{"table-groupby-aggregate", fixed(map[string]any{
+		"topic": "left", "group_key": "the value's part before ':'",
+		"aggregate": "initial '' ; adder agg + '+' + value ; subtractor agg + '-' + value",
+	})},
+	{"table-filter-groupby-count", randomFilter(map[string]any{"group_key": "the value's part before ':'", "aggregate": "count"})},
 	{"table-filter-tostream", randomFilter(map[string]any{"source_materialised": nil})},
 	{"table-suppress-time-limit", randomSuppress},
 	{"window-count-suppress-final", randomFinals},
@@ -46,12 +59,21 @@ var generated = []struct {
 	{"punctuate", randomPunctuation},
 }
 
-// Generate writes n cases without results, one a line. The same seed gives the same cases.
-func Generate(w io.Writer, seed uint64, n int) error {
+// Generate writes n cases without results, one a line, of one family or, if that is "", of all in turns. The same seed
+// gives the same cases.
+func Generate(w io.Writer, seed uint64, n int, family string) error {
 	r := rand.New(rand.NewPCG(seed, 0))
 	encode := json.NewEncoder(w)
+	from := generated
+	if family != "" {
+		at := slices.IndexFunc(generated, func(g generatedFamily) bool { return g.family == family })
+		if at < 0 {
+			return fmt.Errorf("no random cases of the family %q", family)
+		}
+		from = generated[at : at+1]
+	}
 	for i := range n {
-		g := generated[i%len(generated)]
+		g := from[i%len(from)]
 		spec, topics := g.make(r)
 		raw, err := json.Marshal(spec)
 		if err != nil {
@@ -59,7 +81,7 @@ func Generate(w io.Writer, seed uint64, n int) error {
 		}
 		c := testCase{
 			ID: fmt.Sprintf("seed-%d-%s-%d", seed, g.family, i), Topology: g.family, Spec: raw,
-			Inputs: randomInputs(r, topics), Expected: []output{},
+			Inputs: randomInputs(r, topics, marksOf(spec)), Expected: []output{},
 		}
 		if failsWithoutKey(spec) {
 			for i := range c.Inputs {
@@ -78,25 +100,62 @@ func failsWithoutKey(spec map[string]any) bool {
 	return spec["history_retention_ms"] != nil && spec["grace_ms"] != nil && spec["join"] == "left"
 }
 
-// randomInputs are records of few keys whose time goes on with steps back, ties and now and then a jump.
-func randomInputs(r *rand.Rand, topics []string) []input {
+// marksOf are the lengths of a spec, and sums of two of them: what happens at the edges is told from before and after.
+func marksOf(spec map[string]any) []int64 {
+	var lengths []int64
+	for _, key := range slices.Sorted(maps.Keys(spec)) {
+		if n, ok := spec[key].(int); ok && strings.HasSuffix(key, "_ms") && n < ampleRetention {
+			lengths = append(lengths, int64(n))
+		}
+	}
+	marks := slices.Clone(lengths)
+	for i := range lengths {
+		for j := range i {
+			marks = append(marks, lengths[i]+lengths[j])
+		}
+	}
+	return marks
+}
+
+// randomInputs are records of few keys whose time goes on with steps back, ties, now and then a jump, and steps by the
+// marks, or one more or less. Some begin today, and have texts that are empty, long or not of ASCII.
+func randomInputs(r *rand.Rand, topics []string, marks []int64) []input {
 	now := int64(r.IntN(20))
+	keys, values := []string{"a", "b", "c"}, []string{"a", "b", "c", "n"}
+	if odd := r.IntN(4) == 0; odd {
+		now += choose[int64](r, 0, 1_764_000_000_000)
+		keys, values = []string{"", "a", "ab", "ключ"}, []string{"", "a", "ab", "ä", "n", strings.Repeat("long", 40)}
+	}
+	mark := func() int64 {
+		if len(marks) == 0 {
+			return int64(r.IntN(25))
+		}
+		return max(0, choose(r, marks...)+int64(r.IntN(3)-1))
+	}
 	inputs := make([]input, 5+r.IntN(30))
 	for i := range inputs {
 		switch r.IntN(12) {
 		case 0:
 			now += int64(r.IntN(60))
-		case 1, 2, 3:
+		case 1:
+			now += mark()
+		case 2, 3:
 		default:
 			now += int64(r.IntN(6))
 		}
 		at := now
-		if r.IntN(3) == 0 {
+		switch r.IntN(6) {
+		case 0:
 			at = max(0, now-int64(r.IntN(25)))
+		case 1:
+			at = max(0, now-mark())
 		}
-		inputs[i] = input{Topic: topics[r.IntN(len(topics))], Key: pick(r, "a", "b", "c"), Timestamp: at}
-		if v := pick(r, "a", "b", "c", "n"); v != nil {
+		inputs[i] = input{Topic: topics[r.IntN(len(topics))], Key: pick(r, keys...), Timestamp: at}
+		if v := pick(r, values...); v != nil {
 			value := fmt.Sprintf("%s:%d", *v, i)
+			if r.IntN(20) == 0 {
+				value = *v
+			}
 			inputs[i].Value = &value
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // They have no results to compare with here; kafkastreams gives them.
 func TestGenerated(t *testing.T) {
 	var b bytes.Buffer
-	if err := Generate(&b, 3, 5*len(generated)); err != nil {
+	if err := Generate(&b, 3, 5*len(generated), ""); err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(b.String()) {

@@ -7,7 +7,6 @@ import (
 
 func streamTableJoin(b *dsl.StreamsBuilder, s *spec) rendering {
 	stream, table := b.Stream(s.text("stream_topic")), b.Table(s.text("table_topic"))
-	s.prose("joiner")
 	return joinTable(s, stream, table, dsl.Joined{})
 }
 
@@ -27,19 +26,20 @@ func streamTableJoinVersioned(b *dsl.StreamsBuilder, s *spec) rendering {
 
 func joinTable(s *spec, stream *dsl.KStream, table *dsl.KTable, how dsl.Joined) rendering {
 	if s.joinKind("inner", "left") == "left" {
-		stream.LeftJoinTable(table, joinByPlus(), how).To(outputTopic)
+		stream.LeftJoinTable(table, s.joiner(), how).To(outputTopic)
 	} else {
-		stream.JoinTable(table, joinByPlus(), how).To(outputTopic)
+		stream.JoinTable(table, s.joiner(), how).To(outputTopic)
 	}
 	return stringsOut()
 }
 
-// prefixAsKey is the part of a value before ':' as a key, null for a null value.
-func prefixAsKey() dsl.Fn {
+// keyMapper is the part of a value before ':' as a key, null for a null value.
+func (s *spec) keyMapper() dsl.Fn {
+	sep := s.sentence("key_mapper", keyMapperSentence, ":")[0]
 	return dsl.NativeMapper(func(r *topology.Record) error {
 		r.Key = nil
 		if r.Value != nil {
-			r.Key = prefix(r.Value)
+			r.Key = prefix(r.Value, sep)
 		}
 		return nil
 	}).Out(topology.String, nil)
@@ -47,19 +47,19 @@ func prefixAsKey() dsl.Fn {
 
 func streamGlobalTableJoin(b *dsl.StreamsBuilder, s *spec) rendering {
 	stream, table := b.Stream(s.text("stream_topic")), b.GlobalTable(s.text("global_table_topic"))
-	s.prose("joiner", "key_mapper")
 	if s.joinKind("inner", "left") == "left" {
-		stream.LeftJoinGlobalTable(table, prefixAsKey(), joinByPlus()).To(outputTopic)
+		stream.LeftJoinGlobalTable(table, s.keyMapper(), s.joiner()).To(outputTopic)
 	} else {
-		stream.JoinGlobalTable(table, prefixAsKey(), joinByPlus()).To(outputTopic)
+		stream.JoinGlobalTable(table, s.keyMapper(), s.joiner()).To(outputTopic)
 	}
 	return stringsOut()
 }
 
 // foreignKey is the part of a left value before ':'; 'n' means null.
-func foreignKey() dsl.Fn {
+func (s *spec) foreignKey() dsl.Fn {
+	words := s.sentence("foreign_key", foreignSentence, ":", "n")
 	return dsl.NativeMapper(func(r *topology.Record) error {
-		if r.Key = prefix(r.Value); string(r.Key) == "n" {
+		if r.Key = prefix(r.Value, words[0]); string(r.Key) == words[1] {
 			r.Key = nil
 		}
 		return nil
@@ -68,12 +68,11 @@ func foreignKey() dsl.Fn {
 
 func foreignKeyJoin(b *dsl.StreamsBuilder, s *spec) rendering {
 	left, right := b.Table(s.text("left_topic")), b.Table(s.text("right_topic"))
-	s.prose("joiner", "foreign_key")
 	m := s.stored("result_materialised", "result")
 	if s.joinKind("inner", "left") == "left" {
-		left.LeftJoinForeignKey(right, foreignKey(), joinByPlus(), dsl.TableJoined{}, m...).ToStream().To(outputTopic)
+		left.LeftJoinForeignKey(right, s.foreignKey(), s.joiner(), dsl.TableJoined{}, m...).ToStream().To(outputTopic)
 	} else {
-		left.JoinForeignKey(right, foreignKey(), joinByPlus(), dsl.TableJoined{}, m...).ToStream().To(outputTopic)
+		left.JoinForeignKey(right, s.foreignKey(), s.joiner(), dsl.TableJoined{}, m...).ToStream().To(outputTopic)
 	}
 	return stringsOut()
 }

@@ -62,20 +62,27 @@ func (s *spec) number(key string) int64 {
 	return v
 }
 
+// flag is false if it is missing.
 func (s *spec) flag(key string) bool {
+	if !s.has(key) {
+		return false
+	}
 	v, _ := take[bool](s, key)
 	return v
 }
 
-// prose takes keys whose text describes the family and is no parameter.
-func (s *spec) prose(keys ...string) {
-	for _, key := range keys {
-		s.text(key)
+// list takes names that are separated by commas, two at least.
+func (s *spec) list(key string) []string {
+	names := strings.Split(s.text(key), ",")
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
 	}
+	if len(names) < 2 {
+		s.faults = append(s.faults, fmt.Errorf("the key %q: %d names, not two", key, len(names)))
+		return append(names, "")
+	}
+	return names
 }
-
-// list takes names that are separated by commas.
-func (s *spec) list(key string) []string { return strings.Split(s.text(key), ",") }
 
 // choice takes one of the values; missing is standard.
 func (s *spec) choice(key, standard string, values ...string) string {

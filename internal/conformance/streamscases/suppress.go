@@ -40,11 +40,10 @@ func tableSuppressTimeLimit(b *dsl.StreamsBuilder, s *spec) rendering {
 }
 
 func windowCountSuppressFinal(b *dsl.StreamsBuilder, s *spec) rendering {
-	size := s.millis("size_ms")
-	w := dsl.TimeWindowsOfSizeAndGrace(size, s.millis("grace_ms")).AdvanceBy(s.millis("advance_ms"))
+	w := s.timeWindows()
 	s.choice("aggregate", "count", "count")
 	s.choice("suppress", "", "until window closes, unbounded")
-	b.Stream(s.text("topic")).GroupByKey().WindowedBy(w).Count(dsl.Materialized{Retention: s.millis("store_retention_ms")}).
+	b.Stream(s.text("topic")).GroupByKey().WindowedBy(w).Count(s.kept()).
 		Suppress(dsl.UntilWindowCloses(dsl.Unbounded())).ToStream().To(outputTopic)
-	return rendering{key: timeKey(size.Milliseconds()), value: topology.Long}
+	return rendering{key: timeKey(w.SizeMs), value: topology.Long}
 }

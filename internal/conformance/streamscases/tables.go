@@ -1,29 +1,27 @@
 package streamscases
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/wasmstream/wasmstream/topology"
 	"github.com/wasmstream/wasmstream/topology/dsl"
 )
 
-// prefix is the part of a value before ':'.
-func prefix(value []byte) []byte {
-	before, _, _ := strings.Cut(string(value), ":")
+// prefix is the part of a value before sep.
+func prefix(value []byte, sep string) []byte {
+	before, _, _ := strings.Cut(string(value), sep)
 	return []byte(before)
 }
 
-// byPrefix groups rows by the part of the value before ':'.
-func byPrefix() dsl.Fn {
+// groupKey groups rows by the part of the value before ':'.
+func (s *spec) groupKey() dsl.Fn { return byPrefix(s.sentence("group_key", groupKeySentence, ":")[0]) }
+
+func byPrefix(sep string) dsl.Fn {
 	return dsl.NativeMapper(func(r *topology.Record) error {
-		r.Key = prefix(r.Value)
+		r.Key = prefix(r.Value, sep)
 		return nil
 	}).Out(topology.String, topology.String)
-}
-
-// notEndingInZero is the condition of the filters.
-func notEndingInZero() dsl.Fn {
-	return dsl.NativePredicate(func(r *topology.Record) bool { return !strings.HasSuffix(string(r.Value), "0") })
 }
 
 // stored is a Materialized with a name if wanted says so.
@@ -45,32 +43,31 @@ func tableOptions(list []dsl.Materialized) []dsl.TableOption {
 
 func tableTableJoin(b *dsl.StreamsBuilder, s *spec) rendering {
 	left, right := b.Table(s.text("left_topic")), b.Table(s.text("right_topic"))
-	s.prose("joiner")
-	joinTables(s.joinKind("inner", "left", "outer"), left, right, s.stored("result_materialised", "result")).ToStream().To(outputTopic)
+	joinTables(s.joinKind("inner", "left", "outer"), left, right, s.joiner(), s.stored("result_materialised", "result")).ToStream().To(outputTopic)
 	return stringsOut()
 }
 
-func joinTables(kind string, left, right *dsl.KTable, m []dsl.Materialized) *dsl.KTable {
+func joinTables(kind string, left, right *dsl.KTable, joiner dsl.Fn, m []dsl.Materialized) *dsl.KTable {
 	switch kind {
 	case "left":
-		return left.LeftJoin(right, joinByPlus(), m...)
+		return left.LeftJoin(right, joiner, m...)
 	case "outer":
-		return left.OuterJoin(right, joinByPlus(), m...)
+		return left.OuterJoin(right, joiner, m...)
 	}
-	return left.Join(right, joinByPlus(), m...)
+	return left.Join(right, joiner, m...)
 }
 
 func tableGroupByAggregate(b *dsl.StreamsBuilder, s *spec) rendering {
-	s.prose("group_key", "aggregate")
-	b.Table(s.text("topic")).GroupBy(byPrefix()).
-		Aggregate(empty(), appending("+"), appending("-")).ToStream().To(outputTopic)
+	words := s.sentence("aggregate", tableSentence, "", "+", "-")
+	b.Table(s.text("topic")).GroupBy(s.groupKey()).
+		Aggregate(always(words[0]), appending(words[1]), appending(words[2])).ToStream().To(outputTopic)
 	return stringsOut()
 }
 
 func tableFilterGroupByCount(b *dsl.StreamsBuilder, s *spec) rendering {
-	s.prose("filter", "group_key", "aggregate")
-	b.Table(s.text("topic")).Filter(notEndingInZero(), s.stored("filter_result_materialised", "filtered")...).
-		GroupBy(byPrefix()).Count().ToStream().To(outputTopic)
+	s.choice("aggregate", "count", "count", "")
+	b.Table(s.text("topic")).Filter(s.condition(), s.stored("filter_result_materialised", "filtered")...).
+		GroupBy(s.groupKey()).Count().ToStream().To(outputTopic)
 	return rendering{key: plainKey, value: topology.Long}
 }
 
@@ -85,22 +82,26 @@ func countGroupByCount(b *dsl.StreamsBuilder, s *spec) rendering {
 }
 
 func tableFilterToStream(b *dsl.StreamsBuilder, s *spec) rendering {
-	s.prose("filter")
 	b.Table(s.text("topic"), tableOptions(s.stored("source_materialised", "source"))...).
-		Filter(notEndingInZero(), s.stored("filter_result_materialised", "filtered")...).ToStream().To(outputTopic)
+		Filter(s.condition(), s.stored("filter_result_materialised", "filtered")...).ToStream().To(outputTopic)
 	return stringsOut()
 }
 
 func streamToTableJoin(b *dsl.StreamsBuilder, s *spec) rendering {
-	s.prose("joiner", "topology")
-	left, right := b.Stream(s.text("left_topic")).ToTable(), b.Stream(s.text("right_topic")).ToTable()
-	left.LeftJoin(right, joinByPlus()).ToStream().To(outputTopic)
+	from, to := s.text("left_topic"), s.text("right_topic")
+	words := s.sentence("topology", toTableSentence, from, "left", to)
+	if words[0] != from || words[2] != to {
+		s.faults = append(s.faults, fmt.Errorf("the key %q joins other topics than %s and %s", "topology", from, to))
+	}
+	left, right := b.Stream(from).ToTable(), b.Stream(to).ToTable()
+	joinTables(words[1], left, right, s.joiner(), nil).ToStream().To(outputTopic)
 	return stringsOut()
 }
 
 func tableTableJoinGroupBy(b *dsl.StreamsBuilder, s *spec) rendering {
-	s.prose("topology")
-	b.Table(s.text("left_topic")).Join(b.Table(s.text("right_topic")), joinByPlus()).
-		GroupBy(byPrefix()).Aggregate(empty(), appending("+"), appending("-")).ToStream().To(outputTopic)
+	words := s.sentence("topology", regroupSentence, "inner", "+", ":", "+", "-", "")
+	left, right := b.Table(s.text("left_topic")), b.Table(s.text("right_topic"))
+	joinTables(words[0], left, right, joinBy(words[1]), nil).
+		GroupBy(byPrefix(words[2])).Aggregate(always(words[5]), appending(words[3]), appending(words[4])).ToStream().To(outputTopic)
 	return stringsOut()
 }

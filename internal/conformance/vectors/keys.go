@@ -129,7 +129,7 @@ func windowsFor(v vector) (any, error) {
 	}
 	ms := func(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 	w := dsl.TimeWindowsOfSizeAndGrace(ms(in.Size), 0).AdvanceBy(ms(in.Advance))
-	return w.WindowsFor(in.TS), w.Validate()
+	return append([][2]int64{}, w.WindowsFor(in.TS)...), w.Validate()
 }
 
 var aTask = regexp.MustCompile(`^\s*sub-topology (\d+) partition (\d+)\s*$`)
