@@ -22,7 +22,7 @@ var processStart = time.Now()
 func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name: "bench", Usage: "measure what a pipeline or a worker does on this machine",
-		Subcommands: []*cli.Command{benchPipelineCommand(), benchConnectCommand(), benchSandboxCommand(), benchBrokerCommand(), benchGenerateCommand(), benchApplicationCommand()},
+		Subcommands: []*cli.Command{benchPipelineCommand(), benchRestoreCommand(), benchConnectCommand(), benchSandboxCommand(), benchBrokerCommand(), benchGenerateCommand(), benchApplicationCommand(), benchRestorationCommand()},
 	}
 }
 
@@ -174,26 +174,21 @@ func benchGenerateCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "bootstrap-server"},
 			&cli.StringFlag{Name: "data"},
+			&cli.StringFlag{Name: "topic"},
 			&cli.IntFlag{Name: "records"},
 			&cli.IntFlag{Name: "partitions"},
 		},
 		Action: func(c *cli.Context) error {
-			d := bench.DataSet{Kind: c.String("data"), Records: c.Int("records"), Partitions: c.Int("partitions")}
+			d := bench.DataSet{Kind: c.String("data"), Name: c.String("topic"), Records: c.Int("records"), Partitions: c.Int("partitions")}
 			return d.Generate(c.Context, c.String("bootstrap-server"))
 		},
 	}
 }
 
 func benchApplicationCommand() *cli.Command {
-	flag := func(names ...string) (flags []cli.Flag) {
-		for _, n := range names {
-			flags = append(flags, &cli.StringFlag{Name: n})
-		}
-		return flags
-	}
 	return &cli.Command{
 		Name: "application", Hidden: true,
-		Flags: append(flag("job", "guest", "module", "in", "out", "bootstrap", "id", "guarantee", "state", "cpuprofile", "memprofile"),
+		Flags: append(childFlags("job", "guest", "module", "in", "out", "bootstrap", "id", "guarantee", "state", "cpuprofile", "memprofile"),
 			&cli.IntFlag{Name: "records"}, &cli.IntFlag{Name: "threads"}, &cli.StringSliceFlag{Name: "set"}),
 		Action: func(c *cli.Context) error {
 			tuneGC()
@@ -210,4 +205,12 @@ func benchApplicationCommand() *cli.Command {
 			return json.NewEncoder(c.App.Writer).Encode(r)
 		},
 	}
+}
+
+// childFlags are flags of text for a command that only this program calls.
+func childFlags(names ...string) (flags []cli.Flag) {
+	for _, n := range names {
+		flags = append(flags, &cli.StringFlag{Name: n})
+	}
+	return flags
 }

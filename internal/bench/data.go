@@ -185,6 +185,17 @@ func AppendProfile(dst []byte, user int) []byte {
 	return append(dst, `"}`...)
 }
 
+// rowBytes is the size of the value of a row of a changelog.
+const rowBytes = 100
+
+// appendRow appends a value of rowBytes.
+func appendRow(dst []byte, r *rng) []byte {
+	for range 6 {
+		dst = appendHex(dst, r.next())
+	}
+	return append(dst, "rows"...)
+}
+
 // appendHex appends sixteen digits, the lowest first.
 func appendHex(dst []byte, v uint64) []byte {
 	const digits = "0123456789abcdef"

@@ -1,8 +1,10 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -12,13 +14,19 @@ import (
 
 // DataSet names an input and how many records of it there are in how many partitions.
 type DataSet struct {
-	Kind       string // events, orders, profiles or lines
+	Kind       string // events, orders, profiles, lines or rows
 	Records    int
 	Partitions int
+	Name       string // of the topic; "" is one that says what is in it
 }
 
+// rows are the records of a changelog.
+const rows = "rows"
+
 // Topic is the name of the data set's topic: the same for whoever makes it.
-func (d DataSet) Topic() string { return fmt.Sprintf("%s-%d-%d", d.Kind, d.Records, d.Partitions) }
+func (d DataSet) Topic() string {
+	return cmp.Or(d.Name, fmt.Sprintf("%s-%d-%d", d.Kind, d.Records, d.Partitions))
+}
 
 // each calls yield with every record of the data set in order, as the key, the value and the timestamp. The bytes are
 // new each time.
@@ -42,20 +50,26 @@ func (d DataSet) each(yield func(key, value []byte, timestamp int64)) error {
 		for user := range d.Records {
 			yield(AppendUser(nil, user), AppendProfile(make([]byte, 0, 112), user), baseTimestamp-dayMillis)
 		}
+	case rows:
+		r := rng(3)
+		for i := range d.Records {
+			key := appendHex([]byte("row-"), r.next()) // the numbers of a splitmix are different
+			yield(key, appendRow(make([]byte, 0, rowBytes), &r), baseTimestamp+int64(i))
+		}
 	default:
-		return fmt.Errorf("no data set %q: events, orders, profiles and lines are there", d.Kind)
+		return fmt.Errorf("no data set %q: events, orders, profiles, lines and rows are there", d.Kind)
 	}
 	return nil
 }
 
 // Generate writes the data set to a new topic, lines round robin and all else by key.
 func (d DataSet) Generate(ctx context.Context, bootstrap string) error {
-	if err := recreate(ctx, bootstrap, d.Topic(), d.Partitions); err != nil {
+	if err := recreate(ctx, bootstrap, d.Topic(), d.Partitions, d.configs()...); err != nil {
 		return err
 	}
 	cl, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.DefaultProduceTopic(d.Topic()), kgo.RecordPartitioner(d.partitioner()),
 		kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite(), kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.ProducerBatchMaxBytes(256<<10), kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(100_000))
+		kgo.ProducerBatchMaxBytes(d.batchBytes()), kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(100_000))
 	if err != nil {
 		return err
 	}
@@ -90,19 +104,40 @@ func (d DataSet) partitioner() kgo.Partitioner {
 	return kgo.StickyKeyPartitioner(nil)
 }
 
-// recreate makes a topic anew that keeps its records.
-func recreate(ctx context.Context, bootstrap, topic string, partitions int) error {
+// configs are those of its topic, KEY=VALUE.
+func (d DataSet) configs() []string {
+	if d.Kind == rows {
+		return []string{"cleanup.policy=compact"}
+	}
+	return nil
+}
+
+// batchBytes is large for input, and what a Kafka Streams application has by default for a changelog.
+func (d DataSet) batchBytes() int32 {
+	if d.Kind == rows {
+		return 16 << 10
+	}
+	return 256 << 10
+}
+
+// recreate makes a topic anew that keeps its records; configs are KEY=VALUE.
+func recreate(ctx context.Context, bootstrap, topic string, partitions int, configs ...string) error {
+	set := map[string]*string{"retention.ms": new("-1")}
+	for _, c := range configs {
+		key, value, _ := strings.Cut(c, "=")
+		set[key] = &value
+	}
 	cl, err := kgo.NewClient(kgo.SeedBrokers(bootstrap))
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	adm, forever := kadm.NewClient(cl), "-1"
+	adm := kadm.NewClient(cl)
 	if _, err := adm.DeleteTopics(ctx, topic); err != nil {
 		return fmt.Errorf("deleting topic %s: %w", topic, err)
 	}
 	for {
-		_, err := adm.CreateTopic(ctx, int32(partitions), -1, map[string]*string{"retention.ms": &forever}, topic)
+		_, err := adm.CreateTopic(ctx, int32(partitions), -1, set, topic)
 		if err == nil {
 			return nil
 		}

@@ -130,7 +130,7 @@ func (s *Session) Measure(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if _, err := os.Stat(filepath.Join(o.Baseline, "classes")); err != nil && o.Guest == "kafka-streams" {
+	if _, err := os.Stat(filepath.Join(o.Baseline, "classes")); err != nil && o.Guest == baselineEngine {
 		return Result{}, errs.BuildNoToolchain.New(o.Baseline, "the jobs of Kafka Streams are not compiled there", "run make baseline").WithCause(err)
 	}
 	data := j.data(o.Records, o.Partitions)
@@ -158,7 +158,7 @@ func (s *Session) Measure(ctx context.Context, o Options) (Result, error) {
 	if err := j.expect(data, &want); err != nil {
 		return r, err
 	}
-	if o.Guest == "kafka-streams" && j.rewrites {
+	if o.Guest == baselineEngine && j.rewrites {
 		want.sum = 0
 	}
 	if err := verify(ctx, s.bootstrap, j, out, want); err != nil {
@@ -173,7 +173,7 @@ func (s *Session) generate(ctx context.Context, data DataSet) error {
 		return nil
 	}
 	_, err := s.output(ctx, exec.CommandContext(ctx, s.self, "bench", "generate", "--bootstrap-server", s.bootstrap,
-		"--data", data.Kind, "--records", strconv.Itoa(data.Records), "--partitions", strconv.Itoa(data.Partitions)))
+		"--data", data.Kind, "--topic", data.Name, "--records", strconv.Itoa(data.Records), "--partitions", strconv.Itoa(data.Partitions)))
 	if err == nil {
 		s.ready[data.Topic()] = true
 	}
@@ -197,12 +197,8 @@ func (s *Session) application(o Options, data []DataSet, id, out string) *exec.C
 		{"records", strconv.Itoa(data[0].Records)},
 		{"state", filepath.Join(s.dir, id)},
 	}
-	if o.Guest == "kafka-streams" {
-		argv := []string{"-Xmx2g", "-cp", filepath.Join(o.Baseline, "classes") + string(os.PathListSeparator) + filepath.Join(o.Baseline, "libs", "*"), "bench.Application"}
-		for _, a := range args {
-			argv = append(argv, a[0]+"="+a[1])
-		}
-		return exec.Command("java", argv...)
+	if o.Guest == baselineEngine {
+		return baseline(o.Baseline, "bench.Application", args)
 	}
 	argv := []string{"bench", "application", "--guest", o.Guest, "--module", o.Module, "--cpuprofile", o.CPUProfile, "--memprofile", o.MemProfile}
 	for _, a := range args {

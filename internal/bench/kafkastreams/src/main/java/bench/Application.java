@@ -59,8 +59,7 @@ public final class Application {
     private Application() { }
 
     public static void main(String[] args) throws Exception {
-        Map<String, String> o = new HashMap<>();
-        for (String a : args) o.put(a.substring(0, a.indexOf('=')), a.substring(a.indexOf('=') + 1));
+        Map<String, String> o = options(args);
         long records = Long.parseLong(o.get("records"));
         AtomicLong runningAt = new AtomicLong();
         KafkaStreams streams = new KafkaStreams(topology(o.get("job"), o.get("in").split(","), o.get("out")), config(o));
@@ -80,15 +79,24 @@ public final class Application {
         System.exit(0);
     }
 
+    static Map<String, String> options(String[] args) {
+        Map<String, String> o = new HashMap<>();
+        for (String a : args) o.put(a.substring(0, a.indexOf('=')), a.substring(a.indexOf('=') + 1));
+        return o;
+    }
+
+    /** The milliseconds of a time since this process began. */
+    static long sinceStart(long time) { return time - ManagementFactory.getRuntimeMXBean().getStartTime(); }
+
     private static void report(long records, long runningAt) throws IOException {
         double seconds = (System.nanoTime() - firstRecordNanos) / 1e9, cpu = cpuSeconds() - cpuAtFirstRecord;
         System.out.printf(Locale.ROOT, "{\"records\":%d,\"seconds\":%.3f,\"cpu_seconds\":%.3f,\"records_per_second\":%.0f,"
                 + "\"records_per_cpu_second\":%.0f,\"peak_rss_bytes\":%d,\"start_ms\":%d}%n",
             records, seconds, cpu, records / seconds, records / cpu, peakBytes(),
-            runningAt - ManagementFactory.getRuntimeMXBean().getStartTime());
+            sinceStart(runningAt));
     }
 
-    private static Properties config(Map<String, String> o) {
+    static Properties config(Map<String, String> o) {
         Properties p = new Properties();
         p.put(StreamsConfig.APPLICATION_ID_CONFIG, o.get("id"));
         p.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, o.get("bootstrap"));
@@ -212,11 +220,11 @@ public final class Application {
         return !partitions.isEmpty();
     }
 
-    private static double cpuSeconds() {
+    static double cpuSeconds() {
         return ((com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getProcessCpuTime() / 1e9;
     }
 
-    private static long peakBytes() throws IOException {
+    static long peakBytes() throws IOException {
         for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
             if (line.startsWith("VmHWM:")) return Long.parseLong(line.replaceAll("\\D", "")) * 1024;
         }
