@@ -92,7 +92,7 @@ func (b *TimeOrderedBuffer) count() error {
 		v, _, err := decodeBufferValue(it.Value())
 		if err != nil {
 			_ = it.Close() // the error before is the one that matters
-			return b.bytes.db.damaged(fmt.Sprintf("a row of buffer %s cannot be read", b.bytes.id))
+			return b.bytes.db.unreadable(fmt.Sprintf("a row of buffer %s cannot be read", b.bytes.id))
 		}
 		b.current.size += recordSize(key, &v)
 	}
@@ -230,7 +230,7 @@ func (b *TimeOrderedBuffer) read(row []byte) (bufferValue, error) {
 	}
 	v, _, err := decodeBufferValue(slices.Clone(stored))
 	if err != nil {
-		return v, b.bytes.db.damaged(fmt.Sprintf("a row of buffer %s cannot be read", b.bytes.id))
+		return v, b.bytes.db.unreadable(fmt.Sprintf("a row of buffer %s cannot be read", b.bytes.id))
 	}
 	return v, nil
 }
@@ -284,7 +284,7 @@ func (b *TimeOrderedBuffer) evict(it Iterator, more func() bool, emit func(*Evic
 		}
 		v, _, err := decodeBufferValue(slices.Clone(it.Value()))
 		if err != nil {
-			return b.bytes.db.damaged(fmt.Sprintf("a row of buffer %s cannot be read", b.bytes.id))
+			return b.bytes.db.unreadable(fmt.Sprintf("a row of buffer %s cannot be read", b.bytes.id))
 		}
 		if err := emit(&Evicted{Key: key, Old: v.old, New: v.new, Time: at, Context: v.context}); err != nil {
 			return err

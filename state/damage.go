@@ -36,10 +36,20 @@ func (db *DB) noteDamage(err error) {
 	if !db.damage.CompareAndSwap(false, true) {
 		return
 	}
+	if db.opts.OnDamage != nil && db.opened.Load() {
+		db.opts.OnDamage(err)
+	}
 	db.opts.Logger.Error("local state is damaged", "code", errs.StateCorrupt.ID, "dir", db.dir, "error", err)
 	if failure := writeSynced(db.opts.FS, filepath.Join(db.dir, damageFile), []byte(err.Error()+"\n")); failure != nil {
 		db.opts.Logger.Error("cannot note that local state is damaged", "code", errs.StateUnusable.ID, "dir", db.dir, "error", failure)
 	}
+}
+
+// unreadable is damage that no checksum has shown: what was written cannot be read.
+func (db *DB) unreadable(what string) error {
+	err := db.damaged(what)
+	db.noteDamage(err)
+	return err
 }
 
 // writeSynced writes a small file and waits until it is on disk.

@@ -223,7 +223,7 @@ func (db *DB) segmented(id StoreID, format ValueFormat, inMemory bool, seg *segm
 	}
 	stored, err := s.pairs.get(segmentMeta)
 	if err == nil && stored != nil && !seg.load(stored) {
-		err = db.damaged("the time of a windowed store cannot be read")
+		err = db.unreadable("the time of a windowed store cannot be read")
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

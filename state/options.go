@@ -37,6 +37,9 @@ type Options struct {
 	// log), perhaps after a call has returned the failure. It gets the coded error that every later call returns. nil is
 	// allowed.
 	OnFailure func(error)
+	// OnDamage is called once, from any goroutine, when files are found damaged while the database is open, and must not
+	// block. What was read before is right; the database is to be closed, dropped (DropDB) and built again. nil is allowed.
+	OnDamage func(error)
 }
 
 // DefaultOptions returns the defaults.

@@ -167,7 +167,7 @@ func (v *View) snapshot(s *KeyValueBytes) error {
 	v.bytes.seg = s.seg.view()
 	stored, err := p.get(segmentMeta)
 	if err == nil && stored != nil && !v.bytes.seg.load(stored) {
-		err = db.damaged("the time of a windowed store cannot be read")
+		err = db.unreadable("the time of a windowed store cannot be read")
 	}
 	if err != nil {
 		v.release()

@@ -3,7 +3,9 @@
 package main_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +22,7 @@ func (p *programme) stateFaults() []fault {
 		{"state deleted", func() { p.lose(p.one()) }},
 		{"state cut off", func() { p.damage(p.one(), p.cutOff) }},
 		{"bits of the state flipped", func() { p.damage(p.one(), p.flipBits) }},
+		{"bits of the state flipped while it is in use", func() { p.damageAlive(p.one()) }},
 		{"a file of the state missing", func() { p.damage(p.one(), os.Remove) }},
 		{"state of another application", func() { p.foreign(p.one()) }},
 		{"disk full", func() { p.fillDisk(p.one().name) }},
@@ -80,7 +83,25 @@ func (p *programme) flipBits(file string) error {
 	for range 1 + p.rng.IntN(16) {
 		content[p.rng.IntN(len(content))] ^= 1 << p.rng.IntN(8)
 	}
-	return os.WriteFile(file, content, 0o600)
+	f, err := os.OpenFile(file, os.O_WRONLY, 0) // a table that is gone meanwhile stays away
+	if err == nil {
+		_, err = f.Write(content)
+		err = errors.Join(err, f.Close())
+	}
+	return err
+}
+
+// damageAlive hurts tables of a process that goes on, which has to notice when it reads them.
+func (p *programme) damageAlive(one *process) {
+	p.t.Helper()
+	p.feedUntil(one.isRunning)
+	tables, _ := filepath.Glob(filepath.Join(p.database(one.name), "*.sst"))
+	for _, table := range tables {
+		if err := p.flipBits(table); err != nil && !errors.Is(err, fs.ErrNotExist) { // compactions remove tables
+			p.t.Fatal(err)
+		}
+	}
+	p.note("hurting %d tables", len(tables))
 }
 
 // foreign kills a process and puts the database of another application into the place of its own.

@@ -111,14 +111,16 @@ type App struct {
 	state    atomic.Int32
 	settings map[string]string // as given, for processors
 	pool     threadPool
-	global   *GlobalThread // nil: there are no global stores
-	ready    chan struct{} // closed when threads are set
-	over     chan struct{} // closed when Run has ended
+	global   atomic.Pointer[GlobalThread] // nil: there are no global stores
+	ready    chan struct{}                // closed when threads are set
+	over     chan struct{}                // closed when Run has ended
 	// life is done when the application is to end, end makes it so and says why.
 	life context.Context
 	end  context.CancelCauseFunc
 	// asksShutdown: this process tells the group to end; remains: it does not leave when it ends.
 	asksShutdown, remains atomic.Bool
+	// damaged: the local state that threads run on now was found damaged, and is to be built again.
+	damaged atomic.Pointer[atomic.Bool]
 
 	tasks         runningTasks
 	failedThreads atomic.Int64
@@ -150,6 +152,7 @@ func New(cfg Config) (*App, error) {
 	}
 	a := &App{cfg: cfg, log: cfg.Logger, clock: cfg.Clock, ready: make(chan struct{}), over: make(chan struct{}), faults: NewFaultBook()}
 	a.life, a.end = context.WithCancelCause(context.Background())
+	a.damaged.Store(new(atomic.Bool))
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -289,26 +292,63 @@ func (a *App) runIn(ctx context.Context, client *kgo.Client, dir *state.Director
 	if err != nil {
 		return err
 	}
-	db, err := a.openDB(plan, dir)
-	if err != nil {
-		return err
-	}
-	if a.global, err = a.startGlobal(ctx, admin, db); err != nil {
-		return errors.Join(err, db.Close())
-	}
-	threads, err := a.makeThreads(ctx, client, plan, dir.ProcessID(), db)
-	if err != nil {
-		return errors.Join(err, a.global.close(), db.Close())
-	}
-	a.db.Store(db)
 	a.plan.Store(plan)
 	a.client.Store(client)
 	defer a.client.Store(nil)
 	a.guestModules = guestModulesOf(plan)
+	numbers := make([]int, a.cfg.Streams.NumStreamThreads)
+	for i := range numbers {
+		numbers[i] = i + 1
+	}
+	for {
+		err := a.runOn(ctx, client, plan, dir, numbers)
+		if !a.buildsAgain(ctx, err) {
+			return err
+		}
+		if err := a.dropState(dir, err); err != nil {
+			return err
+		}
+		select {
+		case <-a.ready:
+			numbers = a.threadNumbers()
+		default: // damaged before there were any threads
+		}
+	}
+}
+
+// runOn opens the local state and runs threads with these numbers on it, until ctx is done, a thread fails for good, or
+// the state is found damaged.
+func (a *App) runOn(ctx context.Context, client *kgo.Client, plan *topicPlan, dir *state.Directory, numbers []int) error {
+	life, end := context.WithCancel(ctx)
+	defer end()
+	admin := kadm.NewClient(client)
+	damaged := new(atomic.Bool)
+	a.damaged.Store(damaged)
+	db, err := a.openDB(plan, dir, func(error) {
+		damaged.Store(true)
+		end()
+	})
+	if err != nil {
+		return err
+	}
+	global, err := a.startGlobal(life, admin, db)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	a.global.Store(global)
+	threads, err := a.makeThreads(ctx, client, plan, dir.ProcessID(), db, numbers)
+	if err != nil {
+		return errors.Join(err, global.close(), db.Close())
+	}
+	a.db.Store(db)
 	a.setThreads(threads)
-	close(a.ready)
-	a.leaveStale(ctx, client, dir.ProcessID(), len(threads))
-	return errors.Join(a.runThreads(ctx, admin, db), a.global.close(), db.Close())
+	select {
+	case <-a.ready:
+	default:
+		close(a.ready)
+		a.leaveStale(ctx, client, dir.ProcessID(), len(threads))
+	}
+	return errors.Join(a.runThreads(life, admin, db), global.close(), db.Close())
 }
 
 func (a *App) admin(ctx context.Context) (*kgo.Client, error) {
@@ -365,11 +405,12 @@ func (a *App) internalConfigs(configs map[string]string) map[string]string {
 func (a *App) partitionsOf(topic string) int32 { return (*a.partitions.Load())[topic] }
 
 // openDB opens the database of the directory: on disk if any store outlives the process. Damaged state is thrown away,
-// for the changelogs have it all.
-func (a *App) openDB(plan *topicPlan, dir *state.Directory) (*state.DB, error) {
+// for the changelogs have it all; damage that shows later is told.
+func (a *App) openDB(plan *topicPlan, dir *state.Directory, damaged func(error)) (*state.DB, error) {
 	opts := state.DefaultOptions()
 	opts.ApplicationID, opts.Logger, opts.InMemory = a.cfg.Streams.ApplicationID, a.log, !plan.persistent() && !keepsGlobal(a.cfg.Topology)
 	opts.SetMemory(a.cfg.Streams.StateMemoryBytes)
+	opts.OnDamage = damaged
 	db, err := state.OpenDB(dir.DatabasePath(), opts)
 	if errors.Is(err, state.ErrCorrupt) {
 		a.log.Warn("local state cannot be used and is built again from the changelogs", "dir", dir.DatabasePath(), "err", err)
@@ -399,7 +440,7 @@ func (a *App) transactionVersion2(ctx context.Context, client *kgo.Client) (bool
 	return false, nil
 }
 
-func (a *App) makeThreads(ctx context.Context, client *kgo.Client, plan *topicPlan, processID string, db *state.DB) ([]*Thread, error) {
+func (a *App) makeThreads(ctx context.Context, client *kgo.Client, plan *topicPlan, processID string, db *state.DB, numbers []int) ([]*Thread, error) {
 	v2, err := a.transactionVersion2(ctx, client)
 	if err != nil {
 		return nil, err
@@ -412,8 +453,8 @@ func (a *App) makeThreads(ctx context.Context, client *kgo.Client, plan *topicPl
 	shared.newAssignor = a.assignors(shared, client)
 	var threads []*Thread
 	a.pool.shared, a.pool.db = shared, db
-	for i := range a.cfg.Streams.NumStreamThreads {
-		t, err := a.newThread(i + 1)
+	for _, n := range numbers {
+		t, err := a.newThread(n)
 		if err != nil {
 			return nil, err
 		}
@@ -586,8 +627,8 @@ func (a *App) newTask(c TaskConfig) (*Task, *moduleSet, error) {
 	if s.ContinueOnProcessing && c.ID.Subtopology != topology.GlobalID { // processing.exception.handler.global.enabled is false
 		c.Processing = LogAndContinue
 	}
-	if a.global != nil {
-		c.GlobalStores = a.global.shared
+	if global := a.global.Load(); global != nil {
+		c.GlobalStores = global.shared
 	}
 	c.Guests, c.DeadLetterTopic, c.Faults = a.cfg.Guests, s.DeadLetterTopic, a.faults.Page(c.ID)
 	if idle, ok := s.Lookup("max.task.idle.ms"); ok && c.MaxTaskIdle == 0 {

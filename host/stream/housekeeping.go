@@ -25,10 +25,10 @@ func (a *App) runThreads(ctx context.Context, admin *kadm.Client, db *state.DB) 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	a.pool.open(ctx, stop)
-	if a.global != nil {
+	if global := a.global.Load(); global != nil {
 		a.pool.start(func(ctx context.Context) error {
-			err := a.global.Run(ctx)
-			if err != nil {
+			err := global.Run(ctx)
+			if err != nil && !a.isDamage(err) {
 				a.setState(PendingError)
 			}
 			return err

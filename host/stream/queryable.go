@@ -115,7 +115,7 @@ func (a *App) queryGlobal(q *StoreQuery, spec *topology.StoreSpec) (*StoreAnswer
 	if q.Partition != 0 {
 		return nil, errs.QueryInvalid.New(q.Store, "a global store has one partition, 0", "")
 	}
-	answer, err := look(a.global.shared[q.Store].store, q, spec)
+	answer, err := look(a.global.Load().shared[q.Store].store, q, spec)
 	if errors.Is(err, state.ErrClosed) {
 		return nil, errs.QueryNotReady.New(q.Store, "the application is "+a.State().String(), "")
 	}

@@ -65,6 +65,49 @@ func TestStateIsRebuiltWhateverHappensToIt(t *testing.T) {
 	}
 }
 
+// TestDamageThatShowsWhileItRunsIsBuiltAgain breaks the files of a database that is open, under a process that reads them:
+// it goes on with what the changelog gives.
+func TestDamageThatShowsWhileItRunsIsBuiltAgain(t *testing.T) {
+	const keys = 5_000 // of 500 bytes: more than the cache of blocks holds
+	wide := func(records []*kgo.Record) []*kgo.Record {
+		for _, r := range records {
+			r.Key = append(r.Key, make([]byte, 500)...)
+			r.Partition = topology.PartitionForKey(r.Key, 2)
+		}
+		return records
+	}
+	b := brokertest.Fake(t)
+	h := newHarness(t, b)
+	in, out := b.CreateTopic(t, b.Name("in"), 2), b.CreateTopic(t, b.Name("out"), 2)
+	dir := t.TempDir()
+	input := wide(numbered(in, 0, keys, keys, 2))
+	b.Produce(t, input...)
+	app := h.start(countTopology(t, in, out), "state.dir="+dir, "statestore.cache.max.bytes=0", "state.memory.max.bytes=4194304", "num.stream.threads=2")
+	h.output(out, len(input))
+	for round := range 2 {
+		db := app.db.Load()
+		files, err := filepath.Glob(filepath.Join(dir, "*", "*", "db", "*.sst"))
+		check(t, err)
+		for _, f := range files {
+			if content, err := os.ReadFile(f); err == nil { // a compaction may have removed it
+				for i := 0; i < len(content); i += 1000 {
+					content[i] ^= 1
+				}
+				check(t, os.WriteFile(f, content, 0o600))
+			}
+		}
+		more := wide(numbered(in, (round+1)*keys, keys, keys, 2))
+		b.Produce(t, more...)
+		input = append(input, more...)
+		h.output(out, len(input))
+		if app.db.Load() == db {
+			t.Fatalf("vacuous: nobody has read any of %d files", len(files))
+		}
+	}
+	h.checkCounts(in, out, input)
+	app.stop()
+}
+
 func check(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -48,6 +49,7 @@ func (p *threadPool) open(ctx context.Context, fail func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mu.ctx, p.mu.fail = ctx, fail
+	p.mu.closed, p.mu.failures = false, nil
 }
 
 // start has run run in a goroutine of its own and reports its failure; false if the pool is closed. ended is called
@@ -90,7 +92,7 @@ func (a *App) startThread(t *Thread) bool {
 		defer cancel()
 		defer context.AfterFunc(t.life, cancel)()
 		err := a.runThread(ctx, t)
-		if err != nil {
+		if err != nil && !a.isDamage(err) {
 			a.failedThreads.Add(1)
 			a.setState(PendingError)
 		}
@@ -123,7 +125,7 @@ func (a *App) AddThread() (string, error) {
 	a.setThreads(slices.Insert(list, index-1, t))
 	if !a.startThread(t) {
 		a.setThreads(list)
-		return "", a.mayChangeThreads()
+		return "", cmp.Or[error](a.mayChangeThreads(), errs.StreamThreads.New(a.cfg.Streams.ApplicationID, "threads cannot be added while the local state is built again", "try again"))
 	}
 	a.log.Info("thread added", "thread", t.Name())
 	return t.Name(), nil

@@ -27,8 +27,8 @@ const (
 func (a *App) runThread(ctx context.Context, t *Thread) error {
 	for {
 		err := t.Run(ctx)
-		if err == nil {
-			return nil
+		if err == nil || a.isDamage(err) {
+			return err
 		}
 		switch a.answer(err) {
 		case ReplaceThread:
