@@ -166,7 +166,7 @@ func (ps *Plugins) Connector(name string) (Plugin, error) {
 	}
 	var names []string
 	for _, p := range ps.List(KindSource, KindSink) {
-		names = append(names, "PluginDesc{class=class "+p.Class+", name='"+p.Class+"', version='"+p.Version+
+		names = append(names, "PluginDesc{klass=class "+p.Class+", name='"+p.Class+"', version='"+p.Version+
 			"', encodedVersion="+p.Version+", type="+string(p.Kind)+", typeName='"+string(p.Kind)+"', location='classpath'}")
 	}
 	return Plugin{}, fault.Connect.New("Failed to find any class that implements Connector and which name matches " + name +

@@ -143,6 +143,9 @@ func add(values map[string]*config.Value, name, message string) {
 func refuseNulls(props config.Props, values map[string]*config.Value) {
 	for _, name := range props.Names() {
 		if props[name] == nil {
+			if values[name] == nil {
+				values[name] = &config.Value{Name: name, Visible: true, Undefined: true}
+			}
 			add(values, name, "Null value can not be supplied as the configuration value.")
 		}
 	}

@@ -166,6 +166,8 @@ func (h *Herder) writeLeading(ctx context.Context, what string, records ...Recor
 		return nil
 	case ctx.Err() != nil:
 		return h.timedOut(ctx)
+	case errors.Is(err, kerr.MessageTooLarge):
+		return fault.Connect.New("Error " + what + ": the record is larger than the topic or the worker's producer takes (max.message.bytes, max.request.size)").Because(err)
 	case errors.Is(err, ErrNotLeading) && h.member != nil:
 		h.member.Rejoin()
 	}

@@ -92,6 +92,15 @@ func CheckAlterable(c *ClusterConfig, name string) error {
 	return nil
 }
 
+// unreadable is the error for a part of an entry of offsets that cannot be taken.
+func unreadable(part string, err error) error {
+	var e *fault.Error
+	if errors.As(err, &e) && e.Cause != nil {
+		err = e.Cause // the converter's own text does not say what
+	}
+	return internal("Cannot deserialize value: the %s is no object of texts, numbers and booleans: %v", part, err)
+}
+
 // ParseOffsets reads the entries of a request.
 func ParseOffsets(list []OffsetInfo) ([]PartitionOffset, error) {
 	if len(list) == 0 {
@@ -101,11 +110,11 @@ func ParseOffsets(list []OffsetInfo) ([]PartitionOffset, error) {
 	for _, o := range list {
 		partition, err := ParseMapJSON(o.Partition)
 		if err != nil {
-			return nil, internal("Cannot deserialize value: the partition is no object: %v", err)
+			return nil, unreadable("partition", err)
 		}
 		offset, err := ParseMapJSON(o.Offset)
 		if err != nil {
-			return nil, internal("Cannot deserialize value: the offset is no object: %v", err)
+			return nil, unreadable("offset", err)
 		}
 		out = append(out, PartitionOffset{partition, offset})
 	}

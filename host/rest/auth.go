@@ -57,8 +57,8 @@ func (a *Auth) admits(r *http.Request) bool {
 		got := sha256.Sum256([]byte(password))
 		return subtle.ConstantTimeCompare(want[:], got[:]) == 1 && known
 	}
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
 		return false
 	}
 	got, admitted := sha256.Sum256([]byte(token)), 0

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/wasmstream/wasmstream/connectors/config"
 	"github.com/wasmstream/wasmstream/host/connect"
@@ -19,7 +20,21 @@ import (
 
 // unfit is the error for a body that is JSON of another form.
 func unfit(want string, err error) error {
-	return status(http.StatusInternalServerError, "Cannot deserialize value: want %s: %v", want, err)
+	return status(http.StatusInternalServerError, "Cannot deserialize value: want %s: %s", want, unfitText(err))
+}
+
+// unfitText is what is wrong with JSON, in words for whoever sent it.
+func unfitText(err error) string {
+	var other *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &other):
+		return "it is of type " + other.Value
+	case errors.Is(err, io.EOF):
+		return "there is nothing"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "it ends too early"
+	}
+	return err.Error()
 }
 
 // fields reads an object with no other fields than those known.
@@ -37,6 +52,9 @@ func fields(body []byte, known ...string) (map[string]json.RawMessage, error) {
 }
 
 func strictJSON(body []byte, into any) error {
+	if !utf8.Valid(body) {
+		return errors.New("it is not UTF-8")
+	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	if err := d.Decode(into); err != nil {
 		return err
@@ -174,6 +192,9 @@ func parseOffsets(body []byte) ([]connect.OffsetInfo, error) {
 	}
 	var out []connect.OffsetInfo
 	for _, e := range entries {
+		if string(e) == "null" {
+			return nil, unfit("an object with partition and offset", errors.New("it is null"))
+		}
 		entry, err := fields(e, "partition", "offset")
 		if err != nil {
 			return nil, err

@@ -182,6 +182,9 @@ func patchConfig(r *request) error {
 	if err != nil {
 		return err
 	}
+	if patch == nil {
+		return status(http.StatusInternalServerError, "the request has no settings")
+	}
 	info, err := r.h.Herder.PatchConnector(r.Context(), r.name(), patch)
 	if err != nil {
 		return r.forwarded(err, true)

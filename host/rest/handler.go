@@ -68,12 +68,11 @@ func NewHandler(cfg Config) http.Handler {
 	h := &handler{Config: cfg}
 	worker := cfg.Herder.Config().Props
 	h.headers, h.cors = parseHeaderRules(worker.Or("response.http.headers.config", "")), newCORS(worker)
-	mux := http.NewServeMux()
+	var routes []*route
 	for path, methods := range h.routes() {
-		mux.Handle(path, h.route(methods))
+		routes = append(routes, newRoute(path, h.route(methods)))
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeError(w, http.StatusNotFound, "HTTP 404 Not Found") })
-	return h.around(mux)
+	return h.around(routes)
 }
 
 func (h *handler) routes() map[string]map[string]endpoint {
@@ -92,7 +91,7 @@ func (h *handler) routes() map[string]map[string]endpoint {
 		return all
 	}
 	maps.Copy(all, map[string]map[string]endpoint{
-		"/{$}":                                        {"GET": getRoot},
+		"/":                                           {"GET": getRoot},
 		"/health":                                     {"GET": getHealth},
 		"/connectors":                                 {"GET": getConnectors, "POST": postConnector},
 		"/connectors/{name}":                          {"GET": getConnector, "DELETE": deleteConnector},
@@ -117,32 +116,44 @@ func (h *handler) routes() map[string]map[string]endpoint {
 	return all
 }
 
-// around does what is the same for all paths.
-func (h *handler) around(next http.Handler) http.Handler {
+// ambiguous is what the HTTP server of Kafka's worker says to a path that could be read in two ways, "" if it takes it.
+func ambiguous(path string) string {
+	path = strings.ToLower(path)
+	switch {
+	case strings.Contains(path, "%2f"):
+		return "Ambiguous URI path separator"
+	case strings.Contains(path, "%25"):
+		return "Ambiguous URI path encoding"
+	case strings.Contains(path, "%5c"):
+		return "Suspicious Path Character"
+	case strings.Contains(path, "//"):
+		return "Ambiguous URI empty segment"
+	}
+	return ""
+}
+
+// around does what is the same for all paths, and finds the right one.
+func (h *handler) around(routes []*route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, rule := range h.headers {
 			rule.apply(w.Header())
 		}
 		h.cors.apply(w, r)
-		if h.Auth != nil && !preflight(r) && !internalPath(r) && !h.Auth.admits(r) {
+		to := find(routes, r)
+		if h.Auth != nil && !preflight(r) && (to == nil || !to.internal(r.Method)) && !h.Auth.admits(r) {
 			h.Auth.refuse(w)
 			return
 		}
-		if path := r.URL.EscapedPath(); strings.Contains(strings.ToLower(path), "%2f") && h.Herder.Config().Compat {
-			writeError(w, http.StatusBadRequest, "Ambiguous URI path separator")
+		if text := ambiguous(r.URL.EscapedPath()); text != "" && h.Herder.Config().Compat {
+			writeError(w, http.StatusBadRequest, text)
 			return
 		}
-		if p := r.URL.Path; len(p) > 1 && strings.HasSuffix(p, "/") {
-			r.URL.Path = strings.TrimSuffix(p, "/")
-			r.URL.RawPath = strings.TrimSuffix(r.URL.RawPath, "/")
+		if to == nil {
+			writeError(w, http.StatusNotFound, "HTTP 404 Not Found")
+			return
 		}
-		next.ServeHTTP(w, r)
+		to.handler.ServeHTTP(w, r)
 	})
-}
-
-// internalPath tells whether workers ask each other there, with a signature.
-func internalPath(r *http.Request) bool {
-	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/tasks") || r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/fence")
 }
 
 // route answers one path.
@@ -200,7 +211,7 @@ func (h *handler) serve(r *request, e endpoint) {
 // json refuses bodies that do not say that they are JSON.
 func (r *request) json() error {
 	given := r.Header.Get("Content-Type")
-	if given == "" {
+	if given == "" && (len(r.body) == 0 || !r.h.Herder.Config().Compat) {
 		return nil
 	}
 	if media, _, err := mime.ParseMediaType(given); err != nil || media != "application/json" {

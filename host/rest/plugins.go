@@ -77,7 +77,7 @@ func validate(r *request) error {
 // className is that of the exception which Kafka would have thrown.
 func className(err error) string {
 	var s *connect.StatusError
-	if errors.As(err, &s) {
+	if errors.As(err, &s) || fault.ClassOf(err) == fault.Connect {
 		return "org.apache.kafka.connect.runtime.rest.errors.BadRequestException"
 	}
 	return string(fault.ClassOf(err))
