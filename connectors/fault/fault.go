@@ -29,6 +29,7 @@ const (
 	IllegalArgument Class = "java.lang.IllegalArgumentException"
 	NumberFormat    Class = "java.lang.NumberFormatException"
 	IllegalState    Class = "java.lang.IllegalStateException"
+	IndexOutOfRange Class = "java.lang.IndexOutOfBoundsException"
 	Unsupported     Class = "java.lang.UnsupportedOperationException"
 	NullPointer     Class = "java.lang.NullPointerException"
 	Exception       Class = "java.lang.Exception"
@@ -45,7 +46,7 @@ func (c Class) parent() Class {
 		return Data
 	case NumberFormat:
 		return IllegalArgument
-	case Kafka, IllegalArgument, IllegalState, Unsupported, NullPointer:
+	case Kafka, IllegalArgument, IllegalState, IndexOutOfRange, Unsupported, NullPointer:
 		return Exception
 	}
 	return ""

@@ -1,9 +1,9 @@
 package jtext
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -122,6 +122,9 @@ func (r *Regex) expand(b *strings.Builder, replacement string, groups []string) 
 	return nil
 }
 
+// ErrNoGroup is what ReplaceFirst answers where a replacement names a group by a number that the pattern does not have.
+var ErrNoGroup = errors.New("no group")
+
 // expandGroup writes the group that s begins with, and returns the length of its name.
 func (r *Regex) expandGroup(b *strings.Builder, s string, groups []string) (int, error) {
 	if strings.HasPrefix(s, "{") {
@@ -142,7 +145,7 @@ func (r *Regex) expandGroup(b *strings.Builder, s string, groups []string) (int,
 	}
 	group, n := int(s[0]-'0'), 1
 	if group >= len(groups) {
-		return 0, fmt.Errorf("no group %s", strconv.Itoa(group))
+		return 0, fmt.Errorf("%w %d", ErrNoGroup, group)
 	}
 	for n < len(s) && s[n] >= '0' && s[n] <= '9' && group*10+int(s[n]-'0') < len(groups) {
 		group = group*10 + int(s[n]-'0')

@@ -70,7 +70,7 @@ func TestAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		asked++
-		for _, part := range []string{"out", "value"} {
+		for _, part := range []string{"out", "key", "value"} {
 			if out, ok := q.Answer[part].(map[string]any); ok && out["class"] == "java.util.LinkedHashMap" {
 				out["class"] = "java.util.HashMap"
 			}
@@ -79,21 +79,25 @@ func TestAnswers(t *testing.T) {
 		if err != nil {
 			got = map[string]any{"error": fault.ClassOf(err).SimpleName(), "message": err.Error()}
 		}
-		if why := differs(q.Answer, got); why != "" && !deliberate(&q, got) {
+		if why := differs(&q, got); why != "" && !deliberate(&q, got) {
 			if different++; different <= 40 {
 				t.Errorf("%s\n%s", lines.Text(), why)
 			}
 		}
 	}
-	if asked < 5000 || different > 0 {
+	if asked < 11000 || different > 0 {
 		t.Errorf("%d questions, %d answers differ", asked, different)
 	}
 }
 
 // differs compares answers. Of errors only the class is compared, and of those that Java throws by accident not even that.
-func differs(want, got map[string]any) string {
+func differs(q *question, got map[string]any) string {
+	want := q.Answer
 	if want["error"] != nil && got["error"] != nil {
-		return ""
+		if library[q.Op] || accidents[want["error"].(string)] || want["error"] == got["error"] {
+			return ""
+		}
+		return fmt.Sprintf("a %s (%s), not a %s", got["error"], got["message"], want["error"])
 	}
 	if want["error"] != nil || got["error"] != nil {
 		return fmt.Sprintf("got %v", got)
@@ -103,6 +107,12 @@ func differs(want, got map[string]any) string {
 	}
 	return cmp.Diff(want, got)
 }
+
+// accidents are classes of errors that nobody throws on purpose.
+var accidents = map[string]bool{"NullPointerException": true, "ClassCastException": true, "ArithmeticException": true, "StackOverflowError": true}
+
+// library are operations without a plugin around them: their errors have no class of Kafka's.
+var library = map[string]bool{"date": true, "regex": true}
 
 var plugins = sync.OnceValue(builtin.Plugins)
 
@@ -367,6 +377,9 @@ func sameFloats(a, b any) bool {
 // julian is when the Gregorian calendar began.
 const julian = -12219292800000
 
+// castOfLogical are values that are of a logical type as a whole.
+var castOfLogical = regexp.MustCompile(`"schema": ?\{"type": ?"int(32|64)", [^{}]*"name": ?"org\.apache\.kafka\.connect\.data\.`)
+
 // deliberate are the differences that RATIONALE.md defends.
 func deliberate(q *question, got map[string]any) bool {
 	message, _ := got["message"].(string)
@@ -389,8 +402,11 @@ func deliberate(q *question, got map[string]any) bool {
 		return true // an empty name is none here
 	case strings.HasPrefix(q.Class, "SetSchemaMetadata") && q.Answer["message"] == "Cannot list fields on non-struct type":
 		return true
-	case strings.HasPrefix(q.Class, "Cast") && strings.Contains(*q.Value, `"type": "int64", "name": "org.apache.kafka.connect.data.Timestamp"`):
+	case strings.HasPrefix(q.Class, "Cast") && castOfLogical.MatchString(*q.Value):
 		// Kafka keeps the name of the logical type on what is none any more, and its converters fail on that.
+		return true
+	case strings.HasPrefix(q.Class, "ReplaceField") && strings.HasSuffix(fmt.Sprint(q.Answer["message"]), " is not a valid field name"):
+		// Kafka looks for a field under the name that it would have before renaming, though nothing was renamed to it.
 		return true
 	case q.Op == "parse" && out != nil:
 		// Kafka keeps of such a text the blanks that it begins with, and reads digits of every script.

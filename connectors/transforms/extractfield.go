@@ -47,13 +47,32 @@ func (e *ExtractField) Apply(r *connectors.Record) (bool, error) {
 			return true, err
 		}
 	}
-	schema := e.path.SchemaIn(sv.Schema)
-	if schema == nil {
-		return true, fault.IllegalArgument.New("Unknown field: " + e.path.Text)
+	schema, err := e.schemaIn(sv.Schema)
+	if err != nil {
+		return true, err
 	}
 	v, err := e.path.In(sv.Value, e.defaults)
 	*sv = data.SchemaAndValue{Schema: schema, Value: v}
 	return true, err
+}
+
+// schemaIn finds the schema of the field. What is no struct on the way to it is a mistake in the data, a struct without it one in
+// the settings.
+func (e *ExtractField) schemaIn(s *data.Schema) (*data.Schema, error) {
+	if len(e.path.Steps) == 0 {
+		return nil, fault.IllegalArgument.New("The path to the field is empty")
+	}
+	for _, step := range e.path.Steps {
+		if s.Type() != data.TypeStruct {
+			return nil, fault.Data.New("Cannot look up fields on non-struct type")
+		}
+		f := s.Field(step)
+		if f == nil {
+			return nil, fault.IllegalArgument.New("Unknown field: " + e.path.Text)
+		}
+		s = f.Schema
+	}
+	return s, nil
 }
 
 func (e *ExtractField) schemaless(sv *data.SchemaAndValue) error {
@@ -62,6 +81,9 @@ func (e *ExtractField) schemaless(sv *data.SchemaAndValue) error {
 	}
 	if _, err := requireMap(sv.Value, extractPurpose); err != nil {
 		return err
+	}
+	if len(e.path.Steps) == 0 {
+		return fault.IllegalArgument.New("The path to the field is empty")
 	}
 	v, err := e.path.In(sv.Value, e.defaults)
 	sv.Value = v

@@ -1,6 +1,7 @@
 package transforms
 
 import (
+	"errors"
 	"math"
 	"strings"
 
@@ -116,6 +117,9 @@ func (c *stamper) mapSchema(s *data.Schema) (*data.Schema, error) {
 }
 
 func (c *stamper) mapValue(s *data.Schema, v data.Value) (data.Value, error) {
+	if s != nil && !isStamp(s) {
+		return v, unknownStamp(s)
+	}
 	if v.IsNull() {
 		return v, nil
 	}
@@ -152,8 +156,6 @@ func (c *stamper) millis(s *data.Schema, v data.Value) (int64, error) {
 		return 0, fault.Data.New("Expected string timestamp to be a String, but found class " + t.JavaClass())
 	case s.Type() == data.TypeInt64 && t != data.TypeInt64:
 		return 0, fault.Data.New("Expected Unix timestamp to be a Long, but found class " + t.JavaClass())
-	case !isStamp(s):
-		return 0, unknownStamp(s)
 	}
 	switch t {
 	case data.TypeString:
@@ -313,7 +315,10 @@ func (x *RegexRouter) Apply(r *connectors.Record) (bool, error) {
 		return true, nil
 	}
 	topic, err := x.regex.ReplaceFirst(r.Topic, x.replacement)
-	if err != nil {
+	switch {
+	case errors.Is(err, jtext.ErrNoGroup):
+		return true, fault.IndexOutOfRange.New(err.Error())
+	case err != nil:
 		return true, fault.IllegalArgument.New(err.Error())
 	}
 	x.lastIn, x.lastOut = r.Topic, topic
