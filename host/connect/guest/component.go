@@ -247,7 +247,7 @@ func broken(coded error) error { return fault.Connect.New(coded.Error()).Because
 
 // reported is what a guest itself says is wrong.
 func reported(class abi.Class, where, name, text string) error {
-	coded := errs.GuestError.New(where, name+": "+text, "")
+	coded := errs.GuestError.New(where, name+": "+text, "correct what it names, or the module; with errors.tolerance=all records that a plugin refuses are set apart")
 	if class == abi.ClassRetry {
 		return fault.Retriable.New(coded.Error()).Because(coded)
 	}

@@ -278,7 +278,7 @@ func testWebhookSink(t *testing.T, name string) {
 	if err := task.Put(t.Context(), connectortest.Records(0, 3, value)); err != nil {
 		t.Fatal(err)
 	}
-	if len(runtime.Reported) != 1 || runtime.Reported[0].Record.Offset != 1 || !strings.Contains(runtime.Reported[0].Cause.Error(), server.URL) {
+	if len(runtime.Reported) != 1 || runtime.Reported[0].Record.Offset != 1 || !strings.Contains(runtime.Reported[0].Cause.Error(), server.URL) || !strings.Contains(runtime.Reported[0].Cause.Error(), "errors.tolerance") {
 		t.Errorf("%+v", runtime.Reported)
 	}
 	words = []string{"c", "busy", "d"}
