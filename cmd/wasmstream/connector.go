@@ -44,7 +44,7 @@ func connectorCommand() *cli.Command {
 // restFlags say which worker a command talks to.
 func restFlags(more ...cli.Flag) []cli.Flag {
 	return append([]cli.Flag{
-		&cli.StringFlag{Name: "server", Aliases: []string{"s"}, Value: "http://127.0.0.1:8083", EnvVars: []string{"WASMSTREAM_CONNECT_URL"}, Usage: "`URL` of a worker"},
+		&cli.StringFlag{Name: "server", Aliases: []string{"s"}, Value: "http://127.0.0.1:8083", EnvVars: []string{"WASMSTREAM_CONNECT_URL"}, Usage: "`URL` of a worker; host:port is http"},
 		&cli.StringFlag{Name: "user", EnvVars: []string{"WASMSTREAM_CONNECT_USER"}, Usage: "`USER:PASSWORD` for basic authentication"},
 		&cli.StringFlag{Name: "token", EnvVars: []string{"WASMSTREAM_CONNECT_TOKEN"}, Usage: "`TOKEN` for bearer authentication"},
 	}, more...)
@@ -53,6 +53,9 @@ func restFlags(more ...cli.Flag) []cli.Flag {
 // ask sends a request to the worker and reads the answer into out, unless that is nil.
 func ask(c *cli.Context, method, path string, body []byte, out any) error {
 	server := strings.TrimSuffix(c.String("server"), "/")
+	if !strings.Contains(server, "://") {
+		server = "http://" + server // host:port, as for brokers
+	}
 	ctx, cancel := context.WithTimeout(c.Context, 2*time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, server+path, bytes.NewReader(body))
