@@ -69,6 +69,10 @@ const (
 	FnIterOpen         = "iter_open"
 	FnIterNextMany     = "iter_next_many"
 	FnIterClose        = "iter_close"
+	// Of stores whose rows have times.
+	FnStateOpenAs     = "state_open_as"
+	FnStatePutVersion = "state_put_version"
+	FnIterOpenSpan    = "iter_open_span"
 )
 
 // Functions of ws1.connect and ws1.egress.
@@ -126,6 +130,9 @@ var imports = [...]Function{
 	{Module: ImportState, Name: FnIterOpen, Params: "iiiiiii", Results: "i"},
 	{Module: ImportState, Name: FnIterNextMany, Params: "iii", Results: "i"},
 	{Module: ImportState, Name: FnIterClose, Params: "i", Results: "i"},
+	{Module: ImportState, Name: FnStateOpenAs, Params: "iiii", Results: "i"},
+	{Module: ImportState, Name: FnStatePutVersion, Params: "iiiiil", Results: "l"},
+	{Module: ImportState, Name: FnIterOpenSpan, Params: "iiiiillii", Results: "i"},
 	{Module: ImportConnect, Name: FnOffsetGet, Params: "iiii", Results: "i"},
 	{Module: ImportEgress, Name: FnHTTP, Params: "ii", Results: "i"},
 	{Module: ImportEgress, Name: FnHTTPResponse, Params: "ii", Results: "i"},
@@ -220,7 +227,32 @@ const (
 // StartNone is the start_ms of a schedule that begins one interval from now.
 const StartNone int64 = -1
 
-// IterReverse is the flag of iter_open for descending order.
+// StoreKind says how a store is used, in state_open_as.
+type StoreKind int32
+
+// Kinds of stores, with the keys of their rows; times are 8 bytes, big-endian.
+const (
+	KeyValueStore  StoreKind = 0 // key
+	WindowStore    StoreKind = 1 // key|start
+	SessionStore   StoreKind = 2 // key|end|start
+	VersionedStore StoreKind = 3 // key|timestamp
+)
+
+// StoreTimestamps is the flag of state_open_as for values that begin with their timestamp, 8 bytes, big-endian.
+const StoreTimestamps int32 = 1
+
+// What a row of a store adds to the bytes of its key and its value.
+const (
+	// TimeSize is the size of a time in a key and before a value.
+	TimeSize = 8
+	// VersionHeadSize is what stands before the value of a version: since when and until when it holds.
+	VersionHeadSize = 2 * TimeSize
+)
+
+// HoldsForever is where a version ends that is the latest of its key, and the asOf that asks for that one.
+const HoldsForever int64 = 1<<63 - 1
+
+// IterReverse is the flag of iter_open and iter_open_span for descending order.
 const IterReverse int32 = 1
 
 // Reasons of ws_close.
@@ -237,6 +269,8 @@ const (
 	FeatureState int64 = 1 << 0
 	// FeatureEgress: http may reach the hosts that the configuration allows.
 	FeatureEgress int64 = 1 << 1
+	// FeatureStoreKinds: stores of windows, sessions and versions can be opened, and timestamps of values seen.
+	FeatureStoreKinds int64 = 1 << 2
 )
 
 // Bounds that hold for every frame, in both directions.

@@ -14,6 +14,11 @@ var CHeader []byte
 //go:embed c/wasmstream_connect.h
 var CConnectHeader []byte
 
+// CStoresHeader is the text of wasmstream_stores.h.
+//
+//go:embed c/wasmstream_stores.h
+var CStoresHeader []byte
+
 // CStreamsHeader is the text of wasmstream_streams.h.
 //
 //go:embed c/wasmstream_streams.h

@@ -311,6 +311,43 @@ func (s *MeteredVersionedStore) find(key []byte, asOf int64) (Version, error) {
 	return v, nil
 }
 
+// Moment is what a versioned store knows of a key at a moment: the version that held, ValidTo being the time from which
+// something else is known, VersionedLatest if there is no such time.
+type Moment struct {
+	Version // Value is nil if the key was absent
+	// Known: Timestamp says since when the version held, or the key was absent. Else nothing is known.
+	Known bool
+}
+
+// At tells what is known of key at a moment, however long ago; what is older than the history is known by chance. The
+// value is borrowed as that of AsOf.
+func (s *MeteredVersionedStore) At(key []byte, moment int64) (Moment, error) {
+	if err := s.check(key); err != nil {
+		return Moment{}, err
+	}
+	nothing := Moment{Version: Version{ValidTo: VersionedLatest}}
+	last, err := s.newest(key)
+	switch {
+	case err != nil || !last.known:
+		return nothing, err
+	case last.timestamp <= moment:
+		return Moment{Version{s.lend(last.value), last.timestamp, VersionedLatest}, true}, nil
+	}
+	before, ok, err := s.before(key, moment)
+	switch {
+	case err != nil || !ok:
+		nothing.ValidTo = last.timestamp
+		return nothing, err
+	case before.Timestamp > moment:
+		nothing.ValidTo = before.Timestamp
+		return nothing, nil
+	}
+	return Moment{before, true}, nil
+}
+
+// HistoryRetention is how long versions are kept that hold no more, in milliseconds.
+func (s *MeteredVersionedStore) HistoryRetention() int64 { return s.history }
+
 // Versions iterates over the versions of key that held at some time in [from, to].
 func (s *MeteredVersionedStore) Versions(key []byte, from, to int64, ascending bool) (VersionIterator, error) {
 	if err := s.check(key); err != nil {

@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -41,6 +42,34 @@ func (s *windowed) SetFlushListener(listener FlushListener, sendOldValues bool) 
 
 // StreamTime is the largest time of a row that was put, -1 before.
 func (s *windowed) StreamTime() int64 { return s.seg.current.streamTime }
+
+// OldestAt is the earliest time that rows may have once the stream time is streamTime, if it is not behind.
+func (s *windowed) OldestAt(streamTime int64) int64 {
+	return s.seg.oldestAt(max(streamTime, s.seg.current.streamTime))
+}
+
+// CompareRows orders two rows, each its key and then its times as Kafka lays them out (without the seq of windows), as
+// walks over several keys do: segment by segment, each in the order of these bytes; time-ordered stores by times, then
+// keys.
+func (s *windowed) CompareRows(a, b []byte) int {
+	keyA, timesA := s.seg.splitRow(a)
+	keyB, timesB := s.seg.splitRow(b)
+	if s.seg.indexed {
+		return cmp.Or(bytes.Compare(timesA, timesB), bytes.Compare(keyA, keyB))
+	}
+	return cmp.Or(cmp.Compare(s.seg.numberOf(timesA), s.seg.numberOf(timesB)), bytes.Compare(a, b))
+}
+
+// splitRow takes apart what CompareRows is given.
+func (s *segments) splitRow(row []byte) (key, times []byte) {
+	n := len(row) - s.tail&^7
+	return row[:n], row[n:]
+}
+
+// numberOf is the segment of a row with these times.
+func (s *segments) numberOf(times []byte) int64 {
+	return s.number(int64(binary.BigEndian.Uint64(times)))
+}
 
 // Flush pushes what the caching layer holds down and to the listener.
 func (s *windowed) Flush() error {

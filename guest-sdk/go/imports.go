@@ -83,6 +83,18 @@ func wsIterNextMany(it int32, buf unsafe.Pointer, capacity uint32) int32
 //go:wasmimport ws1.state iter_close
 func wsIterClose(it int32) int32
 
+//go:wasmimport ws1.state state_open_as
+//go:noescape
+func wsStateOpenAs(p unsafe.Pointer, n uint32, kind, flags int32) int32
+
+//go:wasmimport ws1.state state_put_version
+//go:noescape
+func wsStatePutVersion(store int32, k unsafe.Pointer, klen uint32, v unsafe.Pointer, vlen uint32, timestamp int64) int64
+
+//go:wasmimport ws1.state iter_open_span
+//go:noescape
+func wsIterOpenSpan(store int32, from unsafe.Pointer, flen uint32, to unsafe.Pointer, tlen uint32, timeFrom, timeTo int64, flags, limit int32) int32
+
 //go:wasmimport ws1.connect offset_get
 //go:noescape
 func wsOffsetGet(p unsafe.Pointer, n uint32, buf unsafe.Pointer, capacity uint32) int32
@@ -157,6 +169,18 @@ func hostIterOpen(store int32, from, to []byte, flags, limit int32) int32 {
 
 func hostIterNextMany(it int32, buf []byte) int32 {
 	return wsIterNextMany(it, ptr(buf), uint32(len(buf)))
+}
+
+func hostStateOpenAs(name string, kind, flags int32) int32 {
+	return wsStateOpenAs(sptr(name), uint32(len(name)), kind, flags)
+}
+
+func hostStatePutVersion(store int32, key, value []byte, timestamp int64) int64 {
+	return wsStatePutVersion(store, ptr(key), uint32(len(key)), ptr(value), lenOf(value), timestamp)
+}
+
+func hostIterOpenSpan(store int32, keyFrom, keyTo []byte, from, to int64, flags, limit int32) int32 {
+	return wsIterOpenSpan(store, ptr(keyFrom), lenOf(keyFrom), ptr(keyTo), lenOf(keyTo), from, to, flags, limit)
 }
 
 func hostOffsetGet(partition, buf []byte) int32 {

@@ -89,6 +89,16 @@ func hostIterNextMany(it int32, buf []byte) int32 { return host().iterNext(it, b
 
 func hostIterClose(it int32) int32 { return host().iterClose(it) }
 
+func hostStateOpenAs(name string, kind, _ int32) int32 { return host().stateOpenAs(name, kind) }
+
+func hostStatePutVersion(store int32, key, value []byte, timestamp int64) int64 {
+	return host().state(store).putVersion(key, value, timestamp)
+}
+
+func hostIterOpenSpan(store int32, keyFrom, keyTo []byte, from, to int64, flags, limit int32) int32 {
+	return host().iterOpenSpan(store, keyFrom, keyTo, from, to, flags, limit)
+}
+
 func hostOffsetGet(partition, buf []byte) int32 {
 	offset, ok := host().Offsets[string(partition)]
 	if !ok {

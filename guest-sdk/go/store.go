@@ -172,7 +172,11 @@ func (s *KeyValueStore) ReverseRange(from, to []byte) (*Iterator, error) {
 func (s *KeyValueStore) All() (*Iterator, error) { return s.iterate(nil, nil, 0) }
 
 func (s *KeyValueStore) iterate(from, to []byte, flags int32) (*Iterator, error) {
-	id := hostIterOpen(s.id, from, to, flags, 0)
+	return s.iterator(hostIterOpen(s.id, from, to, flags, 0))
+}
+
+// iterator is the one that the host opened, or its refusal.
+func (s *KeyValueStore) iterator(id int32) (*Iterator, error) {
 	if id < 0 {
 		return nil, s.fail(id)
 	}

@@ -160,7 +160,7 @@ func (n *TestNode) openFrame(name string) []byte {
 	add("node", n.config.Node)
 	add("mode", "normal")
 	add("epoch", "0")
-	add("features", "1")
+	add("features", "5")
 	for _, c := range n.config.Children {
 		add("child", c)
 	}
@@ -465,6 +465,20 @@ func (h *TestHost) stateOpen(name string) int32 {
 	}
 	h.Store(name)
 	return int32(slices.IndexFunc(h.stores, func(s *TestStore) bool { return s.name == name }))
+}
+
+func (h *TestHost) stateOpenAs(name string, kind int32) int32 {
+	id := h.stateOpen(name)
+	if id >= 0 {
+		h.stores[id].kind = kind
+	}
+	return id
+}
+
+func (h *TestHost) iterOpenSpan(store int32, keyFrom, keyTo []byte, from, to int64, flags, limit int32) int32 {
+	h.nextIter++
+	h.iterators[h.nextIter] = h.state(store).span(keyFrom, keyTo, from, to, flags, limit)
+	return h.nextIter
 }
 
 func (h *TestHost) state(id int32) *TestStore { return h.stores[id] }

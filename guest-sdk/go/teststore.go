@@ -7,9 +7,12 @@ import (
 	"strings"
 )
 
-// TestStore is a key-value store of a TestHost.
+// TestStore is a store of a TestHost. Its keys are those of rows: of a window store key and start, of a session store key,
+// end and start, of a versioned store key and timestamp, times as AppendLong writes them. It keeps everything. A version
+// whose value is nil is one that says that its key is absent.
 type TestStore struct {
 	name    string
+	kind    int32 // as it was opened
 	entries map[string][]byte
 }
 
@@ -38,6 +41,9 @@ func fit(buf, answer []byte) int32 {
 }
 
 func (s *TestStore) get(key, buf []byte) int32 {
+	if s.kind == kindVersioned {
+		return s.asOf(key, buf)
+	}
 	v, ok := s.entries[string(key)]
 	if !ok {
 		return int32(ErrNotFound)
@@ -47,7 +53,11 @@ func (s *TestStore) get(key, buf []byte) int32 {
 
 func (s *TestStore) put(key, value []byte) int32 {
 	if value == nil {
-		delete(s.entries, string(key))
+		if s.kind == kindVersioned {
+			s.entries[string(key)] = nil
+		} else {
+			delete(s.entries, string(key))
+		}
 		return 0
 	}
 	// Room of the same length is used again, so that counting in place allocates nothing.

@@ -80,18 +80,18 @@ func (h *guestHandle) carryOut() error {
 	return nil
 }
 
-// applyWrites hands the writes of the call to the stores, under the time of the record behind them.
+// applyWrites hands the writes of the call to the stores.
 func (h *guestHandle) applyWrites() error {
-	e, at := &h.call.effects, h.on.writeTime(h)
+	e := &h.call.effects
 	for _, i := range e.stores {
 		s := &h.stores[i]
 		for j := range s.log.writes {
 			w := &s.log.writes[j]
-			if err := s.put(s.log.keyOf(w), s.log.valueOf(w), at); err != nil {
+			if err := s.rows.apply(s.log.keyOf(w), s.log.valueOf(w)); err != nil {
 				return fmt.Errorf("writing store %s: %w", s.name, err)
 			}
 		}
-		s.log.reset()
+		s.forget()
 	}
 	e.stores = e.stores[:0]
 	return nil
@@ -101,7 +101,7 @@ func (h *guestHandle) applyWrites() error {
 func (h *guestHandle) discard() {
 	e := &h.call.effects
 	for _, i := range e.stores {
-		h.stores[i].log.reset()
+		h.stores[i].forget()
 	}
 	for _, i := range e.series {
 		h.f.metrics.at(int(i)).pending = 0
@@ -118,12 +118,16 @@ func (h *guestHandle) discard() {
 // note keeps a write for the end of the call; 0 is done.
 func (h *guestHandle) note(store int32, key, value []byte) int32 {
 	e, s := &h.call.effects, &h.stores[store]
+	value, ok := s.inward(value, h.on.writeTime(h))
+	if !ok {
+		return int32(abi.InvalidArg)
+	}
 	if e.written += len(key) + len(value); e.written > maxCallWrites {
 		return int32(abi.Limit)
 	}
 	if len(s.log.writes) == 0 {
 		e.stores = append(e.stores, store)
 	}
-	s.log.put(key, value)
+	s.rows.note(&s.log, key, value)
 	return 0
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/wasmstream/wasmstream/abi"
 	"github.com/wasmstream/wasmstream/host/wasm"
-	"github.com/wasmstream/wasmstream/state"
 	"github.com/wasmstream/wasmstream/topology"
 )
 
@@ -28,8 +27,11 @@ const (
 	maxMetricName = 100
 )
 
+// guestFeatures are what this host offers to processors.
+const guestFeatures = abi.FeatureState | abi.FeatureStoreKinds
+
 // Features implements wasm.Host.
-func (g *guestInstance) Features() int64 { return abi.FeatureState }
+func (g *guestInstance) Features() int64 { return guestFeatures }
 
 // Emit implements wasm.Host: the frame's records join the answers of the running call.
 func (g *guestInstance) Emit(frame []byte) int32 {
@@ -287,66 +289,6 @@ func (g *guestInstance) RequestCommit() int32 {
 	return 0
 }
 
-// guestStore is a store that a handle has opened. The guest sees bare values; those of a timestamped store get the time
-// of the record behind the write.
-type guestStore struct {
-	name        string
-	kv          state.KeyValueStore
-	timestamped *state.TimestampedKeyValueStore // nil for plain values
-	readOnly    bool                            // another processor's global store
-	log         writeLog                        // what the running call has written
-}
-
-// StateOpen implements wasm.Host.
-func (g *guestInstance) StateOpen(name []byte) int32 {
-	h := g.running
-	if h == nil || !slices.Contains(h.component.Stores, string(name)) {
-		return int32(abi.Denied)
-	}
-	for i := range h.stores {
-		if h.stores[i].name == string(name) {
-			return int32(i)
-		}
-	}
-	n, global := h.f.node, h.f.node.global(string(name))
-	kv, ok := n.stores[string(name)].(state.KeyValueStore)
-	switch {
-	case global != nil:
-		kv = global.Reader()
-	case !ok:
-		return int32(abi.NotFound)
-	}
-	if len(h.stores) >= maxStoreHandles {
-		return int32(abi.Limit)
-	}
-	s := guestStore{name: string(name), kv: kv, readOnly: global != nil}
-	if n.isTimestamped(s.name) {
-		s.timestamped = state.NewTimestamped(kv)
-	}
-	h.stores = append(h.stores, s)
-	return int32(len(h.stores) - 1)
-}
-
-// global is the global store of a name, if the node reads it as any other may; nil for stores that are the node's own.
-func (n *node) global(store string) *SharedStore {
-	if n.stores[store] != nil {
-		return nil
-	}
-	return n.task.config.GlobalStores[store]
-}
-
-func (n *node) isTimestamped(store string) bool {
-	if g := n.global(store); g != nil {
-		return g.timestamped
-	}
-	for _, spec := range n.task.config.Subtopology.Stores {
-		if spec.Name == store {
-			return spec.Kind == topology.TimestampedKeyValue
-		}
-	}
-	return false
-}
-
 // store finds a store that the running handle has opened.
 func (g *guestInstance) store(id int32) *guestStore {
 	h := g.running
@@ -367,7 +309,7 @@ func (g *guestInstance) broken(err error) int32 {
 // StateGet implements wasm.Host.
 func (g *guestInstance) StateGet(store int32, key []byte) ([]byte, int32) {
 	s := g.store(store)
-	if s == nil {
+	if s == nil || !s.rows.valid(key) {
 		return nil, int32(abi.InvalidArg)
 	}
 	value, err := s.get(key)
@@ -380,28 +322,10 @@ func (g *guestInstance) StateGet(store int32, key []byte) ([]byte, int32) {
 	return value, 0
 }
 
-func (s *guestStore) get(key []byte) (value []byte, err error) {
-	if value, written := s.log.get(key); written {
-		return value, nil
-	}
-	if s.timestamped != nil {
-		value, _, err = s.timestamped.GetTimestamped(key)
-		return value, err
-	}
-	return s.kv.Get(key)
-}
-
-func (s *guestStore) put(key, value []byte, timestamp int64) error {
-	if s.timestamped != nil {
-		return s.timestamped.PutTimestamped(key, value, timestamp)
-	}
-	return s.kv.Put(key, value)
-}
-
 // mayWrite checks a write; 0 is yes.
 func (g *guestInstance) mayWrite(s *guestStore, key, value []byte) int32 {
 	switch {
-	case s == nil || key == nil:
+	case s == nil || key == nil || !s.rows.valid(key):
 		return int32(abi.InvalidArg)
 	case s.readOnly:
 		return int32(abi.Denied)
@@ -415,11 +339,40 @@ func (g *guestInstance) mayWrite(s *guestStore, key, value []byte) int32 {
 
 // StatePut implements wasm.Host.
 func (g *guestInstance) StatePut(store int32, key, value []byte) int32 {
-	s := g.store(store)
-	if code := g.mayWrite(s, key, value); code != 0 {
+	if code := g.mayWrite(g.store(store), key, value); code != 0 {
 		return code
 	}
 	return g.running.note(store, key, value)
+}
+
+// StatePutVersion implements wasm.Host.
+func (g *guestInstance) StatePutVersion(store int32, key, value []byte, timestamp int64) int64 {
+	s := g.store(store)
+	if s == nil || key == nil || timestamp < 0 {
+		return int64(abi.InvalidArg)
+	}
+	rows, ok := s.rows.(*versionRows)
+	if !ok {
+		return int64(abi.Unsupported)
+	}
+	rows.row = binary.BigEndian.AppendUint64(append(rows.row[:0], key...), uint64(timestamp))
+	if code := g.mayWrite(s, rows.row, value); code != 0 {
+		return int64(code)
+	}
+	if rows.expired(timestamp) {
+		if code := g.running.note(store, rows.row, value); code != 0 {
+			return int64(code)
+		}
+		return int64(abi.NotFound)
+	}
+	next, err := rows.next(&s.log, rows.row)
+	if err != nil {
+		return int64(g.broken(err))
+	}
+	if code := g.running.note(store, rows.row, value); code != 0 {
+		return int64(code)
+	}
+	return next
 }
 
 // writeTime is the time of the record behind a write.
@@ -439,6 +392,9 @@ func (g *guestInstance) StatePutIfAbsent(store int32, key, value []byte) ([]byte
 	s := g.store(store)
 	if code := g.mayWrite(s, key, value); code != 0 {
 		return nil, code
+	}
+	if s.kind != abi.KeyValueStore {
+		return nil, int32(abi.Unsupported)
 	}
 	old, err := s.get(key)
 	if err != nil {

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"bytes"
 	"errors"
 	"slices"
 
@@ -14,31 +13,39 @@ type guestIterators struct {
 	open [maxIterators]guestIterator
 }
 
-// guestIterator walks over a store and what the running call has written to it, as both were when it was opened.
+// guestIterator is a walk over a store, as the guest sees it.
 type guestIterator struct {
-	it          state.Iterator // nil: the place is free
-	timestamped bool
-	reverse     bool
-	left        int32 // pairs still to give, -1 without a limit
+	walk  mergedWalk // without an iterator the place is free
+	store *guestStore
+	left  int32 // pairs still to give, -1 without a limit
+}
+
+// mergedWalk walks over a store and what the running call has written to it, as both were when it was opened.
+type mergedWalk struct {
+	it      state.Iterator
+	reverse bool
 	// log and written are the writes that are not in the store yet, in the order of the walk.
 	log     *writeLog
 	written []int32
-	ahead   bool // the store's iterator stands on a pair that was not given yet
-	ended   bool // the store's iterator has no more
+	compare func(a, b []byte) int // of keys
+	// duplicates: a write does not replace the row of its key but comes after it, and has a number behind its key.
+	duplicates bool
+	ahead      bool // the store's iterator stands on a pair that was not given yet
+	ended      bool // the store's iterator has no more
 }
 
 func (g *guestIterators) closeAll() {
 	for i := range g.open {
-		if it := g.open[i].it; it != nil {
+		if it := g.open[i].walk.it; it != nil {
 			_ = it.Close() // the store tells its own faults
-			g.open[i].it = nil
+			g.open[i] = guestIterator{}
 		}
 	}
 }
 
 func (g *guestIterators) count() (n int) {
 	for i := range g.open {
-		if g.open[i].it != nil {
+		if g.open[i].walk.it != nil {
 			n++
 		}
 	}
@@ -51,12 +58,39 @@ func (g *guestInstance) IterOpen(store int32, from, to []byte, flags, limit int3
 	if s == nil || flags&^abi.IterReverse != 0 || limit < 0 {
 		return int32(abi.InvalidArg)
 	}
-	free := slices.IndexFunc(g.iters.open[:], func(i guestIterator) bool { return i.it == nil })
+	rows, ok := s.rows.(*keyValueRows)
+	if !ok {
+		return int32(abi.Unsupported)
+	}
+	return g.iterate(s, limit, func() (mergedWalk, error) {
+		return rows.between(&s.log, from, to, flags&abi.IterReverse != 0)
+	})
+}
+
+// IterOpenSpan implements wasm.Host.
+func (g *guestInstance) IterOpenSpan(store int32, keyFrom, keyTo []byte, from, to int64, flags, limit int32) int32 {
+	s := g.store(store)
+	if s == nil || flags&^abi.IterReverse != 0 || limit < 0 {
+		return int32(abi.InvalidArg)
+	}
+	rows, ok := s.rows.(spanned)
+	if !ok {
+		return int32(abi.Unsupported)
+	}
+	span := rowSpan{keyFrom: keyFrom, keyTo: keyTo, from: from, to: to, reverse: flags&abi.IterReverse != 0}
+	if s.kind == abi.VersionedStore && !span.exact() {
+		return int32(abi.InvalidArg)
+	}
+	return g.iterate(s, limit, func() (mergedWalk, error) { return rows.span(&s.log, &span) })
+}
+
+// iterate opens an iterator, within the bound on them.
+func (g *guestInstance) iterate(s *guestStore, limit int32, open func() (mergedWalk, error)) int32 {
+	free := slices.IndexFunc(g.iters.open[:], func(i guestIterator) bool { return i.walk.it == nil })
 	if free < 0 || g.iters.count() >= g.running.f.limits.Iterators {
 		return int32(abi.Limit)
 	}
-	reverse := flags&abi.IterReverse != 0
-	it, err := s.kv.Range(from, to, reverse)
+	walk, err := open()
 	if errors.Is(err, state.ErrTooManyIterators) {
 		return int32(abi.Limit)
 	}
@@ -66,14 +100,12 @@ func (g *guestInstance) IterOpen(store int32, from, to []byte, flags, limit int3
 	if limit == 0 {
 		limit = -1
 	}
-	g.iters.open[free] = guestIterator{
-		it: it, timestamped: s.timestamped != nil, reverse: reverse, left: limit, log: &s.log, written: s.log.between(from, to, reverse),
-	}
+	g.iters.open[free] = guestIterator{walk: walk, store: s, left: limit}
 	return int32(free)
 }
 
 func (g *guestInstance) iterator(id int32) *guestIterator {
-	if g.running == nil || id < 0 || int(id) >= len(g.iters.open) || g.iters.open[id].it == nil {
+	if g.running == nil || id < 0 || int(id) >= len(g.iters.open) || g.iters.open[id].walk.it == nil {
 		return nil
 	}
 	return &g.iters.open[id]
@@ -88,7 +120,7 @@ func (g *guestInstance) IterNext(id int32) (key, value []byte, code int32) {
 	if i.left == 0 {
 		return nil, nil, int32(abi.NotFound)
 	}
-	key, value, err := i.next()
+	key, value, err := i.walk.next()
 	switch {
 	case err != nil:
 		return nil, nil, g.broken(err)
@@ -98,52 +130,69 @@ func (g *guestInstance) IterNext(id int32) (key, value []byte, code int32) {
 	if i.left > 0 {
 		i.left--
 	}
-	return key, value, 0
+	return key, i.store.outward(value), 0
 }
 
 // next is the next pair of both; a nil key is the end.
-func (i *guestIterator) next() (key, value []byte, err error) {
+func (m *mergedWalk) next() (key, value []byte, err error) {
 	for {
-		if !i.ahead && !i.ended {
-			i.ahead = i.it.Next()
-			if i.ended = !i.ahead; i.ended && i.it.Err() != nil {
-				return nil, nil, i.it.Err()
+		if !m.ahead && !m.ended {
+			m.ahead = m.it.Next()
+			if m.ended = !m.ahead; m.ended && m.it.Err() != nil {
+				return nil, nil, m.it.Err()
 			}
 		}
-		if len(i.written) == 0 {
-			return i.stored()
+		if len(m.written) == 0 {
+			return m.stored()
 		}
-		w := &i.log.writes[i.written[0]]
-		order := -1
-		if i.ahead {
-			if order = bytes.Compare(i.log.keyOf(w), i.it.Key()); i.reverse {
-				order = -order
-			}
-		}
+		w := &m.log.writes[m.written[0]]
+		key := m.keyOf(w)
+		order := m.order(key)
 		if order > 0 {
-			return i.stored()
+			return m.stored()
 		}
-		i.written = i.written[1:]
+		m.written = m.written[1:]
 		if order == 0 {
-			i.ahead = false
+			m.ahead = false
 		}
 		if w.vlen >= 0 {
-			return i.log.keyOf(w), i.log.valueOf(w), nil
+			return key, m.log.valueOf(w), nil
 		}
 	}
 }
 
+// keyOf is the key of a write as the guest sees it.
+func (m *mergedWalk) keyOf(w *pendingWrite) []byte {
+	key := m.log.keyOf(w)
+	if m.duplicates {
+		key = key[:len(key)-seqSize]
+	}
+	return key
+}
+
+// order is below 0 if a write of key comes before the pair that the store's iterator stands on, and 0 if it replaces it.
+func (m *mergedWalk) order(key []byte) int {
+	if !m.ahead {
+		return -1
+	}
+	order := m.compare(key, m.it.Key())
+	if order == 0 && m.duplicates {
+		order = 1
+	}
+	if m.reverse {
+		order = -order
+	}
+	return order
+}
+
 // stored is the pair that the store's iterator stands on.
-func (i *guestIterator) stored() (key, value []byte, err error) {
-	if !i.ahead {
+func (m *mergedWalk) stored() (key, value []byte, err error) {
+	if !m.ahead {
 		return nil, nil, nil
 	}
-	i.ahead = false
-	if key, value = i.it.Key(), i.it.Value(); key == nil {
+	m.ahead = false
+	if key, value = m.it.Key(), m.it.Value(); key == nil {
 		key = []byte{}
-	}
-	if i.timestamped {
-		value, _ = state.SplitTimestamped(value)
 	}
 	return key, value, nil
 }
@@ -154,7 +203,7 @@ func (g *guestInstance) IterClose(id int32) int32 {
 	if i == nil {
 		return int32(abi.InvalidArg)
 	}
-	err := i.it.Close()
+	err := i.walk.it.Close()
 	*i = guestIterator{}
 	if err != nil {
 		return g.broken(err)

@@ -188,7 +188,7 @@ func (f *guestFunction) openFrame(c *abi.Component) []byte {
 	pair(abi.OpenNode, n.spec.Name)
 	pair(abi.OpenMode, abi.ModeNormal)
 	pair(abi.OpenEpoch, fmt.Sprint(t.epoch))
-	pair(abi.OpenFeatures, fmt.Sprint(abi.FeatureState))
+	pair(abi.OpenFeatures, fmt.Sprint(guestFeatures))
 	for _, child := range n.childNames {
 		pair(abi.OpenChild, child)
 	}

@@ -26,7 +26,7 @@ type writeLog struct {
 // pendingWrite is a write: places in bytes.
 type pendingWrite struct {
 	hash       uint64
-	slot       int32
+	slot       int32 // -1: no key finds it
 	key, value int32 // where they begin
 	klen, vlen int32 // vlen -1: deleted
 }
@@ -45,13 +45,8 @@ func (l *writeLog) put(key, value []byte) {
 	if 2*(l.keys+1) > len(l.slots) {
 		l.growSlots()
 	}
-	w := pendingWrite{hash: maphash.Bytes(writeSeed, key), key: int32(len(l.bytes)), klen: int32(len(key)), vlen: -1}
-	l.bytes = append(l.bytes, key...)
-	w.value = int32(len(l.bytes))
-	if value != nil {
-		w.vlen = int32(len(value))
-		l.bytes = append(l.bytes, value...)
-	}
+	w := l.keep(key, value)
+	w.hash = maphash.Bytes(writeSeed, key)
 	at, found := l.find(w.hash, key)
 	w.slot = at
 	before := l.slots[at] - 1
@@ -63,6 +58,25 @@ func (l *writeLog) put(key, value []byte) {
 	if l.ordered {
 		l.order(before, found)
 	}
+}
+
+// pass notes a write that the store is to be given and that changes nothing: no read finds it.
+func (l *writeLog) pass(key, value []byte) {
+	w := l.keep(key, value)
+	w.slot = -1
+	l.writes = append(l.writes, w)
+}
+
+// keep copies the bytes of a write.
+func (l *writeLog) keep(key, value []byte) pendingWrite {
+	w := pendingWrite{key: int32(len(l.bytes)), klen: int32(len(key)), vlen: -1}
+	l.bytes = append(l.bytes, key...)
+	w.value = int32(len(l.bytes))
+	if value != nil {
+		w.vlen = int32(len(value))
+		l.bytes = append(l.bytes, value...)
+	}
+	return w
 }
 
 // find returns the slot of key, or the free one where it belongs.
@@ -84,6 +98,9 @@ func (l *writeLog) growSlots() {
 	mask := uint64(len(l.slots) - 1)
 	for p := range l.writes {
 		w := &l.writes[p]
+		if w.slot < 0 {
+			continue
+		}
 		i := w.hash & mask
 		for l.slots[i] != 0 && !l.sameKey(&l.writes[l.slots[i]-1], w) {
 			i = (i + 1) & mask
@@ -109,7 +126,7 @@ func (l *writeLog) valueOf(w *pendingWrite) []byte {
 // get returns what was written of key last, and whether it was written at all; the value of a delete is nil. The bytes
 // are borrowed until reset.
 func (l *writeLog) get(key []byte) (value []byte, written bool) {
-	if len(l.writes) == 0 {
+	if l.keys == 0 {
 		return nil, false
 	}
 	at, found := l.find(maphash.Bytes(writeSeed, key), key)
@@ -122,9 +139,7 @@ func (l *writeLog) get(key []byte) (value []byte, written bool) {
 // order brings the last write into sorted, in the place of the one before if its key had one.
 func (l *writeLog) order(before int32, found bool) {
 	last := int32(len(l.writes) - 1)
-	at, _ := slices.BinarySearchFunc(l.sorted, l.keyOf(&l.writes[last]), func(p int32, key []byte) int {
-		return bytes.Compare(l.keyOf(&l.writes[p]), key)
-	})
+	at, _ := l.search(l.keyOf(&l.writes[last]))
 	if found && l.sorted[at] == before {
 		l.sorted[at] = last
 		return
@@ -132,27 +147,64 @@ func (l *writeLog) order(before int32, found bool) {
 	l.sorted = slices.Insert(l.sorted, at, last)
 }
 
+// search finds the place of key in sorted, and whether it is there.
+func (l *writeLog) search(key []byte) (int, bool) {
+	return slices.BinarySearchFunc(l.sorted, key, func(p int32, key []byte) int {
+		return bytes.Compare(l.keyOf(&l.writes[p]), key)
+	})
+}
+
+// neighbours are the newest writes of two keys among those that are as long as key and begin with the same n bytes: the
+// last of them up to key and the first behind it, nil if there is none.
+func (l *writeLog) neighbours(key []byte, n int) (before, after *pendingWrite) {
+	if l.keys == 0 {
+		return nil, nil
+	}
+	if !l.ordered {
+		l.sortAll()
+	}
+	at, found := l.search(key)
+	if found {
+		at++
+	}
+	for i := at - 1; i >= 0 && before == nil && l.begins(i, key[:n]); i-- {
+		before = l.ofLength(i, len(key))
+	}
+	for i := at; i < len(l.sorted) && after == nil && l.begins(i, key[:n]); i++ {
+		after = l.ofLength(i, len(key))
+	}
+	return before, after
+}
+
+// begins tells whether the i-th key in order begins with prefix.
+func (l *writeLog) begins(i int, prefix []byte) bool {
+	return bytes.HasPrefix(l.keyOf(&l.writes[l.sorted[i]]), prefix)
+}
+
+// ofLength is the write of the i-th key in order, nil if the key is not n bytes long.
+func (l *writeLog) ofLength(i, n int) *pendingWrite {
+	w := &l.writes[l.sorted[i]]
+	if int(w.klen) != n {
+		return nil
+	}
+	return w
+}
+
 // between are the newest writes with from <= key < to, in the order of their keys or the reverse, as of now; nil is an
 // open end. The result is the caller's.
 func (l *writeLog) between(from, to []byte, reverse bool) []int32 {
-	if len(l.writes) == 0 {
+	if l.keys == 0 {
 		return nil
 	}
 	if !l.ordered {
 		l.sortAll()
 	}
-	search := func(key []byte) int {
-		at, _ := slices.BinarySearchFunc(l.sorted, key, func(p int32, key []byte) int {
-			return bytes.Compare(l.keyOf(&l.writes[p]), key)
-		})
-		return at
-	}
 	first, end := 0, len(l.sorted)
 	if from != nil {
-		first = search(from)
+		first, _ = l.search(from)
 	}
 	if to != nil {
-		end = search(to)
+		end, _ = l.search(to)
 	}
 	if first >= end {
 		return nil
@@ -184,7 +236,9 @@ func (l *writeLog) reset() {
 		return
 	}
 	for i := range l.writes {
-		l.slots[l.writes[i].slot] = 0
+		if slot := l.writes[i].slot; slot >= 0 {
+			l.slots[slot] = 0
+		}
 	}
 	l.bytes, l.writes, l.sorted, l.keys, l.ordered = l.bytes[:0], l.writes[:0], l.sorted[:0], 0, false
 }

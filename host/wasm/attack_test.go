@@ -167,6 +167,8 @@ func cpuAttacks() []attack {
 		storm(abi.ImportCore, abi.FnFeatures), storm(abi.ImportCore, abi.FnTime, 0, 0), storm(abi.ImportCore, abi.FnLogEnabled, 1),
 		storm(abi.ImportCore, abi.FnRandom, 0, 0, 64<<10), storm(abi.ImportCore, abi.FnMetricAdd, 0, 1), storm(abi.ImportCore, abi.FnRequestCommit),
 		storm(abi.ImportState, abi.FnStateGet, 0, 0, 8, 0, 0), storm(abi.ImportState, abi.FnIterOpen, 0, 0, -1, 0, -1, 0, 0),
+		storm(abi.ImportState, abi.FnStateOpenAs, 64, 1<<16, 1, 0), storm(abi.ImportState, abi.FnStatePutVersion, 0, 0, 8, 0, -1, 5),
+		storm(abi.ImportState, abi.FnIterOpenSpan, 0, 0, -1, 0, -1, 0, 1<<62, 0, 0),
 		storm(wasiModule, "clock_time_get", 0, 0, 0), storm(wasiModule, "random_get", 0, 100<<10), storm(wasiModule, "sched_yield"),
 		storm(wasiModule, "poll_oneoff", 0, 64<<10, 1024, 8),
 		{name: "scans of a store, again and again", want: errs.GuestBudget.ID, call: abi.ExportProcess, module: scans()},
@@ -395,6 +397,8 @@ func boundaryAttacks() []attack {
 		{name: "bad pointers without an end", want: errs.GuestContract.ID, call: process, says: "bad pointers", module: inCode(forever(i32c(1), i32c(-8), i32c(100), ops(opCall, 0, opDrop)), imported(abi.ImportCore, abi.FnLog))},
 		{name: "an iterator that is closed", call: process, module: inCode(cat(i32c(7), ops(opCall, 0, opDrop)), imported(abi.ImportState, abi.FnIterClose))},
 		{name: "an iterator of another call", call: process, module: inCode(cat(i32c(1), i32c(0), i32c(64), ops(opCall, 0), i32c(int64(abi.InvalidArg)), ops(opI32Ne, opIf, typeNone, opUnreachable, opEnd)), imported(abi.ImportState, abi.FnIterNextMany))},
+		{name: "spans with bad keys without an end", want: errs.GuestContract.ID, call: process, says: "bad pointers", module: inCode(forever(i32c(0), i32c(-8), i32c(100), i32c(-8), i32c(100), i64c(0), i64c(-1), i32c(0), i32c(0), ops(opCall, 0, opDrop)), imported(abi.ImportState, abi.FnIterOpenSpan))},
+		{name: "versions with bad values without an end", want: errs.GuestContract.ID, call: process, says: "bad pointers", module: inCode(forever(i32c(0), i32c(0), i32c(8), i32c(-8), i32c(100), i64c(-1), ops(opCall, 0, opDrop)), imported(abi.ImportState, abi.FnStatePutVersion))},
 		{name: "proc_exit", want: errs.GuestTrap.ID, call: process, says: "exit code 3", module: inCode(cat(i32c(3), ops(opCall, 0)), imported(wasiModule, "proc_exit"))},
 		{name: "a file", call: process, module: inCode(cat(bytes.Repeat(i32c(3), 5), i64c(0), i64c(0), i32c(0), i32c(0), ops(opCall, 0), i32c(wasiNotSup), ops(opI32Ne, opIf, typeNone, opUnreachable, opEnd)), imported(wasiModule, "path_open"))},
 	}

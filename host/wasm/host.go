@@ -1,5 +1,7 @@
 package wasm
 
+import "github.com/wasmstream/wasmstream/abi"
+
 // Host is what a guest may ask of its surroundings, one for each instance. It is called on the goroutine that called
 // the instance, and must not call that instance again. Bytes given are borrowed for the call; bytes returned are copied
 // into the guest before anything else runs.
@@ -48,6 +50,15 @@ type Host interface {
 	// IterOpen opens an iterator over from <= key < to in the order of bytes; nil is an open end, limit 0 is none,
 	// flags abi.IterReverse. The instance closes what a call leaves open, and allows 16 at a time.
 	IterOpen(store int32, from, to []byte, flags, limit int32) int32
+	// StateOpenAs returns the number of a store granted to the component, which must be of this kind (abi.KeyValueStore,
+	// ...); flags abi.StoreTimestamps.
+	StateOpenAs(name []byte, kind abi.StoreKind, flags int32) int32
+	// StatePutVersion has key be value from timestamp on, and returns where that ends: abi.HoldsForever if the version is
+	// the latest, abi.NotFound if it is older than the history and nothing was put. A nil value is the absence of key.
+	StatePutVersion(store int32, key, value []byte, timestamp int64) int64
+	// IterOpenSpan opens an iterator over the rows with keyFrom <= key <= keyTo, nil being an open end, and times that
+	// from and to say in the way of the store's kind. Flags and limit are those of IterOpen.
+	IterOpenSpan(store int32, keyFrom, keyTo []byte, from, to int64, flags, limit int32) int32
 	// IterNext returns the next pair with code 0, or abi.NotFound at the end. The bytes stay until the next IterNext or
 	// IterClose of this iterator.
 	IterNext(iter int32) (key, value []byte, code int32)

@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"sort"
@@ -127,6 +128,22 @@ func (h *memoryHost) IterOpen(store int32, from, to []byte, flags, limit int32) 
 	h.next++
 	h.iters[h.next] = pairs
 	return h.next
+}
+
+// StateOpenAs has one store of every kind.
+func (h *memoryHost) StateOpenAs([]byte, abi.StoreKind, int32) int32 { return 0 }
+
+// StatePutVersion keeps the versions of a key under key|timestamp.
+func (h *memoryHost) StatePutVersion(store int32, key, value []byte, timestamp int64) int64 {
+	if code := h.StatePut(store, binary.BigEndian.AppendUint64(bytes.Clone(key), uint64(timestamp)), value); code < 0 {
+		return int64(code)
+	}
+	return abi.HoldsForever
+}
+
+// IterOpenSpan takes no account of times.
+func (h *memoryHost) IterOpenSpan(store int32, keyFrom, keyTo []byte, _, _ int64, flags, limit int32) int32 {
+	return h.IterOpen(store, keyFrom, keyTo, flags, limit)
 }
 
 func (h *memoryHost) IterNext(iter int32) (key, value []byte, code int32) {

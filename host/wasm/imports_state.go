@@ -21,6 +21,9 @@ var stateFunctions = map[string]hostFunc{
 	abi.FnIterOpen:         (*Instance).iterOpen,
 	abi.FnIterNextMany:     (*Instance).iterNextMany,
 	abi.FnIterClose:        (*Instance).iterClose,
+	abi.FnStateOpenAs:      (*Instance).stateOpenAs,
+	abi.FnStatePutVersion:  (*Instance).statePutVersion,
+	abi.FnIterOpenSpan:     (*Instance).iterOpenSpan,
 }
 
 // iterator is one that the guest has open.
@@ -245,21 +248,30 @@ func (in *Instance) iterOpen(s []uint64) {
 		s[0] = errno(e)
 		return
 	}
-	for i := range in.iters {
-		if !in.iters[i].open {
-			in.openIterator(&in.iters[i], int32(s[0]), from, to, flags, limit, s)
-			return
-		}
+	it := in.freeIterator()
+	if it == nil {
+		s[0] = errno(abi.Limit)
+		return
 	}
-	s[0] = errno(abi.Limit)
+	s[0] = it.opened(in.host.IterOpen(int32(s[0]), from, to, flags, limit))
 }
 
-func (in *Instance) openIterator(it *iterator, store int32, from, to []byte, flags, limit int32, s []uint64) {
-	id := in.host.IterOpen(store, from, to, flags, limit)
+// freeIterator is a place for one more iterator, nil if too many are open.
+func (in *Instance) freeIterator() *iterator {
+	for i := range in.iters {
+		if !in.iters[i].open {
+			return &in.iters[i]
+		}
+	}
+	return nil
+}
+
+// opened notes the host's answer to an iterator that was to be opened, and makes it the guest's.
+func (it *iterator) opened(id int32) uint64 {
 	if id >= 0 {
 		it.id, it.open, it.held = id, true, false
 	}
-	s[0] = i32(id)
+	return i32(id)
 }
 
 func (in *Instance) iterator(id int32) *iterator {

@@ -26,5 +26,11 @@ func (noHost) StatePutIfAbsent(int32, []byte, []byte) ([]byte, int32) {
 	return nil, int32(abi.InvalidArg)
 }
 func (noHost) IterOpen(int32, []byte, []byte, int32, int32) int32 { return int32(abi.InvalidArg) }
-func (noHost) IterNext(int32) ([]byte, []byte, int32)             { return nil, nil, int32(abi.InvalidArg) }
-func (noHost) IterClose(int32) int32                              { return int32(abi.InvalidArg) }
+func (noHost) StateOpenAs([]byte, abi.StoreKind, int32) int32     { return int32(abi.Denied) }
+func (noHost) StatePutVersion(int32, []byte, []byte, int64) int64 { return int64(abi.InvalidArg) }
+func (noHost) IterOpenSpan(int32, []byte, []byte, int64, int64, int32, int32) int32 {
+	return int32(abi.InvalidArg)
+}
+
+func (noHost) IterNext(int32) ([]byte, []byte, int32) { return nil, nil, int32(abi.InvalidArg) }
+func (noHost) IterClose(int32) int32                  { return int32(abi.InvalidArg) }

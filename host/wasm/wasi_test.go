@@ -205,6 +205,61 @@ func TestStateImports(t *testing.T) {
 	iterate(t, in, call, expect)
 }
 
+// TestRowImports: what the imports for stores with times check themselves.
+func TestRowImports(t *testing.T) {
+	in := idle(t, newHost())
+	call := func(name string, operands ...uint64) int64 {
+		var stack [10]uint64
+		copy(stack[:], operands)
+		if s := invoke(stateFunctions[name], in, stack[:]); s != nil {
+			t.Fatalf("%s: %v", name, s)
+		}
+		if name == abi.FnStatePutVersion {
+			return int64(stack[0])
+		}
+		return int64(int32(stack[0]))
+	}
+	expect := func(what string, got, want int64) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: got %d, want %d", what, got, want)
+		}
+	}
+	key, value := put(t, in, 100, []byte("key")), put(t, in, 200, []byte("value"))
+	const buf, null, outside = 1000, 0xffffffff, 2 * pageSize
+	invalid, tooMuch := int64(abi.InvalidArg), int64(abi.Limit)
+	expect("a store", call(abi.FnStateOpenAs, key, 3, uint64(abi.VersionedStore), 0), 0)
+	expect("a name outside of memory", call(abi.FnStateOpenAs, outside, 3, 0, 0), invalid)
+	expect("a kind that is not there", call(abi.FnStateOpenAs, key, 3, 4, 0), invalid)
+	expect("a kind below 0", call(abi.FnStateOpenAs, key, 3, null, 0), invalid)
+	expect("a flag that is not there", call(abi.FnStateOpenAs, key, 3, 0, 2), invalid)
+
+	expect("a version", call(abi.FnStatePutVersion, 0, key, 3, value, 5, 7), abi.HoldsForever)
+	expect("a deletion", call(abi.FnStatePutVersion, 0, key, 3, 0, null, 8), abi.HoldsForever)
+	expect("a key outside of memory", call(abi.FnStatePutVersion, 0, outside, 3, value, 5, 7), invalid)
+	expect("a value outside of memory", call(abi.FnStatePutVersion, 0, key, 3, outside-1, 5, 7), invalid)
+	expect("a long key", call(abi.FnStatePutVersion, 0, 0, maxKeyBytes+1, value, 5, 7), tooMuch)
+	expect("a long value", call(abi.FnStatePutVersion, 0, key, 3, 0, maxValueBytes+1, 7), tooMuch)
+	expect("another store", call(abi.FnStatePutVersion, 9, key, 3, value, 5, 7), invalid)
+
+	it := call(abi.FnIterOpenSpan, 0, 0, null, 0, null, 0, 100, 0, 0)
+	expect("the next row", call(abi.FnIterNextMany, uint64(it), buf, 100), int64(abi.PairSize(11, 5)))
+	expect("its end", call(abi.FnIterNextMany, uint64(it), buf, 100), 0)
+	expect("a first key outside of memory", call(abi.FnIterOpenSpan, 0, outside, 3, 0, null, 0, 100, 0, 0), invalid)
+	expect("a last key outside of memory", call(abi.FnIterOpenSpan, 0, 0, null, outside, 3, 0, 100, 0, 0), invalid)
+	expect("a long last key", call(abi.FnIterOpenSpan, 0, 0, null, 0, maxKeyBytes+1, 0, 100, 0, 0), tooMuch)
+	expect("a flag that is not there", call(abi.FnIterOpenSpan, 0, 0, null, 0, null, 0, 100, 2, 0), invalid)
+	expect("a limit below 0", call(abi.FnIterOpenSpan, 0, 0, null, 0, null, 0, 100, 0, null), invalid)
+	for range maxIterators - 1 {
+		call(abi.FnIterOpenSpan, 0, 0, null, 0, null, 0, 100, 0, 0)
+	}
+	expect("one too many", call(abi.FnIterOpenSpan, 0, 0, null, 0, null, 0, 100, 0, 0), tooMuch)
+	in.end()
+	if n := len(in.host.(*memoryHost).iters); n != 0 {
+		t.Errorf("%d iterators are open after the call", n)
+	}
+}
+
 // iterate walks over a=1, b=xxx.
 func iterate(t *testing.T, in *Instance, call func(string, ...uint64) int32, expect func(string, int32, int32)) {
 	t.Helper()
@@ -282,11 +337,11 @@ func FuzzImports(f *testing.F) {
 		calls = append(calls, fn.call)
 	}
 	for i := range calls {
-		f.Add(uint8(i), uint64(0), uint64(8), uint64(16), uint64(64), uint64(1024), uint64(4), uint64(0), abi.AppendPair(nil, "k", "v"))
-		f.Add(uint8(i), uint64(0), uint64(2*pageSize-4), uint64(1<<32-1), uint64(1<<31), uint64(8), uint64(0), uint64(1), []byte{1, 2, 3})
+		f.Add(uint8(i), uint64(0), uint64(8), uint64(16), uint64(64), uint64(1024), uint64(4), uint64(0), uint64(0), uint64(0), abi.AppendPair(nil, "k", "v"))
+		f.Add(uint8(i), uint64(0), uint64(2*pageSize-4), uint64(1<<32-1), uint64(1<<31), uint64(8), uint64(0), uint64(1), uint64(1<<63), uint64(1<<31), []byte{1, 2, 3})
 	}
 	in := idle(f, newHost())
-	f.Fuzz(func(t *testing.T, which uint8, a, b, c, d, e, g, h uint64, memory []byte) {
+	f.Fuzz(func(t *testing.T, which uint8, a, b, c, d, e, g, h, i, j uint64, memory []byte) {
 		in.abuses, in.iters, in.budget.hostFuel = 0, [maxIterators]iterator{}, 0
 		view, _ := in.mem.Read(0, 2*pageSize)
 		copy(view, memory)
@@ -294,7 +349,7 @@ func FuzzImports(f *testing.F) {
 		host.store["k"], host.store["k2"] = []byte("v"), make([]byte, 5000)
 		in.host = host
 		in.iters[0] = iterator{id: in.host.IterOpen(0, nil, nil, 0, 0), open: true}
-		stack := [10]uint64{a, b, c, d, e, g, h}
+		stack := [10]uint64{a, b, c, d, e, g, h, i, j}
 		if s := invoke(calls[int(which)%len(calls)], in, stack[:]); s != nil && s.reason != ReasonExit {
 			t.Fatalf("import %d: %v", int(which)%len(calls), s)
 		}

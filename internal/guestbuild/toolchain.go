@@ -248,6 +248,7 @@ func headerDir() (string, error) {
 	}
 	for name, text := range map[string][]byte{
 		"wasmstream.h": sdk.CHeader, "wasmstream_connect.h": sdk.CConnectHeader, "wasmstream_streams.h": sdk.CStreamsHeader,
+		"wasmstream_stores.h": sdk.CStoresHeader,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			return "", errors.Join(err, os.RemoveAll(dir))

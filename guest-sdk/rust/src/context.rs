@@ -3,6 +3,7 @@ use crate::host;
 use crate::layout::*;
 use crate::output::Output;
 use crate::record::{Record, frame_topic};
+use crate::rows::{self, SessionStore, TimestampedKeyValueStore, VersionedKeyValueStore, WindowStore};
 use crate::store::KeyValueStore;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -209,10 +210,32 @@ impl Context {
 
     /// Opens a store that the component declared.
     pub fn store(&mut self, name: &str) -> Result<KeyValueStore, Error> {
-        match Errno::check(host::state_open(name)) {
-            Ok(id) => Ok(KeyValueStore::new(id)),
-            Err(e) => Err(Error::fail(format!("store {name}: {e}"))),
-        }
+        opened(name, host::state_open(name)).map(KeyValueStore::new)
+    }
+
+    /// Opens a window store that the component declared. Of a store with timestamps the values are bare.
+    pub fn window_store(&mut self, name: &str) -> Result<WindowStore, Error> {
+        opened(name, host::state_open_as(name, rows::WINDOW, 0)).map(WindowStore::new)
+    }
+
+    /// Opens a window store whose values have timestamps.
+    pub fn timestamped_window_store(&mut self, name: &str) -> Result<WindowStore, Error> {
+        opened(name, host::state_open_as(name, rows::WINDOW, rows::TIMESTAMPS)).map(WindowStore::new)
+    }
+
+    /// Opens a session store that the component declared.
+    pub fn session_store(&mut self, name: &str) -> Result<SessionStore, Error> {
+        opened(name, host::state_open_as(name, rows::SESSION, 0)).map(SessionStore::new)
+    }
+
+    /// Opens a versioned store that the component declared.
+    pub fn versioned_store(&mut self, name: &str) -> Result<VersionedKeyValueStore, Error> {
+        opened(name, host::state_open_as(name, rows::VERSIONED, 0)).map(VersionedKeyValueStore::new)
+    }
+
+    /// Opens a store of keys and values with timestamps; [`Context::store`] opens the same without them.
+    pub fn timestamped_store(&mut self, name: &str) -> Result<TimestampedKeyValueStore, Error> {
+        opened(name, host::state_open_as(name, 0, rows::TIMESTAMPS)).map(TimestampedKeyValueStore::new)
     }
 
     /// Calls [`crate::Processor::punctuate`] every `interval`, rounded down to milliseconds; missed intervals collapse
@@ -262,4 +285,9 @@ impl Context {
     pub fn log(&self, level: Level, message: &str) {
         log(level, message);
     }
+}
+
+/// The store that the host opened, or its refusal.
+fn opened(name: &str, id: i32) -> Result<i32, Error> {
+    Errno::check(id).map_err(|e| Error::fail(format!("store {name}: {e}")))
 }

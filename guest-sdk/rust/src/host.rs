@@ -53,6 +53,26 @@ mod wasm {
                 flags: i32,
                 limit: i32,
             ) -> i32;
+            pub fn state_open_as(p: *const u8, n: usize, kind: i32, flags: i32) -> i32;
+            pub fn state_put_version(
+                store: i32,
+                k: *const u8,
+                klen: usize,
+                v: *const u8,
+                vlen: u32,
+                timestamp: i64,
+            ) -> i64;
+            pub fn iter_open_span(
+                store: i32,
+                from: *const u8,
+                flen: u32,
+                to: *const u8,
+                tlen: u32,
+                time_from: i64,
+                time_to: i64,
+                flags: i32,
+                limit: i32,
+            ) -> i32;
             pub fn iter_next_many(it: i32, buf: *mut u8, cap: usize) -> i32;
             pub fn iter_close(it: i32) -> i32;
         }
@@ -147,6 +167,25 @@ mod wasm {
     }
     pub fn iter_open(store: i32, from: Option<&[u8]>, to: Option<&[u8]>, flags: i32, limit: i32) -> i32 {
         unsafe { state::iter_open(store, ptr(from), len_of(from), ptr(to), len_of(to), flags, limit) }
+    }
+    pub fn state_open_as(name: &str, kind: i32, flags: i32) -> i32 {
+        unsafe { state::state_open_as(name.as_ptr(), name.len(), kind, flags) }
+    }
+    pub fn state_put_version(store: i32, key: &[u8], value: Option<&[u8]>, timestamp: i64) -> i64 {
+        unsafe { state::state_put_version(store, key.as_ptr(), key.len(), ptr(value), len_of(value), timestamp) }
+    }
+    pub fn iter_open_span(
+        store: i32,
+        from: Option<&[u8]>,
+        to: Option<&[u8]>,
+        time_from: i64,
+        time_to: i64,
+        flags: i32,
+        limit: i32,
+    ) -> i32 {
+        unsafe {
+            state::iter_open_span(store, ptr(from), len_of(from), ptr(to), len_of(to), time_from, time_to, flags, limit)
+        }
     }
     pub fn iter_next_many(it: i32, buf: &mut [u8]) -> i32 {
         unsafe { state::iter_next_many(it, buf.as_mut_ptr(), buf.len()) }

@@ -44,6 +44,7 @@ pub mod json;
 mod layout;
 mod output;
 mod record;
+mod rows;
 mod source;
 mod store;
 pub mod streams;
@@ -68,6 +69,10 @@ pub use function::{
 };
 pub use output::{KeyValue, KeyValues, Part as OutPart, Values};
 pub use record::{HeaderBuilder, Headers, Record};
+pub use rows::{
+    Session, SessionIter, SessionStore, Timestamped, TimestampedKeyValueStore, Version, VersionIter, VersionPut,
+    VersionedKeyValueStore, Window, WindowIter, WindowStore, split_timestamped,
+};
 pub use source::{Source, SourceRecords, source};
 pub use store::{Batch, Entry, Iter, KeyValueStore, long_bytes, long_from};
 

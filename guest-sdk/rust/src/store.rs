@@ -72,8 +72,7 @@ impl KeyValueStore {
 
     /// Iterates over the keys from `from` up to, but without, `to`, in their order or backwards; `None` is an open end.
     pub fn range(&self, from: Option<&[u8]>, to: Option<&[u8]>, reverse: bool) -> Result<Iter, Errno> {
-        let id = Errno::check(host::iter_open(self.id, from, to, reverse.into(), 0))?;
-        Ok(Iter { id, buf: vec![0; 8 << 10], at: 0, end: 0 })
+        Iter::opened(host::iter_open(self.id, from, to, reverse.into(), 0))
     }
 }
 
@@ -113,6 +112,11 @@ pub struct Iter {
 }
 
 impl Iter {
+    /// The iterator that the host opened, or its refusal.
+    pub(crate) fn opened(id: i32) -> Result<Self, Errno> {
+        Ok(Self { id: Errno::check(id)?, buf: vec![0; 8 << 10], at: 0, end: 0 })
+    }
+
     /// The next key and value, borrowed until the next call; `None` at the end.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Entry<'_>>, Errno> {

@@ -6,6 +6,8 @@ use crate::error::{Class, Errno};
 use crate::guest::Guest;
 use crate::layout::*;
 use crate::record::{HeaderBuilder, Headers, Record, Records};
+use crate::rows::{SESSION, TIME, VERSIONED, WINDOW};
+use crate::store::long_bytes;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::string::{String, ToString};
@@ -24,6 +26,7 @@ type Left = Vec<(Vec<u8>, Vec<u8>)>;
 #[derive(Default)]
 struct State {
     stores: Vec<(String, Store)>,
+    kinds: BTreeMap<usize, i32>, // of stores that were opened as another kind than of keys and values
     granted: Vec<String>,
     opening: i32, // the handle that the component in init will have
     iterators: Vec<Option<Left>>,
@@ -166,7 +169,7 @@ impl TestHost {
             ("node", name),
             ("mode", "normal"),
             ("epoch", "0"),
-            ("features", "1"),
+            ("features", "5"),
         ];
         let children = config.children.iter().map(|c| ("child".to_string(), c.clone()));
         let settings = config.config.iter().map(|(k, v)| (std::format!("config.{k}"), v.clone()));
@@ -246,16 +249,22 @@ impl TestHost {
         if code < 0 { Err(refusal(code)) } else { Ok(()) }
     }
 
-    /// What a store holds for `key`.
+    /// What a store holds for `key`: of stores whose rows have times the key of a row, with its times (a session's end and
+    /// start) as [`crate::long_bytes`]. They keep everything.
     pub fn store_get(&self, store: &str, key: &[u8]) -> Option<Vec<u8>> {
-        with(|s| s.stores.iter().find(|(n, _)| n == store)?.1.get(key).cloned())
+        with(|s| {
+            let id = s.stores.iter().position(|(n, _)| n == store)?;
+            let held = s.stores[id].1.get(key)?;
+            if s.kind(id) == VERSIONED { present(held).map(<[u8]>::to_vec) } else { Some(held.clone()) }
+        })
     }
 
     /// Puts a value into a store.
     pub fn store_put(&mut self, store: &str, key: &[u8], value: &[u8]) {
         with(|s| {
             let id = s.store(store);
-            s.stores[id].1.insert(key.to_vec(), value.to_vec());
+            let held = s.held(id, Some(value));
+            s.stores[id].1.insert(key.to_vec(), held.unwrap_or_default());
         });
     }
 
@@ -443,6 +452,85 @@ impl State {
         self.stores.push((name.to_string(), Store::new()));
         self.stores.len() - 1
     }
+
+    fn kind(&self, store: usize) -> i32 {
+        self.kinds.get(&store).copied().unwrap_or(0)
+    }
+
+    /// How a store keeps a value: a version has a byte before it that says whether there is one.
+    fn held(&self, store: usize, value: Option<&[u8]>) -> Option<Vec<u8>> {
+        if self.kind(store) != VERSIONED {
+            return value.map(<[u8]>::to_vec);
+        }
+        let mut held = vec![u8::from(value.is_some())];
+        held.extend_from_slice(value.unwrap_or_default());
+        Some(held)
+    }
+
+    /// The rows of a key in a versioned store, by time.
+    fn versions(&self, store: usize, key: &[u8]) -> Vec<&[u8]> {
+        let all = self.stores[store].1.keys().map(Vec::as_slice);
+        all.filter(|row| row.len() == key.len() + TIME && row.starts_with(key)).collect()
+    }
+
+    /// Where a version ends.
+    fn valid_to(&self, store: usize, row: &[u8]) -> i64 {
+        let key = &row[..row.len() - TIME];
+        let next = self.versions(store, key).into_iter().find(|v| *v > row);
+        next.map_or(i64::MAX, |v| time_at(v, key.len()))
+    }
+
+    /// A row of a versioned store as it crosses; `None` if its key is absent from its time on.
+    fn version(&self, store: usize, row: &[u8]) -> Option<Vec<u8>> {
+        let value = present(&self.stores[store].1[row])?;
+        let mut v = row[row.len() - TIME..].to_vec();
+        v.extend_from_slice(&long_bytes(self.valid_to(store, row)));
+        v.extend_from_slice(value);
+        Some(v)
+    }
+
+    /// What a get of `key` gives.
+    fn get(&self, store: usize, key: &[u8]) -> Option<Vec<u8>> {
+        if self.kind(store) != VERSIONED {
+            return self.stores[store].1.get(key).cloned();
+        }
+        let last = self.versions(store, &key[..key.len() - TIME]).into_iter().rfind(|v| *v <= key)?;
+        self.version(store, last)
+    }
+
+    /// Opens an iterator over a list.
+    fn iterate(&mut self, mut list: Left, flags: i32, limit: i32) -> i32 {
+        if flags & 1 == 0 {
+            list.reverse();
+        }
+        if limit > 0 && list.len() > limit as usize {
+            list.drain(..list.len() - limit as usize);
+        }
+        self.iterators.push(Some(list));
+        self.iterators.len() as i32 - 1
+    }
+
+    /// What of a row is asked for by its times: its value.
+    fn asked(&self, store: usize, row: &[u8], value: &[u8], from: i64, to: i64) -> Option<Vec<u8>> {
+        let last = time_at(row, row.len() - TIME);
+        let asked = match self.kind(store) {
+            SESSION => time_at(row, row.len() - 2 * TIME) >= from && last <= to,
+            VERSIONED => {
+                return self.version(store, row).filter(|_| last <= to && self.valid_to(store, row) > from);
+            }
+            _ => from <= last && last <= to,
+        };
+        asked.then(|| value.to_vec())
+    }
+}
+
+/// The value of a version, if there is one.
+fn present(held: &[u8]) -> Option<&[u8]> {
+    held.split_first().and_then(|(present, value)| (*present != 0).then_some(value))
+}
+
+fn time_at(row: &[u8], at: usize) -> i64 {
+    i64::from_be_bytes(row[at..at + TIME].try_into().unwrap_or_default())
 }
 
 /// The functions of the host.
@@ -539,12 +627,13 @@ pub(crate) mod host {
         with(|s| if s.granted.iter().any(|g| g == name) { s.store(name) as i32 } else { Errno::DENIED.0 })
     }
     pub fn state_get(store: i32, key: &[u8], buf: &mut [u8]) -> i32 {
-        with(|s| s.stores[store as usize].1.get(key).map_or(Errno::NOT_FOUND.0, |v| fit(v, buf)))
+        with(|s| s.get(store as usize, key).map_or(Errno::NOT_FOUND.0, |v| fit(&v, buf)))
     }
     pub fn state_put(store: i32, key: &[u8], value: Option<&[u8]>) -> i32 {
         with(|s| {
+            let held = s.held(store as usize, value);
             let entries = &mut s.stores[store as usize].1;
-            match (entries.get_mut(key), value) {
+            match (entries.get_mut(key), held.as_deref()) {
                 // Room is used again, so that counting in place allocates nothing.
                 (Some(old), Some(v)) => {
                     old.clear();
@@ -573,7 +662,7 @@ pub(crate) mod host {
     pub fn state_get_many(store: i32, mut block: &[u8], buf: &mut [u8]) -> i32 {
         let mut answer = Vec::new();
         while let Some((key, _)) = next_pair(&mut block) {
-            with(|s| append_pair(&mut answer, b"", s.stores[store as usize].1.get(key).map(Vec::as_slice)));
+            with(|s| append_pair(&mut answer, b"", s.get(store as usize, key).as_deref()));
         }
         fit(&answer, buf)
     }
@@ -589,15 +678,46 @@ pub(crate) mod host {
             let inside =
                 all.filter(|(k, _)| from.is_none_or(|f| k.as_slice() >= f) && to.is_none_or(|t| k.as_slice() < t));
             // The next entry is the last of the list.
-            let mut list: Vec<_> = inside.map(|(k, v)| (k.clone(), v.clone())).collect();
-            if flags & 1 == 0 {
-                list.reverse();
-            }
-            if limit > 0 && list.len() > limit as usize {
-                list.drain(..list.len() - limit as usize);
-            }
-            s.iterators.push(Some(list));
-            s.iterators.len() as i32 - 1
+            let list = inside.map(|(k, v)| (k.clone(), v.clone())).collect();
+            s.iterate(list, flags, limit)
+        })
+    }
+    pub fn state_open_as(name: &str, kind: i32, _flags: i32) -> i32 {
+        let id = state_open(name);
+        if id >= 0 {
+            with(|s| s.kinds.insert(id as usize, kind));
+        }
+        id
+    }
+    pub fn state_put_version(store: i32, key: &[u8], value: Option<&[u8]>, timestamp: i64) -> i64 {
+        let mut row = key.to_vec();
+        row.extend_from_slice(&long_bytes(timestamp));
+        state_put(store, &row, value);
+        with(|s| s.valid_to(store as usize, &row))
+    }
+    pub fn iter_open_span(
+        store: i32,
+        from: Option<&[u8]>,
+        to: Option<&[u8]>,
+        time_from: i64,
+        time_to: i64,
+        flags: i32,
+        limit: i32,
+    ) -> i32 {
+        with(|s| {
+            let id = store as usize;
+            let times = match s.kind(id) {
+                SESSION => 2 * TIME,
+                WINDOW | VERSIONED => TIME,
+                _ => return Errno::UNSUPPORTED.0,
+            };
+            let inside = s.stores[id].1.iter().filter(|(row, _)| {
+                let key = &row[..row.len() - times];
+                from.is_none_or(|f| key >= f) && to.is_none_or(|t| key <= t)
+            });
+            let list =
+                inside.filter_map(|(row, v)| Some((row.clone(), s.asked(id, row, v, time_from, time_to)?))).collect();
+            s.iterate(list, flags, limit)
         })
     }
     pub fn iter_next_many(it: i32, buf: &mut [u8]) -> i32 {

@@ -137,6 +137,19 @@ func (h *surroundings) IterOpen(int32, []byte, []byte, int32, int32) int32 {
 	return int32(abi.InvalidArg)
 }
 
+// StateOpenAs implements wasm.Host.
+func (h *surroundings) StateOpenAs([]byte, abi.StoreKind, int32) int32 { return int32(abi.Denied) }
+
+// StatePutVersion implements wasm.Host.
+func (h *surroundings) StatePutVersion(int32, []byte, []byte, int64) int64 {
+	return int64(abi.InvalidArg)
+}
+
+// IterOpenSpan implements wasm.Host.
+func (h *surroundings) IterOpenSpan(int32, []byte, []byte, int64, int64, int32, int32) int32 {
+	return int32(abi.InvalidArg)
+}
+
 // IterNext implements wasm.Host.
 func (h *surroundings) IterNext(int32) (key, value []byte, code int32) {
 	return nil, nil, int32(abi.InvalidArg)

@@ -26,6 +26,7 @@ const (
 type host struct {
 	granted []string // stores of the component
 	stores  []map[string][]byte
+	kinds   []abi.StoreKind // as which they were opened
 
 	emitted  [][]byte
 	lastErr  string
@@ -60,6 +61,7 @@ func newHost(granted []string) *host {
 	for range granted {
 		h.stores = append(h.stores, map[string][]byte{})
 	}
+	h.kinds = make([]abi.StoreKind, len(granted))
 	return h
 }
 
@@ -68,7 +70,7 @@ func (h *host) beginCall(input []streamTime) {
 	h.emitted, h.lastErr, h.input, h.asked = nil, "", input, map[int32]uint32{}
 }
 
-func (h *host) Features() int64 { return abi.FeatureState }
+func (h *host) Features() int64 { return abi.FeatureState | abi.FeatureStoreKinds }
 
 func (h *host) Emit(frame []byte) int32 {
 	h.emitted = append(h.emitted, bytes.Clone(frame))
@@ -182,6 +184,9 @@ func (h *host) StateGet(store int32, key []byte) ([]byte, int32) {
 	if s == nil {
 		return nil, int32(abi.InvalidArg)
 	}
+	if h.kinds[store] != abi.KeyValueStore {
+		return h.row(store, key)
+	}
 	if v, ok := s[string(key)]; ok {
 		return v, 0
 	}
@@ -190,18 +195,21 @@ func (h *host) StateGet(store int32, key []byte) ([]byte, int32) {
 
 func (h *host) StatePut(store int32, key, value []byte) int32 {
 	s := h.store(store)
-	if s == nil {
+	if s == nil || !validRow(h.kinds[store], key) {
 		return int32(abi.InvalidArg)
 	}
-	if value == nil {
+	if value == nil && h.kinds[store] != abi.VersionedStore {
 		delete(s, string(key))
 	} else {
-		s[string(key)] = append([]byte{}, value...)
+		s[string(key)] = held(h.kinds[store], value)
 	}
 	return 0
 }
 
 func (h *host) StatePutIfAbsent(store int32, key, value []byte) ([]byte, int32) {
+	if h.store(store) != nil && h.kinds[store] != abi.KeyValueStore {
+		return nil, int32(abi.Unsupported)
+	}
 	old, code := h.StateGet(store, key)
 	if code == int32(abi.NotFound) {
 		if put := h.StatePut(store, key, value); put < 0 {
@@ -216,8 +224,16 @@ func (h *host) IterOpen(store int32, from, to []byte, flags, limit int32) int32 
 	if s == nil {
 		return int32(abi.InvalidArg)
 	}
+	if h.kinds[store] != abi.KeyValueStore {
+		return int32(abi.Unsupported)
+	}
 	keys := slices.Sorted(maps.Keys(s))
 	keys = slices.DeleteFunc(keys, func(k string) bool { return from != nil && k < string(from) || to != nil && k >= string(to) })
+	return h.iterate(s, keys, flags, limit)
+}
+
+// iterate opens an iterator over keys of s.
+func (h *host) iterate(s map[string][]byte, keys []string, flags, limit int32) int32 {
 	if flags&abi.IterReverse != 0 {
 		slices.Reverse(keys)
 	}

@@ -199,10 +199,10 @@ func number(s string) (int64, bool) {
 	return v, err == nil
 }
 
-// TestHeaderImports holds the declarations of imports in the C header to abi: a name that is not in the contract would
+// TestHeaderImports holds the declarations of imports in the C headers to abi: a name that is not in the contract would
 // only show in a guest that uses it.
 func TestHeaderImports(t *testing.T) {
-	text := string(readModule(t, sdks, "c", "wasmstream.h"))
+	text := string(readModule(t, sdks, "c", "wasmstream.h")) + string(readModule(t, sdks, "c", "wasmstream_stores.h"))
 	declared := regexp.MustCompile(`(?m)^WS__(CORE|STATE|CONNECT|EGRESS)\((\w+)\) (\w+) ws1_\w+\(([^)]*)\);`).FindAllStringSubmatch(text, -1)
 	want := map[string]string{}
 	for _, f := range abiImports() {
