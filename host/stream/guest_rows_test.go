@@ -129,8 +129,21 @@ func (m *versionsModel) putVersion(key string, at int64, value []byte) int64 {
 	if m.versions[key] == nil {
 		m.versions[key] = map[int64][]byte{}
 	}
-	m.versions[key][at] = value
-	return m.next(key, at)
+	h := m.versions[key]
+	if value != nil || h[at] == nil || m.next(key, at) != abi.HoldsForever {
+		h[at] = value
+		return m.next(key, at)
+	}
+	// The latest version is deleted at its own time: Kafka forgets that time, unless another version ended there.
+	delete(h, at)
+	times := slices.Sorted(maps.Keys(h))
+	switch {
+	case at <= m.streamTime-rowRetention: // what ended then is out of the history
+		clear(h)
+	case len(times) > 0 && h[times[len(times)-1]] != nil:
+		h[at] = nil
+	}
+	return abi.HoldsForever
 }
 
 func (m *versionsModel) next(key string, at int64) int64 {

@@ -18,12 +18,25 @@ type versionStore interface {
 
 // versionRows is a versioned store: rows of key|timestamp. What holds at a moment is what was put last before it, here or
 // there; so what the running call has written is laid over what the store knows, moment by moment.
+//
+// In the log a value has a byte before it, one of those below.
 type versionRows struct {
 	store    versionStore
 	observed int64 // the largest timestamp that the running call has written, -1 if it has not
 	row      []byte
 	value    []byte
+	asked    []byte // scratch: a row to look for
+	noted    []byte // scratch: a value with its byte
 }
+
+// What a write of the log says of its time.
+const (
+	keyAbsent  = 0 // the key is absent from then on
+	keyPresent = 1 // it has the value that follows
+	// timeForgotten: nothing begins then any more. Kafka's stores forget a version that is deleted at its own time, if it
+	// is the latest and none ended there.
+	timeForgotten = 2
+)
 
 func newVersionRows(s versionStore) *versionRows { return &versionRows{store: s, observed: -1} }
 
@@ -47,18 +60,78 @@ func (r *versionRows) expired(timestamp int64) bool { return timestamp < r.oldes
 
 func (r *versionRows) note(l *writeLog, row, value []byte) {
 	_, timestamp := splitVersion(row)
+	r.noted = append(append(r.noted[:0], keyPresent), value...)
+	if value == nil {
+		r.noted[0] = keyAbsent
+	}
 	if r.expired(timestamp) {
-		l.pass(row, value) // the store counts it
+		l.pass(row, r.noted) // the store counts it
 		return
 	}
 	r.observed = max(r.observed, timestamp)
-	l.put(row, value)
+	if value == nil && r.forgets(l, row) {
+		r.noted[0] = timeForgotten
+	}
+	l.put(row, r.noted)
+}
+
+// forgets tells whether to delete a key at the row's time takes back the version that begins then. A store that fails is
+// found to by the next read, or by the write itself.
+func (r *versionRows) forgets(l *writeLog, row []byte) bool {
+	key, timestamp := splitVersion(row)
+	m, err := r.at(l, row)
+	if err != nil || m.Value == nil || m.Timestamp != timestamp || m.ValidTo != state.VersionedLatest {
+		return false
+	}
+	if timestamp <= max(r.oldest(), 0) { // what ended then is not known any more
+		return true
+	}
+	before := binary.BigEndian.AppendUint64(append([]byte{}, key...), uint64(timestamp-1))
+	m, err = r.at(l, before)
+	return err == nil && m.Value == nil
 }
 
 func (r *versionRows) apply(row, value []byte) error {
 	key, timestamp := splitVersion(row)
-	_, err := r.store.PutVersion(key, value, timestamp)
+	_, err := r.store.PutVersion(key, versionValue(value), timestamp)
 	return err
+}
+
+// versionValue is the value of a write in the log, nil if it has none.
+func versionValue(noted []byte) []byte {
+	if noted[0] != keyPresent {
+		return nil
+	}
+	return noted[1:]
+}
+
+// forgot tells whether the running call has made a time of key one at which nothing begins.
+func (r *versionRows) forgot(l *writeLog, key []byte, timestamp int64) bool {
+	if l.keys == 0 {
+		return false
+	}
+	r.asked = binary.BigEndian.AppendUint64(append(r.asked[:0], key...), uint64(timestamp))
+	noted, written := l.get(r.asked)
+	return written && noted[0] == timeForgotten
+}
+
+// stored is what the store knows of a key at a moment, without the times that the running call has made it forget.
+func (r *versionRows) stored(l *writeLog, key []byte, moment int64) (state.Moment, error) {
+	m, err := r.store.At(key, moment)
+	for err == nil && m.ValidTo != state.VersionedLatest && r.forgot(l, key, m.ValidTo) {
+		var next state.Moment
+		next, err = r.store.At(key, m.ValidTo)
+		m.ValidTo = next.ValidTo
+	}
+	for err == nil && m.Known && r.forgot(l, key, m.Timestamp) {
+		validTo := m.ValidTo
+		if m.Timestamp == 0 {
+			return state.Moment{Version: state.Version{ValidTo: validTo}}, nil
+		}
+		m, err = r.store.At(key, m.Timestamp-1)
+		m.ValidTo = validTo
+	}
+	return m, err
 }
 
 func (r *versionRows) forget() { r.observed = -1 }
@@ -66,14 +139,14 @@ func (r *versionRows) forget() { r.observed = -1 }
 // at is what is known of a row's key at its moment.
 func (r *versionRows) at(l *writeLog, row []byte) (state.Moment, error) {
 	key, moment := splitVersion(row)
-	m, err := r.store.At(key, moment)
+	m, err := r.stored(l, key, moment)
 	if err != nil {
 		return m, err
 	}
-	before, after := l.neighbours(row, len(key))
+	before, after := l.neighbours(row, len(key), func(w *pendingWrite) bool { return l.valueOf(w)[0] != timeForgotten })
 	if before != nil {
 		if _, timestamp := splitVersion(l.keyOf(before)); !m.Known || timestamp >= m.Timestamp {
-			m.Known, m.Timestamp, m.Value = true, timestamp, l.valueOf(before)
+			m.Known, m.Timestamp, m.Value = true, timestamp, versionValue(l.valueOf(before))
 		}
 	}
 	if after != nil {

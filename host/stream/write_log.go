@@ -154,9 +154,9 @@ func (l *writeLog) search(key []byte) (int, bool) {
 	})
 }
 
-// neighbours are the newest writes of two keys among those that are as long as key and begin with the same n bytes: the
-// last of them up to key and the first behind it, nil if there is none.
-func (l *writeLog) neighbours(key []byte, n int) (before, after *pendingWrite) {
+// neighbours are the newest writes of two keys among those that are as long as key, begin with the same n bytes and count:
+// the last of them up to key and the first behind it, nil if there is none.
+func (l *writeLog) neighbours(key []byte, n int, counts func(w *pendingWrite) bool) (before, after *pendingWrite) {
 	if l.keys == 0 {
 		return nil, nil
 	}
@@ -168,10 +168,10 @@ func (l *writeLog) neighbours(key []byte, n int) (before, after *pendingWrite) {
 		at++
 	}
 	for i := at - 1; i >= 0 && before == nil && l.begins(i, key[:n]); i-- {
-		before = l.ofLength(i, len(key))
+		before = l.ofLength(i, len(key), counts)
 	}
 	for i := at; i < len(l.sorted) && after == nil && l.begins(i, key[:n]); i++ {
-		after = l.ofLength(i, len(key))
+		after = l.ofLength(i, len(key), counts)
 	}
 	return before, after
 }
@@ -181,10 +181,10 @@ func (l *writeLog) begins(i int, prefix []byte) bool {
 	return bytes.HasPrefix(l.keyOf(&l.writes[l.sorted[i]]), prefix)
 }
 
-// ofLength is the write of the i-th key in order, nil if the key is not n bytes long.
-func (l *writeLog) ofLength(i, n int) *pendingWrite {
+// ofLength is the write of the i-th key in order, nil if the key is not n bytes long or the write does not count.
+func (l *writeLog) ofLength(i, n int, counts func(w *pendingWrite) bool) *pendingWrite {
 	w := &l.writes[l.sorted[i]]
-	if int(w.klen) != n {
+	if int(w.klen) != n || !counts(w) {
 		return nil
 	}
 	return w
