@@ -28,8 +28,9 @@ type recentRows struct {
 	chunks             []*rowChunk
 	first              uint64
 	rowsFrom, keysFrom int64
-	open               int       // walks
-	spare              *rowChunk // to be filled again
+	open               int        // walks
+	spare              *rowChunk  // to be filled again
+	found              []foundRow // to be filled by the next walk
 }
 
 // recentKey is what is known of all keys with one hash.
@@ -275,8 +276,8 @@ func (r *recentRows) find(key []byte) *recentKey {
 
 // walk returns the rows of key with from <= start <= to, which are all here: from is after rowsFrom.
 func (r *recentRows) walk(key []byte, from, to int64, reverse bool) *recentWalk {
-	w := &recentWalk{recent: r, at: -1}
-	w.rows = w.fixed[:0]
+	w := &recentWalk{recent: r, at: -1, rows: r.found}
+	r.found = nil
 	if k := r.find(key); k != nil {
 		w.collect(k.row, key, from, to)
 	}
@@ -294,7 +295,6 @@ type recentWalk struct {
 	metrics *StoreMetrics
 	rows    []foundRow
 	at      int
-	fixed   [4]foundRow
 }
 
 // foundRow is a row with the chunk that holds its bytes.
@@ -362,6 +362,8 @@ func (w *recentWalk) Close() error {
 		return nil
 	}
 	w.recent.open--
+	clear(w.rows)
+	w.recent.found = w.rows[:0]
 	w.metrics.OpenIterators.Add(-1)
 	*w = recentWalk{}
 	return nil
