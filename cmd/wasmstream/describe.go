@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/wasmstream/wasmstream/host"
+	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/internal/streamsconfig"
 	"github.com/wasmstream/wasmstream/topology"
 )
@@ -13,11 +14,12 @@ import (
 func describeCommand() *cli.Command {
 	return &cli.Command{
 		Name: "describe", Usage: "print the topology of an application, as Kafka's Topology#describe does", ArgsUsage: " ",
+		Description: "The forms are those of graph; settings are text or json.",
 		Flags: append(
 			applicationFlags(),
 			&cli.BoolFlag{Name: "effective-config", Usage: "print the settings that hold instead"},
 			&cli.BoolFlag{Name: "show-origin", Usage: "with --effective-config: where each setting comes from"},
-			outputFlag("text", "json"),
+			outputFlag(topologyForms...),
 		),
 		Action: describe,
 	}
@@ -29,32 +31,32 @@ func describe(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("effective-config") || c.Bool("show-origin") {
-		settings, err := cfg.Effective()
-		if err != nil {
-			return err
-		}
-		if c.String("output") == "json" {
-			return printJSON(c.App.Writer, settings)
-		}
-		defer tellCounts(c, settings)
-		for _, s := range settings {
-			origin := ""
-			if c.Bool("show-origin") {
-				origin = "\t# " + s.Origin
-			}
-			fmt.Fprintf(c.App.Writer, "%s: %s%s\n", s.Key, s.Value, origin)
-		}
-		return nil
+		return printSettings(c, cfg)
 	}
-	d, err := described(c, cfg)
+	return printTopology(c, cfg)
+}
+
+func printSettings(c *cli.Context, cfg host.Config) error {
+	form := c.String("output")
+	if form != "json" && form != "text" {
+		return errs.CLIUsage.New("--output", fmt.Sprintf("settings have no form %q", form), "one of json, text")
+	}
+	settings, err := cfg.Effective()
 	if err != nil {
 		return err
 	}
-	if c.String("output") == "json" {
-		return printJSON(c.App.Writer, d)
+	if form == "json" {
+		return printJSON(c.App.Writer, settings)
 	}
-	_, err = fmt.Fprint(c.App.Writer, d.Text)
-	return err
+	defer tellCounts(c, settings)
+	for _, s := range settings {
+		origin := ""
+		if c.Bool("show-origin") {
+			origin = "\t# " + s.Origin
+		}
+		fmt.Fprintf(c.App.Writer, "%s: %s%s\n", s.Key, s.Value, origin)
+	}
+	return nil
 }
 
 // described is the topology of an application whose settings and modules were found sound, without a cluster.
