@@ -45,11 +45,11 @@ func (t *Topology) checkGlobal(spec *StoreSpec, source, topic, processor string,
 	case source == processor:
 		return errs.TopologyDuplicateName.New(source, "sourceName and processorName must be different.", "")
 	case s == nil:
-		return errs.TopologyInvalid.New(processor, "supplier must not be null", "give a processor")
+		return errs.TopologyInvalid.New(processor, "supplier must not be null", "give a processor").InKafka("NullPointerException")
 	case topic == "":
-		return errs.TopologyInvalid.New(source, "topic must not be null", "name the topic to read")
+		return errs.TopologyInvalid.New(source, "topic must not be null", "name the topic to read").InKafka("NullPointerException")
 	case spec.Name == "":
-		return errs.TopologyInvalid.New(processor, "store name must not be null", "name the store")
+		return errs.TopologyInvalid.New(processor, "store name must not be null", "name the store").InKafka("NullPointerException")
 	case t.StoreSpec(spec.Name) != nil:
 		return errs.TopologyStoreClash.New(spec.Name, "A different StateStore has already been added with the name "+spec.Name, "")
 	case t.globalStore(spec.Name) != nil:

@@ -34,7 +34,7 @@ func (t *Topology) AddDynamicSink(name string, extractor FunctionSupplier, o Sin
 		return err
 	}
 	if extractor == nil {
-		return errs.TopologyInvalid.New(name, "topicExtractor must not be null", "give a function that answers the topic")
+		return errs.TopologyInvalid.New(name, "topicExtractor must not be null", "give a function that answers the topic").InKafka("NullPointerException")
 	}
 	up, err := t.parents("Sink", name, parents)
 	if err != nil {

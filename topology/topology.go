@@ -58,7 +58,7 @@ func (t *Topology) AddSource(name string, o SourceOptions, topics ...string) err
 		return err
 	}
 	if len(topics) == 0 {
-		return errs.TopologyInvalid.New(name, "You must provide at least one topic", "name the topics to read")
+		return errs.TopologyInvalid.New(name, "You must provide at least one topic", "name the topics to read").InKafka("TopologyException")
 	}
 	for i, topic := range topics {
 		if err := t.checkTopicIsFree(name, topic, topics[:i]); err != nil {
@@ -79,7 +79,7 @@ func (t *Topology) AddSourcePattern(name string, o SourceOptions, pattern string
 	re, err := CompileTopicPattern(pattern)
 	if err != nil {
 		return errs.TopologyInvalid.New(name, fmt.Sprintf("the pattern %q is not a regular expression", pattern),
-			"use RE2 syntax: no look-around and no back references").WithCause(err)
+			"use RE2 syntax: no look-around and no back references").InKafka("TopologyException").WithCause(err)
 	}
 	for _, other := range t.nodes {
 		if err := checkPatternIsFree(name, pattern, re, other); err != nil {
@@ -110,7 +110,7 @@ func (t *Topology) AddProcessor(name string, supplier ProcessorSupplier, parents
 		return err
 	}
 	if supplier == nil {
-		return errs.TopologyInvalid.New(name, "supplier must not be null", "give a processor")
+		return errs.TopologyInvalid.New(name, "supplier must not be null", "give a processor").InKafka("NullPointerException")
 	}
 	up, err := t.parents("Processor", name, parents)
 	if err != nil {
@@ -125,7 +125,7 @@ func (t *Topology) AddSink(name, topic string, o SinkOptions, parents ...string)
 		return err
 	}
 	if topic == "" {
-		return errs.TopologyInvalid.New(name, "topic must not be null", "name the topic to write")
+		return errs.TopologyInvalid.New(name, "topic must not be null", "name the topic to write").InKafka("NullPointerException")
 	}
 	up, err := t.parents("Sink", name, parents)
 	if err != nil {
@@ -141,7 +141,7 @@ func (t *Topology) AddSink(name, topic string, o SinkOptions, parents ...string)
 // the same name is an error.
 func (t *Topology) AddStateStore(spec *StoreSpec, processors ...string) error {
 	if spec.Name == "" {
-		return errs.TopologyInvalid.New("", "store name must not be null", "name the store")
+		return errs.TopologyInvalid.New("", "store name must not be null", "name the store").InKafka("NullPointerException")
 	}
 	if t.globalStore(spec.Name) != nil {
 		return errs.TopologyStoreClash.New(spec.Name, "A different GlobalStateStore has already been added with the name "+spec.Name, "")
@@ -162,7 +162,7 @@ func (t *Topology) AddStateStore(spec *StoreSpec, processors ...string) error {
 // ConnectProcessorAndStateStores lets processor use stores. Processors that share a store are in one sub-topology.
 func (t *Topology) ConnectProcessorAndStateStores(processor string, stores ...string) error {
 	if len(stores) == 0 {
-		return errs.TopologyInvalid.New(processor, "Must provide at least one state store name.", "name the stores")
+		return errs.TopologyInvalid.New(processor, "Must provide at least one state store name.", "name the stores").InKafka("TopologyException")
 	}
 	for _, s := range stores {
 		if err := t.connect(processor, s); err != nil {
@@ -175,7 +175,7 @@ func (t *Topology) ConnectProcessorAndStateStores(processor string, stores ...st
 func (t *Topology) connect(processor, store string) error {
 	if t.globalStore(store) != nil {
 		return errs.TopologyInvalid.New(processor, "Global StateStore "+store+
-			" can be used by a Processor without being specified; it should not be explicitly passed.", "leave the store out")
+			" can be used by a Processor without being specified; it should not be explicitly passed.", "leave the store out").InKafka("TopologyException")
 	}
 	if t.StoreSpec(store) == nil {
 		return errs.TopologyUnknownNode.New(processor, "StateStore "+store+" is not added yet.", errs.DidYouMean(store, t.storeNames()))
@@ -185,7 +185,7 @@ func (t *Topology) connect(processor, store string) error {
 		return errs.TopologyUnknownNode.New(store, "Processor "+processor+" is not added yet.", errs.DidYouMean(processor, t.nodeNames()))
 	}
 	if n.Kind != ProcessorNode {
-		return errs.TopologyInvalid.New(processor, "cannot connect a state store "+store+" to a source node or a sink node.", "")
+		return errs.TopologyInvalid.New(processor, "cannot connect a state store "+store+" to a source node or a sink node.", "").InKafka("TopologyException")
 	}
 	if slices.Contains(n.Stores, store) {
 		return nil
@@ -200,7 +200,7 @@ func (t *Topology) connect(processor, store string) error {
 // partitions is the user's wish, or 0 to follow the sources that feed it. Declare it before the nodes that use it.
 func (t *Topology) AddInternalTopic(topic string, partitions int) error {
 	if partitions < 0 {
-		return errs.TopologyInvalid.New(topic, "Number of partitions must be at least 1", "")
+		return errs.TopologyInvalid.New(topic, "Number of partitions must be at least 1", "").InKafka("TopologyException")
 	}
 	t.internal[topic] = partitions
 	return nil
@@ -255,7 +255,7 @@ func (t *Topology) add(n *Node, parents []*Node) error {
 
 func (t *Topology) checkNewName(name string) error {
 	if name == "" {
-		return errs.TopologyInvalid.New("", "name must not be null", "name the node")
+		return errs.TopologyInvalid.New("", "name must not be null", "name the node").InKafka("NullPointerException")
 	}
 	if t.byName[name] != nil {
 		return errs.TopologyDuplicateName.New(name, "Processor "+name+" is already added.", "")
@@ -315,9 +315,9 @@ func (t *Topology) parents(kind, name string, parents []string) ([]*Node, error)
 		case p == nil:
 			return nil, errs.TopologyUnknownNode.New(name, "Predecessor processor "+parent+" is not added yet for "+name, errs.DidYouMean(parent, t.nodeNames()))
 		case p.Kind == SinkNode:
-			return nil, errs.TopologyInvalid.New(name, "Sink "+parent+" cannot be used a parent.", "")
+			return nil, errs.TopologyInvalid.New(name, "Sink "+parent+" cannot be used a parent.", "").InKafka("TopologyException")
 		case slices.Contains(up, p):
-			return nil, errs.TopologyInvalid.New(name, "Processor "+parent+" is named twice as a parent", "")
+			return nil, errs.TopologyInvalid.New(name, "Processor "+parent+" is named twice as a parent", "").InKafka("TopologyException")
 		}
 		up = append(up, p)
 	}

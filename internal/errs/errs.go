@@ -34,6 +34,8 @@ type Code struct {
 	Explanation string
 	// Remedy says what the user can do, most likely help first.
 	Remedy string
+	// Exception is the class that Kafka Streams throws in most of these cases, without its package; "" for none.
+	Exception string
 }
 
 // New makes an error of this code. where is a file:line:col, topic-partition@offset, flag or address; what says what
@@ -43,7 +45,7 @@ func (c Code) New(where, what, fix string) *Error {
 		fix, _, _ = strings.Cut(c.Remedy, ". ")
 		fix = strings.TrimSuffix(fix, ".")
 	}
-	return &Error{Code: c.ID, Where: where, What: what, Fix: fix}
+	return &Error{Code: c.ID, Where: where, What: what, Fix: fix, Exception: c.Exception}
 }
 
 // Is tells whether err, or an error that it wraps or joins, has this code.
@@ -59,6 +61,8 @@ type Error struct {
 	Code, Where, What, Fix string
 	// Detail is shown below the first line as it is: the line of a file with a caret, a guest's stack. May be empty.
 	Detail string
+	// Exception is the class that Kafka Streams throws here, which people search for; "" for none.
+	Exception string
 	// Cause is the error behind this one, or nil. Its text is shown below What.
 	Cause error
 }
@@ -71,6 +75,12 @@ func New(code, where, what, fix string) *Error {
 // WithCause sets the error behind e and returns e.
 func (e *Error) WithCause(err error) *Error {
 	e.Cause = err
+	return e
+}
+
+// InKafka names the exception that Kafka Streams throws here and returns e.
+func (e *Error) InKafka(exception string) *Error {
+	e.Exception = exception
 	return e
 }
 
@@ -97,13 +107,17 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Cause }
 
 func (e *Error) headline() string {
+	what := e.What
+	if e.Exception != "" && !strings.Contains(what, "\n") {
+		what += " (Kafka: " + e.Exception + ")"
+	}
 	switch {
 	case e.Where == "":
-		return e.Code + " " + e.What
+		return e.Code + " " + what
 	case e.What == "":
 		return e.Code + " " + e.Where
 	}
-	return e.Code + " " + e.Where + ": " + e.What
+	return e.Code + " " + e.Where + ": " + what
 }
 
 // Flatten returns the errors joined in err (errors.Join, at any depth above the first *Error), or err alone.

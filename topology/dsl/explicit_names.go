@@ -46,7 +46,7 @@ func unnamedResources(t *topology.Topology) []error {
 	for _, r := range resources {
 		if len(r.names) > 0 {
 			faults = append(faults, errs.TopologyInvalid.New("ensure.explicit.internal.resource.naming",
-				"Following "+r.what+" has not been named: "+strings.Join(r.names, ", "), r.fix))
+				"Following "+r.what+" has not been named: "+strings.Join(r.names, ", "), r.fix).InKafka("TopologyException"))
 		}
 	}
 	return faults

@@ -78,7 +78,7 @@ func (b *StreamsBuilder) joinBuffer(t *KTable, join string, grace time.Duration)
 
 func errNotVersioned(node string) error {
 	return errs.TopologyInvalid.New(node, "KTable must be versioned to use a grace period in a stream table join.",
-		"keep the table in a versioned store")
+		"keep the table in a versioned store").InKafka("IllegalArgumentException")
 }
 
 // lowerTableJoin connects the join to the stores of its table, which with a grace period must be versioned and keep
@@ -95,7 +95,7 @@ func lowerTableJoin(t *topology.Topology, name string, join StreamTableJoin, buf
 			return errNotVersioned(name)
 		case join.GraceMs > spec.HistoryRetention:
 			return errs.TopologyInvalid.New(name, "History retention must be at least grace period.", fmt.Sprintf(
-				"keep %d ms of history in store %s, which keeps %d ms", join.GraceMs, store, spec.HistoryRetention))
+				"keep %d ms of history in store %s, which keeps %d ms", join.GraceMs, store, spec.HistoryRetention)).InKafka("IllegalArgumentException")
 		}
 	}
 	return nil

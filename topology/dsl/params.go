@@ -94,15 +94,15 @@ const maxNameLength = 249
 func checkName(name string) error {
 	switch {
 	case name == "." || name == "..":
-		return errs.TopologyInvalid.New(name, `Name cannot be "." or ".."`, "")
+		return errs.TopologyInvalid.New(name, `Name cannot be "." or ".."`, "").InKafka("TopologyException")
 	case len(name) > maxNameLength:
-		return errs.TopologyInvalid.New(name, fmt.Sprintf("Name is illegal, it can't be longer than %d characters", maxNameLength), "")
+		return errs.TopologyInvalid.New(name, fmt.Sprintf("Name is illegal, it can't be longer than %d characters", maxNameLength), "").InKafka("TopologyException")
 	}
 	for _, c := range []byte(name) {
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 		if !letter && c != '.' && c != '_' && c != '-' {
 			return errs.TopologyInvalid.New(name, fmt.Sprintf(
-				"Name %q is illegal, it contains a character other than ASCII alphanumerics, '.', '_' and '-'", name), "")
+				"Name %q is illegal, it contains a character other than ASCII alphanumerics, '.', '_' and '-'", name), "").InKafka("TopologyException")
 		}
 	}
 	return nil

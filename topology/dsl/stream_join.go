@@ -172,7 +172,7 @@ func (j *streamJoinBuilder) otherSuffix() string {
 func (j *streamJoinBuilder) stores(generated [2]string, key, left, right topology.Serde) {
 	a, b := j.o.ThisStore, j.o.OtherStore
 	if a != nil && b != nil && a.Name == b.Name {
-		j.b.fail(errs.TopologyStoreClash.New(a.Name, "Both StoreSuppliers have the same name.  StoreSuppliers must provide unique names", ""))
+		j.b.fail(errs.TopologyStoreClash.New(a.Name, "Both StoreSuppliers have the same name.  StoreSuppliers must provide unique names", "").InKafka("StreamsException"))
 	}
 	j.thisStore = j.windowStore(a, suffixed(j.o.StoreName, j.thisSuffix(), generated[0]), key, left)
 	j.otherStore = j.windowStore(b, suffixed(j.o.StoreName, j.otherSuffix(), generated[1]), key, right)
@@ -226,12 +226,12 @@ func (j *streamJoinBuilder) checkGiven(given *JoinStore, want *topology.StoreSpe
 	}
 	switch {
 	case !given.RetainDuplicates:
-		j.b.fail(errs.TopologyInvalid.New(given.Name, "The StoreSupplier must set retainDuplicates=true, found retainDuplicates=false", ""))
+		j.b.fail(errs.TopologyInvalid.New(given.Name, "The StoreSupplier must set retainDuplicates=true, found retainDuplicates=false", "").InKafka("StreamsException"))
 	case millis(given.Retention) != want.Retention || millis(given.WindowSize) != want.WindowSize:
 		j.b.fail(errs.TopologyInvalid.New(given.Name, fmt.Sprintf(
 			"Window settings mismatch. WindowBytesStoreSupplier settings retention=%d, windowSize=%d must match JoinWindows settings beforeMs=%d, afterMs=%d, graceMs=%d for the window size and retention period",
 			millis(given.Retention), millis(given.WindowSize), j.windows.BeforeMs, j.windows.AfterMs, j.windows.GraceMs),
-			fmt.Sprintf("give a retention of %d ms and a window size of %d ms", want.Retention, want.WindowSize)))
+			fmt.Sprintf("give a retention of %d ms and a window size of %d ms", want.Retention, want.WindowSize)).InKafka("StreamsException"))
 	}
 }
 

@@ -97,7 +97,7 @@ func (c BufferConfig) WithLoggingDisabled() BufferConfig {
 // Suppress holds the changes of the table back.
 func (t *KTable) Suppress(s Suppressed) *KTable {
 	if t.node.outputVersioned != nil && *t.node.outputVersioned {
-		t.b.fail(errs.TopologyInvalid.New(t.Name(), "suppress() is only supported for non-versioned KTables", ""))
+		t.b.fail(errs.TopologyInvalid.New(t.Name(), "suppress() is only supported for non-versioned KTables", "").InKafka("TopologyException"))
 	}
 	name := s.name
 	if name == "" {
@@ -140,7 +140,7 @@ func (t *KTable) settleFinal(name string, s *Suppress) {
 	grace, chain, ok := findGrace(t.node, nil)
 	if !ok {
 		t.b.fail(errs.TopologyInvalid.New(name,
-			"Window close time is only defined for windowed computations. Got ["+chain+"].", "put it behind an aggregation by windows"))
+			"Window close time is only defined for windowed computations. Got ["+chain+"].", "put it behind an aggregation by windows").InKafka("TopologyException"))
 	}
 	s.WaitMs, s.WindowSerde = grace, serdeName(t.key)
 	if ok && !topology.IsWindowed(t.key) {

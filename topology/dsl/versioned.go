@@ -16,7 +16,7 @@ func enableVersioned(root *graphNode) []error {
 		}
 		if n.suppresses && n.isVersionedUpstream() {
 			faults = append(faults, errs.TopologyInvalid.New(n.name,
-				"suppress() is only supported for non-versioned KTables (note that version semantics might be inherited from upstream)", ""))
+				"suppress() is only supported for non-versioned KTables (note that version semantics might be inherited from upstream)", "").InKafka("TopologyException"))
 		}
 	}
 	return faults

@@ -46,7 +46,7 @@ func (b *StreamsBuilder) checkWindows(err error) {
 // EmitStrategy says when results are forwarded. It holds for the aggregations that are added afterwards.
 func (w *TimeWindowedKStream) EmitStrategy(s EmitStrategy) *TimeWindowedKStream {
 	if _, unlimited := w.windows.(UnlimitedWindows); unlimited && s == OnWindowClose {
-		w.g.b.fail(errs.TopologyInvalid.New(w.g.b.next(), "ON_WINDOW_CLOSE emit strategy cannot be used for UnlimitedWindows", "use time windows"))
+		w.g.b.fail(errs.TopologyInvalid.New(w.g.b.next(), "ON_WINDOW_CLOSE emit strategy cannot be used for UnlimitedWindows", "use time windows").InKafka("IllegalArgumentException"))
 	}
 	w.g.b.checkEmit(s)
 	return &TimeWindowedKStream{g: w.g, windows: w.windows, emit: s}
@@ -173,7 +173,7 @@ func (b *StreamsBuilder) windowStore(m Materialized, prefix string, w Windows, e
 		spec.Retention = millis(m.Retention)
 	}
 	if spec.Retention < w.retentionMs() {
-		b.fail(errs.TopologyInvalid.New(spec.Name, tooShort(spec, w), "leave the retention out to have the least"))
+		b.fail(errs.TopologyInvalid.New(spec.Name, tooShort(spec, w), "leave the retention out to have the least").InKafka("IllegalArgumentException"))
 	}
 	return spec
 }
@@ -198,7 +198,7 @@ func (b *StreamsBuilder) sessionStore(m Materialized, prefix string, w SessionWi
 	if spec.Retention < w.retentionMs() {
 		b.fail(errs.TopologyInvalid.New(spec.Name, fmt.Sprintf(
 			"The retention period of the session store %s must be no smaller than the session inactivity gap plus the grace period. Got gap=[%d], grace=[%d], retention=[%d]",
-			spec.Name, w.InactivityGapMs, w.GraceMs, spec.Retention), "leave the retention out to have the least"))
+			spec.Name, w.InactivityGapMs, w.GraceMs, spec.Retention), "leave the retention out to have the least").InKafka("IllegalArgumentException"))
 	}
 	return spec
 }

@@ -281,7 +281,9 @@ func checkGrace(where string, ms int64) error {
 }
 
 // invalidWindows is what Kafka's constructors throw as an IllegalArgumentException.
-func invalidWindows(where, what string) error { return errs.TopologyInvalid.New(where, what, "") }
+func invalidWindows(where, what string) error {
+	return errs.TopologyInvalid.New(where, what, "").InKafka("IllegalArgumentException")
+}
 
 // millis is d in whole milliseconds, rounded down as Java's toMillis does.
 func millis(d time.Duration) int64 {

@@ -97,7 +97,7 @@ func (d *document) joinWindows(op *operation) (w dsl.JoinWindows, ok bool) {
 		w = w.After(d.duration(v, "after"))
 	}
 	if err := w.Validate(); err != nil {
-		d.faultAt(errs.TopologyInvalid, v, messageOf(err), "")
+		d.invalid(v, err)
 		return w, false
 	}
 	return w, true

@@ -102,9 +102,7 @@ func (d *document) operators(root, v *value) {
 		}
 	}
 	d.connect()
-	if d.cycles() {
-		return
-	}
+	d.cycles()
 	for _, op := range d.ops {
 		d.lower(op)
 	}
@@ -246,11 +244,10 @@ func (d *document) resolveFrom(op *operation, named map[string]*operation) {
 	}
 }
 
-// cycles reports each cycle once, along its ids.
-func (d *document) cycles() bool {
+// cycles reports each cycle once, along its ids. What is in it has failed.
+func (d *document) cycles() {
 	const visiting, done = 1, 2
 	state := map[*operation]int{}
-	found := false
 	var path []*operation
 	var visit func(op *operation)
 	visit = func(op *operation) {
@@ -260,7 +257,6 @@ func (d *document) cycles() bool {
 			switch {
 			case r.op == nil:
 			case state[r.op] == visiting:
-				found = true
 				d.cycle(r, path[slices.Index(path, r.op):])
 			case state[r.op] == 0:
 				visit(r.op)
@@ -274,7 +270,6 @@ func (d *document) cycles() bool {
 			visit(op)
 		}
 	}
-	return found
 }
 
 // cycle prints the way of a record: path goes against the stream.
@@ -282,6 +277,7 @@ func (d *document) cycle(r ref, path []*operation) {
 	names := []string{path[0].title()}
 	for i := len(path) - 1; i >= 0; i-- {
 		names = append(names, path[i].title())
+		path[i].failed = true
 	}
 	d.faultAt(errs.TopologyCycle, r.at, "the operators form a cycle: "+strings.Join(names, " -> "), "")
 }
@@ -453,14 +449,17 @@ func (d *document) orphans() {
 	}
 }
 
-// build lowers everything if there are no faults so far, and places those that only the whole shows.
+// build lowers everything and places the faults that only the whole shows. Where there are others already, those that do
+// not come from what is missing are told too.
 func (d *document) build() {
-	if len(d.faults) > 0 {
-		return
-	}
+	whole, told := len(d.faults) == 0, d.builder.Faults()
 	t, err := d.builder.Build()
 	for _, e := range errs.Flatten(err) {
-		d.faults = append(d.faults, d.relocateNode(e))
+		if whole || errs.TopologyStoreClash.Is(e) && !slices.Contains(told, e) || errs.TopologyTopicTaken.Is(e) {
+			d.faults = append(d.faults, d.relocateNode(e))
+		}
 	}
-	d.app.Topology = t
+	if whole {
+		d.app.Topology = t
+	}
 }

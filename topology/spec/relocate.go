@@ -67,6 +67,22 @@ func (d *document) inside(v *value, fault *expr.Error) (line, col int) {
 	return v.line, v.col
 }
 
+// storeWhere is the place of the last operator that names a store so.
+func (d *document) storeWhere(name string) (where string, ok bool) {
+	for _, op := range d.ops {
+		if op.op == nil || op.body.kind != mapping {
+			continue
+		}
+		m := op.body.get("materialized")
+		for _, v := range []*value{m, m.get("name"), op.body.get("storeName"), op.body.get("store").get("name")} {
+			if v != nil && v.kind == scalar && v.text == name {
+				where, ok = d.where(v.line, v.col), true
+			}
+		}
+	}
+	return where, ok
+}
+
 // relocateNode gives a fault that names a node the place of its operator.
 func (d *document) relocateNode(err error) error {
 	var coded *errs.Error
@@ -76,6 +92,9 @@ func (d *document) relocateNode(err error) error {
 	where, ok := d.app.NodeWhere[coded.Where]
 	if !ok {
 		where, ok = d.app.ConfigWhere[coded.Where]
+	}
+	if !ok {
+		where, ok = d.storeWhere(coded.Where)
 	}
 	if !ok {
 		where = d.source.name

@@ -344,6 +344,9 @@ func (s *source) excerpt(line, col int) string {
 
 func (s *source) fault(code errs.Code, line, col int, what, fix string) {
 	fault := code.New(s.where(line, col), what, fix)
+	if code.ID != errs.TopologyDuplicateName.ID && code.ID != errs.TopologyStoreClash.ID {
+		fault = fault.InKafka("") // a rule of documents, not of Kafka's builder
+	}
 	if !s.many() {
 		fault = fault.WithDetail(s.excerpt(line, col))
 	}

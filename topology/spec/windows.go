@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -197,17 +196,15 @@ func (d *document) windows(kind string, v *value) dsl.Windows {
 // valid is w, or nil if it breaks a rule, which is told at its place.
 func (d *document) valid(v *value, w dsl.Windows) dsl.Windows {
 	if err := w.Validate(); err != nil {
-		d.faultAt(errs.TopologyInvalid, v, messageOf(err), "")
+		d.invalid(v, err)
 		return nil
 	}
 	return w
 }
 
-func messageOf(err error) string {
-	if e, ok := errors.AsType[*errs.Error](err); ok {
-		return e.What
-	}
-	return err.Error()
+// invalid reports what a parameter object says of itself.
+func (d *document) invalid(v *value, err error) {
+	d.faults = append(d.faults, d.relocate(err, v, nil))
 }
 
 func (d *document) sessionWindows(v *value) (w dsl.SessionWindows, ok bool) {
@@ -216,7 +213,7 @@ func (d *document) sessionWindows(v *value) (w dsl.SessionWindows, ok bool) {
 	}
 	w = dsl.SessionWindowsOfInactivityGapAndGrace(d.duration(v, "inactivityGap"), d.duration(v, "grace"))
 	if err := w.Validate(); err != nil {
-		d.faultAt(errs.TopologyInvalid, v, messageOf(err), "")
+		d.invalid(v, err)
 		return w, false
 	}
 	return w, true
