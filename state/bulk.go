@@ -33,6 +33,7 @@ type bulk struct {
 	used   int        // chunks in use
 	bytes  int
 	next   int64 // the changelog offset after the records
+	seen   byte  // of what was touched, so that the compiler leaves it in
 }
 
 // bulkItem is one write, at a place in the chunks.
@@ -94,6 +95,27 @@ func (b *bulk) valueOf(i *bulkItem) []byte {
 	}
 	at := i.at + i.key
 	return b.chunks[i.chunk][at : at+i.value : at+i.value]
+}
+
+const (
+	touchAhead = 16 // items
+	cacheLine  = 64
+)
+
+// touch reads from every cache line of items that come next. In the order of their keys they lie anywhere in the chunks, and
+// the processor waits for each line that it has not got: for all of these together, since nothing hangs on one of them.
+func (b *bulk) touch(items []bulkItem) {
+	for n := range items {
+		i := &items[n]
+		size := i.key
+		if i.value != bulkDeleted {
+			size += i.value
+		}
+		chunk := b.chunks[i.chunk]
+		for at := i.at; at < i.at+size; at += cacheLine {
+			b.seen ^= chunk[at]
+		}
+	}
 }
 
 // sort brings the items into the order of their keys, of equal keys in that of time, and keeps the last of equal ones.
@@ -301,7 +323,10 @@ func (db *DB) writeTable(path string, b *bulk, n int) (int, error) {
 		return n, err
 	}
 	w := sstable.NewWriter(objstorageprovider.NewFileWritable(f), db.tableOptions.MakeWriterOptions(0, db.pebble.TableFormat()))
-	for size := 0; n < len(b.items) && size < tableBytes; n++ {
+	for size, first := 0, n; n < len(b.items) && size < tableBytes; n++ {
+		if (n-first)%touchAhead == 0 {
+			b.touch(b.items[n:min(n+touchAhead, len(b.items))])
+		}
 		key, value := b.keyOf(&b.items[n]), b.valueOf(&b.items[n])
 		if value == nil {
 			err = w.Delete(key)

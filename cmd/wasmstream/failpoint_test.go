@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/wasmstream/wasmstream/internal/brokertest"
 )
@@ -58,6 +59,10 @@ func TestAProcessThatDiedAtAStepGoesOnAtOnce(t *testing.T) {
 	})
 }
 
+// awayFromStep is how long a process may not come to the step at which it is to die: it may have been given nothing that leads
+// there. Then it is killed where it is.
+const awayFromStep = 30 * time.Second
+
 // dieAt runs a process until it comes to a failpoint for the n-th time.
 func (c *crash) dieAt(name, at string, n int) {
 	c.t.Helper()
@@ -65,7 +70,20 @@ func (c *crash) dieAt(name, at string, n int) {
 		n = 1
 	}
 	p := c.start(name, fmt.Sprintf("$WASMSTREAM_FAILPOINT=%s:%d", at, n))
-	c.feedUntil(p.isDead)
+	c.awaitDeath(p, at)
+}
+
+// awaitDeath feeds until a process has died at a failpoint.
+func (c *crash) awaitDeath(p *process, at string) {
+	c.t.Helper()
+	late := time.Now().Add(awayFromStep)
+	c.feedUntil(func() bool { return p.isDead() || time.Now().After(late) })
+	if !p.isDead() {
+		c.missed++
+		c.kill(p)
+		c.bury(p, "killed, for it does not come to "+at)
+		return
+	}
 	c.kills++
 	c.bury(p, "died at "+at)
 }

@@ -33,6 +33,7 @@ type fleet struct {
 	revivals []time.Duration
 	slowest  time.Duration            // stop
 	kills    int                      // deaths by SIGKILL
+	missed   int                      // processes that did not come to the step at which they were to die
 	settings []string                 // of every process, KEY=VALUE
 	logs     string                   // the level of the logs of every process
 	timeline []string                 // what happened, for the case that the test fails

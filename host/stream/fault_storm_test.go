@@ -92,7 +92,11 @@ func newStorm(t *testing.T) *storm {
 // member runs one more application.
 func (s *storm) member(set ...string) *instance {
 	s.t.Helper()
-	set = append([]string{"statestore.cache.max.bytes=0", "max.poll.interval.ms=10000"}, set...)
+	set = append([]string{
+		"statestore.cache.max.bytes=0", "max.poll.interval.ms=3000",
+		// What is waited for between a fault and the answer to it: pauses, and that the others hear of a rebalance.
+		"retry.backoff.ms=5", "retry.backoff.max.ms=50", "heartbeat.interval.ms=100",
+	}, set...)
 	app := s.app(countTopology(s.t, s.in, s.out), set...)
 	app.cfg.ClientOptions = []kgo.Opt{s.network.dialer()}
 	return s.run(app)

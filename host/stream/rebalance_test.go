@@ -164,7 +164,7 @@ func TestALastCommitThatFailsIsTold(t *testing.T) {
 	b := brokertest.Fake(t)
 	h := newHarness(t, b)
 	in, out := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
-	app := h.start(copyTopology(t, in, out), "processing.guarantee=at_least_once", "commit.interval.ms=600000").running()
+	app := h.start(copyTopology(t, in, out), "processing.guarantee=at_least_once", "commit.interval.ms=600000", "retry.backoff.ms=1", "retry.backoff.max.ms=10").running()
 	b.Produce(t, numbered(in, 0, 10, 2, 1)...)
 	h.output(out, 10)
 	away := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.CoordinatorNotAvailable, Count: -1})
