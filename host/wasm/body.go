@@ -15,11 +15,13 @@ import (
 // they come to at most foldLimit together: a small loop then has one charge point, and what is charged for branches not
 // taken stays below foldLimit for each pass. All other runs pay for themselves. So fuel is at least the instructions
 // run and little more, also in Go's functions, whose whole body is one loop around a br_table. Code between two checks
-// runs forwards only: at most one body of maxBodyBytes, plus small leaf functions.
+// runs forwards only; where it may come to more than maxStraight, with the small leaf functions that it calls, a run is
+// checked that would not be else.
 const (
 	foldLimit = 48
 	// leafFuel is the size up to which a function without loops and calls is not checked at entry: its caller is.
-	leafFuel = 64
+	leafFuel    = 64
+	maxStraight = 1 << 15
 )
 
 // patchKind says what the metering pass does at a place in a body.
@@ -32,6 +34,8 @@ const (
 	patchFunc                // a function index stands here
 	patchReturn              // a return stands here; value is the depth of labels around it
 	patchBulk                // insert a charge by the operand on top of the stack, shifted right by value, and a check
+	patchFill                // the same of a memory.fill, which may be done in pieces
+	patchCopy                // the same of a memory.copy
 	patchGrow                // memory.grow stands here
 	patchEndOfBody           // the end of the function stands here
 	patchOpaque              // insert an or with 0, whose opcode is value
@@ -69,6 +73,7 @@ type label struct {
 	height   int // of the stack below its parameters
 	params   int
 	results  int
+	checked  uint64 // scanner.checked before it
 }
 
 // values is how many a branch to it takes along.
@@ -106,6 +111,7 @@ type scanner struct {
 	runSlot  int // patch kept free for the current run
 	runFuel  uint32
 	runFirst bool // the run directly behind its head
+	runCheck bool // the run is checked, whatever its size
 	straight bool // nothing but blocks so far
 	dead     bool
 	height   int
@@ -114,6 +120,9 @@ type scanner struct {
 	simd     bool
 	leaf     bool
 	total    uint64
+	// reach is the fuel of the code so far, with what leaf functions that it calls may use; checked is what it was at the
+	// last check that every way to here has passed.
+	reach, checked uint64
 	// locals and work are of all bodies so far: work is how many values change hands at branches, blocks and calls.
 	locals, work int
 	recent       [2]instr // the last instructions, newest first
@@ -180,6 +189,7 @@ func (s *scanner) body(b *body) error {
 		if err := s.instruction(); err != nil {
 			return err
 		}
+		s.check()
 		if s.m.r.bad != "" {
 			return s.m.fault(s.where())
 		}
@@ -233,6 +243,7 @@ func (s *scanner) begin(b *body) {
 	s.heads = append(s.heads[:0], head{patch: -1})
 	s.head, s.runFuel, s.runSlot, s.runFirst, s.straight, s.dead = 0, 0, -1, true, true, false
 	s.height, s.deepest, s.instrs, s.simd, s.leaf, s.total = 0, 0, 0, false, true, 0
+	s.reach, s.checked, s.runCheck = 0, 0, false
 	s.recent = [2]instr{}
 	b.entryCheck = true
 }
@@ -268,6 +279,7 @@ func (s *scanner) burn(fuel uint32) {
 	if !s.dead {
 		s.runFuel += fuel
 		s.total += uint64(fuel)
+		s.reach += uint64(fuel)
 	}
 }
 
@@ -275,6 +287,10 @@ func (s *scanner) burn(fuel uint32) {
 func (s *scanner) endRun() {
 	h := &s.heads[s.head]
 	switch {
+	case s.runCheck:
+		s.patches[s.runSlot].kind = patchHead
+		s.patches[s.runSlot].value = s.runFuel
+		s.runCheck = false
 	case s.runFuel == 0:
 	case s.runFirst:
 		h.fuel += s.runFuel
@@ -294,6 +310,15 @@ func (s *scanner) newRun() {
 	s.straight, s.runFirst = false, false
 	s.runSlot = len(s.patches)
 	s.insert(s.m.r.pos, patchNone, 0)
+}
+
+// check begins a run that is checked if the code since the last check may come to too much.
+func (s *scanner) check() {
+	if s.dead || s.reach-s.checked <= maxStraight || len(s.labels) == 0 {
+		return
+	}
+	s.newRun()
+	s.runCheck, s.checked = true, s.reach
 }
 
 // die notes that what follows is not reached.
@@ -324,6 +349,7 @@ func (s *scanner) open(op byte) error {
 	s.work += params + results
 	s.labels = append(s.labels, label{
 		op: op, dead: s.dead, head: s.head, height: s.height - params, params: params, results: results,
+		checked: s.checked,
 	})
 	switch {
 	case s.dead:
@@ -342,7 +368,7 @@ func (s *scanner) openLoop() {
 	}
 	s.endRun()
 	s.straight, s.runFirst, s.leaf = false, true, false
-	s.head = len(s.heads)
+	s.head, s.checked = len(s.heads), s.reach
 	s.heads = append(s.heads, head{patch: len(s.patches)})
 	s.patch(s.m.r.pos, patchHead, 0)
 }
@@ -381,7 +407,7 @@ func (s *scanner) orElse(at int) error {
 		return nil
 	}
 	s.endRun()
-	s.dead, s.height = false, l.height+l.params
+	s.dead, s.height, s.checked = false, l.height+l.params, l.checked
 	s.newRun()
 	return nil
 }
@@ -408,7 +434,7 @@ func (s *scanner) closeBlock(at int) {
 		}
 	case l.targeted || l.op == opIf || l.op == opElse:
 		s.endRun()
-		s.dead = false
+		s.dead, s.checked = false, l.checked
 		s.newRun()
 	}
 }
@@ -485,6 +511,7 @@ func (s *scanner) callIndirect(at int) error {
 
 func (s *scanner) calling(t *funcType) {
 	s.leaf, s.straight = false, false
+	s.reach += leafFuel
 	s.work += len(t.params) + len(t.results)
 	s.push(-len(t.params))
 	s.push(len(t.results))

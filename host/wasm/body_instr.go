@@ -278,15 +278,27 @@ func (s *scanner) misc(at int) error {
 }
 
 // bulk notes a charge by size before the instruction that began at.
-func (s *scanner) bulk(at int, shift uint32) {
+func (s *scanner) bulk(at int, kind patchKind, shift uint32) {
 	s.burn(fuelBulk)
 	if !s.dead {
-		s.insert(at, patchBulk, shift)
+		s.insert(at, kind, shift)
 	}
 }
 
+// bulkFuelShift: one unit for 8 bytes.
+const bulkFuelShift = 3
+
 func (s *scanner) bulkMemory(sub uint32, at int) error {
-	s.bulk(at, 3)
+	kind := patchBulk
+	switch {
+	case sub == miscMemoryFill:
+		kind = patchFill
+		s.m.pieces |= piecesFill
+	case sub == miscMemoryCopy:
+		kind = patchCopy
+		s.m.pieces |= piecesCopy
+	}
+	s.bulk(at, kind, bulkFuelShift)
 	s.push(-3)
 	if sub == miscMemoryInit {
 		if err := s.dataIndex(at); err != nil {
@@ -302,7 +314,7 @@ func (s *scanner) bulkMemory(sub uint32, at int) error {
 }
 
 func (s *scanner) bulkTable(sub uint32, at int) error {
-	s.bulk(at, 0)
+	s.bulk(at, patchBulk, 0)
 	s.push(-3)
 	if sub == miscTableGrow {
 		s.push(2)

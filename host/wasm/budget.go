@@ -9,13 +9,14 @@ import (
 )
 
 // Slices. The guest's fuel is handed out in slices; between two of them the goroutine is in Go code, where a garbage
-// collection can stop it. A slice aims at sliceTime: fuel is about a nanosecond, but a guest that misses the cache with
-// every load needs twenty times as long, so slices follow the clock. Their size does not change where a call is killed:
-// the last slice ends exactly where the budget does.
+// collection can stop it. Fuel is a nanosecond at most, but a guest that misses the cache with every load needs a hundred
+// times as long. So the largest slice is short enough for the worst that there is (TestNoSliceIsLong), and smaller ones
+// follow the clock: they aim at sliceTime. Their size does not change where a call is killed: the last slice ends exactly
+// where the budget does.
 const (
-	minSlice   = 1 << 15
-	maxSlice   = 1 << 20
-	firstSlice = 1 << 18
+	minSlice   = 1 << 13
+	maxSlice   = 1 << 16
+	firstSlice = maxSlice
 	sliceTime  = 500 * time.Microsecond
 )
 
@@ -26,6 +27,7 @@ const hostFuelStep = 1 << 18
 type budget struct {
 	fuel  api.MutableGlobal // nil without metering, and until a start function first calls the host
 	depth api.MutableGlobal
+	mark  api.MutableGlobal
 
 	total   uint64 // of the call
 	granted uint64 // of total, so far
@@ -37,6 +39,7 @@ type budget struct {
 	refueled time.Time
 	// timed: the clock was read in this call. Most calls end within their first slice and never ask for the time.
 	timed       bool
+	stopped     func() // told of each stop of the guest, in tests; nil is nobody
 	interrupted atomic.Bool
 }
 
@@ -62,13 +65,24 @@ func (b *budget) used() uint64 {
 	return uint64(int64(b.granted)-int64(b.fuel.Get())) + b.hostFuel
 }
 
-// refuel is called by the guest when fuel is below 0 (or depth is), and answers the fuel to go on with.
+// markStep is how much of the stack, in bytes, a guest gives back between two stops. A frame's bytes are as many as its
+// instructions at least.
+const markStep = 4 << 10
+
+// refuel is called by the guest when fuel is below 0, or depth is, or when it comes back beyond the mark. It answers the
+// fuel to go on with.
 func (b *budget) refuel(depth, fuel int64) int64 {
 	switch {
 	case depth < 0:
 		panic(stopDepth)
 	case b.interrupted.Load():
 		panic(stopInterrupted)
+	}
+	if b.stopped != nil {
+		b.stopped()
+	}
+	if b.mark != nil {
+		b.mark.Set(b.depth.Get() + markStep)
 	}
 	b.pace()
 	return b.grant(fuel)
@@ -78,10 +92,13 @@ func (b *budget) refuel(depth, fuel int64) int64 {
 func (b *budget) grant(fuel int64) int64 {
 	fuel -= int64(b.hostFuel)
 	b.hostFuel = 0
+	if fuel >= 0 {
+		return fuel
+	}
 	left := b.total - b.granted
-	more := min(left, b.slice+uint64(max(0, -fuel)))
+	more := min(left, b.slice+uint64(-fuel))
 	b.granted += more
-	if fuel += int64(more); fuel < 0 || left == 0 {
+	if fuel += int64(more); fuel < 0 {
 		if b.fuel != nil {
 			b.fuel.Set(uint64(fuel)) // so that used tells all of it
 		}

@@ -173,6 +173,7 @@ type module struct {
 	ownName   string // of the module, from its name section
 	patches   []patch
 	calls     []callee
+	pieces    byte // which operations on memory there are that are done in pieces
 
 	r reader
 }

@@ -85,8 +85,12 @@ func (e *Engine) instantiateImports(ctx context.Context) error {
 }
 
 // refuel is the import that the metering pass adds.
-func refuel(ctx context.Context, _ api.Module, stack []uint64) {
-	stack[0] = uint64(instanceOf(ctx).budget.refuel(int64(stack[0]), int64(stack[1])))
+func refuel(ctx context.Context, mod api.Module, stack []uint64) {
+	in := instanceOf(ctx)
+	if in.mem == nil { // inside the start function
+		in.reach(mod)
+	}
+	stack[0] = uint64(in.budget.refuel(int64(stack[0]), int64(stack[1])))
 }
 
 func goFunc(f hostFunc) api.GoModuleFunc {

@@ -161,6 +161,7 @@ func (in *Instance) start() error {
 	in.reach(mod)
 	if in.budget.depth != nil {
 		in.budget.depth.Set(in.limits.StackBytes)
+		in.budget.mark.Set(in.limits.StackBytes)
 	}
 	in.end()
 	in.reserve, in.open = in.function(abi.ExportReserve), in.function(abi.ExportOpen)
@@ -179,6 +180,7 @@ func (in *Instance) reach(mod api.Module) {
 	if g, ok := mod.ExportedGlobal(exportFuel).(api.MutableGlobal); ok {
 		in.budget.fuel = g
 		in.budget.depth = mod.ExportedGlobal(exportDepth).(api.MutableGlobal)
+		in.budget.mark = mod.ExportedGlobal(exportMark).(api.MutableGlobal)
 	}
 }
 

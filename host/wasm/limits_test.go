@@ -212,12 +212,18 @@ func TestDepthIsGivenBack(t *testing.T) {
 	}
 }
 
-// TestCollectorRunsBesideLoops: a garbage collection, which stops every goroutine, gets through while one guest or eight
-// of them loop, and they are still looping when it is done.
+// maxStop is how long a garbage collection may wait for guests.
+const maxStop = 15 * time.Millisecond
+
+// TestCollectorRunsBesideLoops: a garbage collection, which stops every goroutine, waits less than maxStop while one guest
+// or eight of them loop, and they are still looping when it is done. It is the quickest of many that is held to it: others
+// show how long a thread of a guest waits for a processor. What a guest can do at most before it stops, whatever the
+// machine does, is in TestNoSliceIsLong.
 func TestCollectorRunsBesideLoops(t *testing.T) {
 	e := testEngine(t, Config{Limits: Limits{FuelPerFrame: 1 << 60, FuelMax: 1 << 60, Wall: time.Hour}})
 	w, f := guest()
-	f[abi.ExportProcess].code = loopForever
+	w.imports = []abi.Function{imported(abi.ImportCore, abi.FnLog)}
+	f[abi.ExportProcess].code = cat(i32c(1), i32c(0), i32c(1), ops(opCall, 0, opDrop), loopForever)
 	m := compileModule(t, e, "loop", w.bytes())
 	for _, guests := range []int{1, 8} {
 		t.Run(fmt.Sprint(guests), func(t *testing.T) {
@@ -225,13 +231,14 @@ func TestCollectorRunsBesideLoops(t *testing.T) {
 			begun := make(chan struct{})
 			ins := make([]*Instance, guests)
 			for i := range ins {
-				in := newInstance(t, m, newHost(), Limits{})
+				host := newHost()
+				host.onLog = func() { begun <- struct{}{} }
+				in := newInstance(t, m, host, Limits{})
 				ins[i] = in
 				if _, err := in.Reserve(len(frameOfOne)); err != nil {
 					t.Fatal(err)
 				}
 				go func() {
-					begun <- struct{}{}
 					_, err := in.Process(0, 0)
 					ended <- err
 				}()
@@ -239,18 +246,23 @@ func TestCollectorRunsBesideLoops(t *testing.T) {
 			for range ins {
 				<-begun
 			}
-			const rounds = 3
-			before := stops(t)
+			const rounds = 5
+			quickest, slowest := time.Hour, time.Duration(0)
 			for range rounds {
+				before := stops(t)
 				runtime.GC()
+				took := longest(before, stops(t))
+				quickest, slowest = min(quickest, took), max(slowest, took)
 			}
-			slowest := longest(before, stops(t))
 			select {
 			case err := <-ended:
 				t.Fatalf("a guest ended by itself: %v", err)
 			default:
 			}
-			t.Logf("beside %d looping guests the world stopped after at most %v in %d collections", guests, slowest, rounds)
+			t.Logf("beside %d looping guests the world stopped after %v to %v in %d collections", guests, quickest, slowest, rounds)
+			if quickest > maxStop {
+				t.Errorf("no collection got through in %v", maxStop)
+			}
 			for _, in := range ins {
 				in.Interrupt()
 			}

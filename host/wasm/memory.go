@@ -10,6 +10,8 @@ type linearMemory struct {
 	denied bool // a growth was refused; cleared at the start of a call
 }
 
+const growPiece = 1 << 20
+
 // Allocate implements experimental.MemoryAllocator.
 func (m *linearMemory) Allocate(capacity, _ uint64) experimental.LinearMemory {
 	m.buf = make([]byte, 0, min(capacity, m.limit))
@@ -27,7 +29,9 @@ func (m *linearMemory) Reallocate(size uint64) []byte {
 		return m.buf
 	}
 	grown := make([]byte, size, min(max(size, 2*uint64(cap(m.buf))), m.limit))
-	copy(grown, m.buf)
+	for at := 0; at < len(m.buf); at += growPiece { // a copy as a whole could not be stopped for a garbage collection
+		copy(grown[at:], m.buf[at:min(at+growPiece, len(m.buf))])
+	}
 	m.buf = grown
 	return m.buf
 }

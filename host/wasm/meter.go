@@ -14,11 +14,12 @@ const (
 	meterRefuel    = "refuel"
 	exportFuel     = "ws1.fuel"
 	exportDepth    = "ws1.depth"
+	exportMark     = "ws1.mark"
 	reservedPrefix = "ws1."
 )
 
 // meterVersion names the code that meter writes; it is part of the key of cached code.
-const meterVersion = 4
+const meterVersion = 5
 
 const (
 	maxMemoryPages = MaxMemoryBytes / pageSize
@@ -26,15 +27,17 @@ const (
 	pageFuelShift  = 13 // memory.grow: one unit for 8 bytes of each page
 )
 
-// meter rewrites a module so that it counts what it does. What is added stands behind what was there: two globals
-// (fuel, depth), two exports of them, one imported function, so that the only indexes that move are those of the
-// module's own functions, by one. Custom sections are dropped but for the names of functions: nothing reads them later,
+// meter rewrites a module so that it counts what it does. What is added stands behind what was there: three globals
+// (fuel, depth, mark), three exports of them, one imported function and those of meter_bulk.go at the end, so that the only indexes
+// that move are those of the module's own functions, by one. Custom sections are dropped but for the names of functions: nothing reads them later,
 // and debug sections would point to the wrong places.
 //
 // At a charge point stands fuel -= n; a head goes on with "if fuel < 0, fuel = refuel(depth, fuel)". The host's refuel
 // hands out the next slice of the budget or ends the call by a panic; it is also where the goroutine can be stopped for
 // a garbage collection. A counted function takes its weight from depth at its entry and gives it back at its end; its
-// body becomes a block, so that a return is a branch to that end.
+// body becomes a block, so that a return is a branch to that end. On the way back from a deep recursion nothing is charged,
+// since the fuel was taken on the way down; so that end calls refuel, too, when depth comes back to beyond a mark, which
+// refuel sets anew each time.
 func meter(m *module, stackBytes uint64) ([]byte, offsets) {
 	countRecursion(m)
 	w := newRewriter(m)
@@ -56,6 +59,7 @@ type rewriter struct {
 	newTypes   []string
 	fuel       uint32 // index of the global
 	depth      uint32
+	mark       uint32
 	refuel     uint32 // index of the function
 
 	body   *body
@@ -70,7 +74,8 @@ type rewriter struct {
 func newRewriter(m *module) *rewriter {
 	return &rewriter{
 		m: m, out: make([]byte, 0, len(m.bytes)*5/4+1024), blockTypes: map[string]uint32{},
-		fuel: uint32(len(m.globals)), depth: uint32(len(m.globals)) + 1, refuel: uint32(len(m.imports)),
+		fuel: uint32(len(m.globals)), depth: uint32(len(m.globals)) + 1,
+		mark: uint32(len(m.globals)) + 2, refuel: uint32(len(m.imports)),
 	}
 }
 
@@ -121,6 +126,8 @@ func (w *rewriter) section(id byte) {
 		w.globalSection(at)
 	case secExport:
 		w.exportSection()
+	case secFunction:
+		w.functionSection(at)
 	case secStart:
 		w.index(w.m.start.index)
 	case secElement:
@@ -194,11 +201,23 @@ func (w *rewriter) typeSection(at span) {
 		w.copy(at)
 		return
 	}
-	w.items(at, len(w.m.types)+1+len(w.newTypes))
+	helpers := len(w.bulkHelpers())
+	w.items(at, len(w.m.types)+1+len(w.newTypes)+min(helpers, 1))
 	w.out = append(w.out, 0x60, 2, valI64, valI64, 1, valI64)
 	for _, results := range w.newTypes {
 		w.out = append(w.out, 0x60, 0)
 		w.out = appendName(w.out, results)
+	}
+	if helpers > 0 {
+		w.out = append(w.out, 0x60, 3, valI32, valI32, valI32, 3, valI32, valI32, valI32)
+	}
+}
+
+func (w *rewriter) functionSection(at span) {
+	helpers := w.bulkHelpers()
+	w.items(at, len(w.m.bodies)+len(helpers))
+	for range helpers {
+		w.out = appendU32(w.out, w.bulkType())
 	}
 }
 
@@ -243,15 +262,17 @@ func (w *rewriter) globalSection(at span) {
 		w.copy(at)
 		return
 	}
-	w.out = appendU32(w.out, uint32(len(w.m.globals)+2))
+	w.out = appendU32(w.out, uint32(len(w.m.globals)+3))
 	if at.end > at.start {
 		r := reader{b: w.m.bytes, pos: at.start, end: at.end}
 		r.u32()
 		w.withRefs(span{r.pos, at.end})
 	}
 	w.out = append(w.out, valI64, 1, opI64Const, 0, opEnd)
-	w.out = append(w.out, valI64, 1, opI64Const)
-	w.out = append(appendS64(w.out, int64(w.stackBytes)), opEnd)
+	for range 2 {
+		w.out = append(w.out, valI64, 1, opI64Const)
+		w.out = append(appendS64(w.out, int64(w.stackBytes)), opEnd)
+	}
 }
 
 // withRefs copies bytes and moves the functions named in them.
@@ -271,7 +292,7 @@ func (w *rewriter) withRefs(at span) {
 func (w *rewriter) exportSection() {
 	n := len(w.m.exports)
 	if w.shift > 0 {
-		n += 2
+		n += 3
 	}
 	w.out = appendU32(w.out, uint32(n))
 	for _, e := range w.m.exports {
@@ -285,6 +306,7 @@ func (w *rewriter) exportSection() {
 	if w.shift > 0 {
 		w.out = appendU32(append(appendName(w.out, exportFuel), kindGlobal), w.fuel)
 		w.out = appendU32(append(appendName(w.out, exportDepth), kindGlobal), w.depth)
+		w.out = appendU32(append(appendName(w.out, exportMark), kindGlobal), w.mark)
 	}
 }
 
@@ -295,10 +317,15 @@ func (w *rewriter) names() {
 	w.out = appendName(w.out, "name")
 	w.out = append(w.out, namesOfFunctions)
 	sub := w.reserve()
-	w.out = appendU32(w.out, uint32(len(w.m.funcs)))
+	helpers := len(w.bulkHelpers())
+	w.out = appendU32(w.out, uint32(len(w.m.funcs)+helpers))
 	for f := range w.m.funcs {
 		w.index(uint32(f))
 		w.out = appendName(w.out, w.m.funcName(uint32(f)))
+	}
+	for i := range helpers {
+		w.index(uint32(len(w.m.funcs) + i))
+		w.out = appendName(w.out, bulkName)
 	}
 	w.setSize(sub)
 	w.setSize(size)

@@ -3,10 +3,16 @@ package wasm
 func (w *rewriter) codeSection() {
 	at, _ := w.original(secCode)
 	w.codeAt, w.offs.code = len(w.out), at.start
-	w.out = appendU32(w.out, uint32(len(w.m.bodies)))
+	helpers := w.bulkHelpers()
+	w.out = appendU32(w.out, uint32(len(w.m.bodies)+len(helpers)))
 	for i := range w.m.bodies {
 		size := w.reserve()
 		w.rewriteBody(i)
+		w.setSize(size)
+	}
+	for _, op := range helpers {
+		size := w.reserve()
+		w.bulkBody(op)
 		w.setSize(size)
 	}
 }
@@ -58,7 +64,7 @@ func (w *rewriter) locals(patches []patch) {
 		switch patches[k].kind {
 		case patchHead:
 			w.hasAny = true
-		case patchBulk, patchGrow:
+		case patchBulk, patchFill, patchCopy, patchGrow:
 			w.hasAny, w.bulk = true, true
 		}
 	}
@@ -172,7 +178,11 @@ func (w *rewriter) patch(p *patch) {
 	case patchReturn:
 		w.op(opBr, p.value)
 	case patchBulk:
-		w.bulkCharge(p.value)
+		w.bulkCharge(p.value, 0)
+	case patchFill:
+		w.bulkCharge(p.value, miscMemoryFill)
+	case patchCopy:
+		w.bulkCharge(p.value, miscMemoryCopy)
 	case patchGrow:
 		w.growCharge()
 	case patchEndOfBody:
@@ -186,20 +196,32 @@ func (w *rewriter) patch(p *patch) {
 	}
 }
 
-// endOfBody closes the block that stands for the body, and gives its weight back.
+// endOfBody closes the block that stands for the body, and gives its weight back; beyond the mark it calls refuel.
 func (w *rewriter) endOfBody() {
 	w.out = append(w.out, opEnd)
 	w.op(opGlobalGet, w.depth)
 	w.i64Const(int64(w.body.weight))
 	w.out = append(w.out, opI64Add)
+	w.op(opLocalTee, w.local+1)
 	w.op(opGlobalSet, w.depth)
-	w.out = append(w.out, opEnd)
+	w.op(opLocalGet, w.local+1)
+	w.op(opGlobalGet, w.mark)
+	w.out = append(w.out, opI64GtS, opIf, typeNone)
+	w.i64Const(0)
+	w.op(opGlobalGet, w.fuel)
+	w.op(opCall, w.refuel)
+	w.op(opGlobalSet, w.fuel)
+	w.out = append(w.out, opEnd, opEnd)
 }
 
-// bulkCharge: fuel -= size >> shift, where size is the operand on top of the stack, which stays.
-func (w *rewriter) bulkCharge(shift uint32) {
+// bulkCharge: fuel -= size >> shift, where size is the operand on top of the stack, which stays. An operation that may
+// be large is done in pieces first; 0 is none of these.
+func (w *rewriter) bulkCharge(shift uint32, op byte) {
 	size := w.local + 2
 	w.op(opLocalTee, size)
+	if op != 0 {
+		w.inPieces(op, size)
+	}
 	w.op(opGlobalGet, w.fuel)
 	w.op(opLocalGet, size)
 	w.out = append(w.out, opI64ExtendU)

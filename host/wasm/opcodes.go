@@ -36,8 +36,11 @@ const (
 	opF64Const     = 0x44
 	opI32Ne        = 0x47
 	opI32LtS       = 0x48
+	opI32GtU       = 0x4b
 	opI32GeU       = 0x4f
 	opI64LtS       = 0x53
+	opI64GtS       = 0x55
+	opI64GtU       = 0x56
 	opI64GeU       = 0x5a
 	opI32Add       = 0x6a
 	opI32And       = 0x71

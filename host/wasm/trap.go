@@ -179,7 +179,7 @@ func (c *compiled) parseStack(trace string) []string {
 			}
 			continue
 		}
-		own = line != "" && !strings.HasPrefix(line, meterModule+".")
+		own = line != "" && !strings.HasPrefix(line, meterModule+".") && !strings.HasPrefix(line, "."+bulkName)
 		if own {
 			name := signatureSuffix.ReplaceAllString(line, "")
 			stack = append(stack, strings.TrimPrefix(name, "."))
