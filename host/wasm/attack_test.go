@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ type attack struct {
 	says string // a part of the message
 	// limits of the engine; those of fastLimits where they are 0.
 	limits Limits
-	// memory is what the process and its compiler may have touched at most, each, in MiB; 256 where it is 0.
+	// memory is what the process and its compiler may hold at most, each, in MiB; attackMemory where it is 0.
 	memory int64
 	// cpu is what the compiler may use; a second where it is 0.
 	cpu time.Duration
@@ -36,8 +37,21 @@ type attack struct {
 // fastLimits end a loop after some tens of milliseconds.
 var fastLimits = Limits{FuelPerFrame: 40_000_000, FuelPerRecord: 1, FuelPerByte: 1, FuelMax: 40_000_000, Wall: 10 * time.Second}
 
-// attackTime bounds one attack: loading and all. It is far beyond what any needs, for machines that do other work.
-const attackTime = 60 * time.Second
+// What one attack may use, loading and all: its process ends itself beyond attackCPU and attackMemory, and with the race
+// detector both are shadow times as much. The compiler's process has its own limits on top. attackTime is for machines
+// that do other work.
+const (
+	attackCPU    = 3 * time.Second
+	attackMemory = 256 // MiB
+	attackTime   = 60 * time.Second
+)
+
+// hold takes the limits of an attack upon this process.
+func (a *attack) hold() {
+	memory := uint64(max(a.memory, attackMemory)) << 20 * shadow
+	limitProcess(max(attackCPU, a.cpu)*shadow, memory) // the compiler inherits them
+	go watch(attackCPU*shadow, memory)
+}
 
 // inCode is a guest with one function more (index selfIndex), which ws_process calls with 0; code may use an i32
 // parameter, two i64 locals and the imports given, which come before all functions.
@@ -240,10 +254,31 @@ func memoryAttacks() []attack {
 		{name: "two hundred tables", want: errs.ModuleForbidden.ID, module: func() []byte {
 			return raw(section_(secTable, vec(200, bytes.Repeat([]byte{valFuncref, 0, 1}, 200))))
 		}},
+		{name: "table.init in a loop", want: errs.GuestBudget.ID, call: abi.ExportProcess, module: tables(cat(i32c(0), i32c(0), i32c(tableSize), ops(opPrefixMisc, miscTableInit, 0, 0)))},
+		{name: "table.copy in a loop", want: errs.GuestBudget.ID, call: abi.ExportProcess, module: tables(cat(i32c(0), i32c(0), i32c(tableSize), ops(opPrefixMisc, miscTableCopy, 0, 0)))},
+		{name: "table.copy over itself in a loop", want: errs.GuestBudget.ID, call: abi.ExportProcess, module: tables(cat(i32c(1), i32c(0), i32c(tableSize-1), ops(opPrefixMisc, miscTableCopy, 0, 0)))},
+		{name: "table.fill in a loop", want: errs.GuestBudget.ID, call: abi.ExportProcess, module: tables(cat(i32c(0), ops(opRefNull, valFuncref), i32c(tableSize), ops(opPrefixMisc, miscTableFill, 0)))},
+		{name: "table.init outside of its segment", want: errs.GuestTrap.ID, call: abi.ExportProcess, module: tables(cat(i32c(0), i32c(1), i32c(tableSize), ops(opPrefixMisc, miscTableInit, 0, 0)))},
+		{name: "table.copy of 4 billion entries", want: errs.GuestBudget.ID, call: abi.ExportProcess, module: tables(cat(i32c(0), i32c(0), i32c(-1), ops(opPrefixMisc, miscTableCopy, 0, 0)))},
+		{name: "fills of 60 MiB", want: errs.GuestBudget.ID, call: abi.ExportProcess, module: inCode(cat(i32c(960), ops(opMemoryGrow, 0, opDrop), forever(i32c(0), i32c(1), i32c(60<<20), ops(opPrefixMisc, miscMemoryFill, 0))))},
+		{name: "copies of 60 MiB", want: errs.GuestBudget.ID, call: abi.ExportProcess, module: inCode(cat(i32c(960), ops(opMemoryGrow, 0, opDrop), forever(i32c(0), i32c(8), i32c(60<<20), ops(opPrefixMisc, miscMemoryCopy, 0, 0))))},
 		{name: "table.grow in a loop", want: errs.GuestBudget.ID, call: abi.ExportProcess, module: func() []byte {
 			w := guestWith(wfunc{code: forever(ops(opRefNull, valFuncref), i32c(1000), ops(opPrefixMisc, miscTableGrow, 0, opDrop))}, true)
 			return w.bytes()
 		}},
+	}
+}
+
+// tableSize is the largest table.
+const tableSize = maxTableEntries
+
+// tables is a guest with the largest table and a passive segment as large, which does code again and again.
+func tables(code []byte) func() []byte {
+	return func() []byte {
+		w := guestWith(wfunc{code: forever(code)}, true)
+		w.table = slices.Repeat([]uint32{selfIndex}, tableSize)
+		w.passiveTable = true
+		return w.bytes()
 	}
 }
 
@@ -420,10 +455,11 @@ const attackArg = "attack"
 
 // runAttack is that process: it prints the code and the message of what the module brought about, or "held".
 func runAttack(name string) int {
-	for _, a := range attacks() {
+	for _, a := range append(attacks(), unbounded()...) {
 		if a.name != name {
 			continue
 		}
+		a.hold()
 		err := a.run()
 		switch coded, ok := errors.AsType[*errs.Error](err); {
 		case err == nil:
@@ -513,6 +549,39 @@ func honest(ctx context.Context, e *Engine) error {
 	return askFor(in, abi.ExportProcess)
 }
 
+// unbounded are processes that go beyond what an attack may use, by themselves.
+func unbounded() []attack {
+	return []attack{
+		{name: "takes memory", module: func() []byte {
+			var all [][]byte
+			for {
+				all = append(all, bytes.Repeat([]byte{1}, 16<<20))
+			}
+		}},
+		{name: "takes time", module: func() []byte {
+			for {
+			}
+		}},
+	}
+}
+
+// TestAttacksAreHeld: a process that goes beyond what an attack may use is ended, for that reason.
+func TestAttacksAreHeld(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, status := range []int{exitMemory, exitCPU} {
+		a := unbounded()[i]
+		ctx, cancel := context.WithTimeout(t.Context(), attackTime)
+		defer cancel()
+		out, err := exec.CommandContext(ctx, self, attackArg, a.name).CombinedOutput()
+		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != status {
+			t.Errorf("%s: %v, want status %d\n%.500s", a.name, err, status, out)
+		}
+	}
+}
+
 // TestAttacks holds every attack in a process of its own to its code, to a time and to a memory.
 func TestAttacks(t *testing.T) {
 	self, err := os.Executable()
@@ -530,7 +599,7 @@ func TestAttacks(t *testing.T) {
 			start := time.Now()
 			out, err := cmd.Output()
 			if err != nil {
-				t.Fatalf("the process ended with %v after %v:\n%.2000s", err, time.Since(start), said.String())
+				t.Fatalf("the process ended with %v after %v (%d is for CPU, %d for memory):\n%.2000s", err, time.Since(start), exitCPU, exitMemory, said.String())
 			}
 			code, message, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
 			want := a.want
@@ -540,11 +609,15 @@ func TestAttacks(t *testing.T) {
 			if code != want || !strings.Contains(message, a.says) {
 				t.Errorf("got %s %.500s\nwant %s with %q", code, message, want, a.says)
 			}
-			memory, most := touched(cmd.ProcessState), max(a.memory, 256)*shadow
+			memory, most := touched(cmd.ProcessState), max(a.memory, attackMemory)*shadow
 			if memory>>20 > most {
 				t.Errorf("the process touched %d MiB, at most %d are allowed", memory>>20, most)
 			}
-			t.Logf("%d MiB, %v, %.300s", memory>>20, time.Since(start).Round(time.Millisecond), message)
+			used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+			if allowed := (attackCPU + a.cpu) * shadow; used > allowed {
+				t.Errorf("the process and its compiler used %v of CPU, at most %v are allowed", used, allowed)
+			}
+			t.Logf("%d MiB, %v, %v of CPU, %.300s", memory>>20, time.Since(start).Round(time.Millisecond), used.Round(time.Millisecond), message)
 		})
 	}
 }

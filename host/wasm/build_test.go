@@ -15,16 +15,18 @@ type wfunc struct {
 // wmodule is a module in the making. Sections in raw replace those that would be written; after names what follows the
 // last section.
 type wmodule struct {
-	imports    []abi.Function
-	funcs      []wfunc
-	memory     [2]int // pages: minimum, maximum (-1 for none); no memory with {0, 0}
-	table      []uint32
-	globals    []int64 // mutable i64
-	passive    []byte  // a data segment for memory.init, none if nil
-	start      int     // index, -1 for none
-	customs    map[string]string
-	rawExports []exportEntry
-	noMemory   bool
+	imports []abi.Function
+	funcs   []wfunc
+	memory  [2]int // pages: minimum, maximum (-1 for none); no memory with {0, 0}
+	table   []uint32
+	globals []int64 // mutable i64
+	passive []byte  // a data segment for memory.init, none if nil
+	// passiveTable makes the element segment one for table.init.
+	passiveTable bool
+	start        int // index, -1 for none
+	customs      map[string]string
+	rawExports   []exportEntry
+	noMemory     bool
 }
 
 func section_(id byte, body []byte) []byte {
@@ -104,6 +106,9 @@ func (w *wmodule) bytes() []byte {
 	}
 	if len(w.table) > 0 {
 		elem := []byte{0, opI32Const, 0, opEnd}
+		if w.passiveTable {
+			elem = []byte{1, 0}
+		}
 		elem = appendU32(elem, uint32(len(w.table)))
 		for _, f := range w.table {
 			elem = appendU32(elem, f)

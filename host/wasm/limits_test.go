@@ -246,7 +246,7 @@ func TestCollectorRunsBesideLoops(t *testing.T) {
 			for range ins {
 				<-begun
 			}
-			const rounds = 5
+			const rounds = 3
 			quickest, slowest := time.Hour, time.Duration(0)
 			for range rounds {
 				before := stops(t)
