@@ -179,9 +179,13 @@ func ParseManifest(data []byte) (Manifest, error) {
 		return Manifest{}, errors.New("manifest: not UTF-8")
 	}
 	var p manifestParser
-	root, ok := p.object("manifest", bytes.TrimRight(data, "\x00"))
+	data = bytes.TrimRight(data, "\x00")
+	root, ok := p.object("manifest", data)
 	if !ok {
 		return Manifest{}, errors.Join(p.faults...)
+	}
+	if key, at := twice(data); at > 0 {
+		p.fault("manifest", "the key %q stands twice in an object (byte %d)", key, at)
 	}
 	m := p.manifest(root)
 	if len(p.faults) > 0 {
@@ -246,10 +250,50 @@ func (p *manifestParser) abi(raw json.RawMessage) int {
 	var n int
 	if raw == nil {
 		p.fault("abi", "missing")
-	} else if json.Unmarshal(raw, &n) != nil || n != Version {
-		p.fault("abi", "%s is not the version this host speaks, %d", bytes.TrimSpace(raw), Version)
+	} else if err := json.Unmarshal(raw, &n); err != nil {
+		p.fault("abi", "%s is not the number of a version", bytes.TrimSpace(raw))
+	} else if n != Version {
+		p.fault("abi", "%d %w", n, ErrVersion)
 	}
 	return n
+}
+
+// ErrVersion is among the faults of a manifest that is of another major version.
+var ErrVersion = fmt.Errorf("is not the version this host speaks, %d", Version)
+
+// twice finds a key that an object has twice, however deep it lies, and where it ends; 0 is nowhere. data is JSON.
+func twice(data []byte) (key string, at int64) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	var open []map[string]bool // the keys of objects around, nil for arrays
+	isKey := false
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return "", 0
+		}
+		switch token := token.(type) {
+		case json.Delim:
+			switch token {
+			case '{':
+				open = append(open, map[string]bool{})
+			case '[':
+				open = append(open, nil)
+			default:
+				open = open[:len(open)-1]
+			}
+		case string:
+			if isKey {
+				keys := open[len(open)-1]
+				if keys[token] {
+					return token, d.InputOffset()
+				}
+				keys[token] = true
+				isKey = false
+				continue
+			}
+		}
+		isKey = len(open) > 0 && open[len(open)-1] != nil
+	}
 }
 
 // topology checks no more than that it is an object: what it says is read by those who know topologies.

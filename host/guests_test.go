@@ -130,7 +130,7 @@ func TestDeadLetterPolicyNeedsATopic(t *testing.T) {
 		t.Errorf("with a topic: %v", err)
 	}
 	cfg.layers[0].Values = map[string]string{"application.id": "a", "bootstrap.servers": "b:1"}
-	if err := cfg.Validate(); !errs.DeadLetterUnset.Is(err) {
+	if err := cfg.Validate(); !errs.ConfigInvalid.Is(err) {
 		t.Errorf("without a topic: %v", err)
 	}
 }
@@ -176,6 +176,37 @@ func TestLimitsBeyondTheEngine(t *testing.T) {
 			if text := fmt.Sprint(err); !errs.ConfigInvalid.Is(err) || !strings.Contains(text, key) || strings.Contains(text, "e+0") {
 				t.Errorf("%s=%s: %v", key, value, err)
 			}
+		}
+	}
+}
+
+// TestTimeoutsHoldInTests: a test is patient where nothing is said of the time of a call, and only there.
+func TestTimeoutsHoldInTests(t *testing.T) {
+	for _, c := range []struct {
+		set, module string
+		want        time.Duration
+	}{
+		{"wasm.fuel.max=1000000", "", time.Minute},
+		{"wasm.call.timeout.ms=50", "", 50 * time.Millisecond},
+		{"wasm.call.timeout.ms=2m", "", 2 * time.Minute},
+		{"wasm.call.timeout.ms=300", "    limits: {call.timeout.ms: 70}", 70 * time.Millisecond},
+		{"wasm.call.timeout.ms=300", "    components: {upper: {limits: {call.timeout.ms: 60}}}", 60 * time.Millisecond},
+		{"wasm.fuel.max=1000000", "    limits: {call.timeout.ms: 70}", 70 * time.Millisecond},
+	} {
+		cfg, err := Load(guestFile(t, c.module), LoadOptions{Set: []string{c.set}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		settings, err := cfg.settings()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules, err := cfg.guestRules(settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (patientRules{rules}).Component("guest", "upper").Limits.Call.Wall; got != c.want {
+			t.Errorf("%s %s: a call may take %v, want %v", c.set, c.module, got, c.want)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func NewTestBench(ctx context.Context, cfg Config) (*TestBench, error) {
 		engineConfig = guestConfig(b.settings)
 	}
 	engineConfig.Compiler.Command = cfg.Compiler
-	engineConfig.Limits.Wall = max(engineConfig.Limits.Wall, leastWall)
+	engineConfig.Limits.Wall = patient(engineConfig.Limits.Wall)
 	if b.engine, fault = wasm.NewEngine(ctx, engineConfig); fault != nil {
 		return nil, errors.Join(err, fault)
 	}
@@ -56,9 +56,14 @@ func NewTestBench(ctx context.Context, cfg Config) (*TestBench, error) {
 	return b, nil
 }
 
-// leastWall is how long a call of a guest may take at least: what a test shows must not depend on what else the machine
-// does. Work is bounded by fuel as ever.
-const leastWall = time.Minute
+// patient is how long a call of a guest may take in a test: where nothing is said, long enough that what a test shows does
+// not depend on what else the machine does. Work is bounded by fuel as ever.
+func patient(wall time.Duration) time.Duration {
+	if wall == wasm.DefaultLimits().Wall {
+		return time.Minute
+	}
+	return wall
+}
 
 // Close frees the modules. It can be called twice.
 func (b *TestBench) Close(ctx context.Context) error {
@@ -107,20 +112,20 @@ func (b *TestBench) given() map[string]string {
 	return all
 }
 
-// patientRules are the rules of an application with the leastWall of a test.
+// patientRules are the rules of an application with the patience of a test.
 type patientRules struct{ *guestRules }
 
 // Instance implements stream.GuestRules.
 func (r patientRules) Instance(module string) wasm.Limits {
 	l := r.guestRules.Instance(module)
-	l.Wall = max(l.Wall, leastWall)
+	l.Wall = patient(l.Wall)
 	return l
 }
 
 // Component implements stream.GuestRules.
 func (r patientRules) Component(module, component string) stream.GuestSettings {
 	s := r.guestRules.Component(module, component)
-	s.Limits.Call.Wall = max(s.Limits.Call.Wall, leastWall)
+	s.Limits.Call.Wall = patient(s.Limits.Call.Wall)
 	return s
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -85,6 +86,9 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	m := undefinedFlag.FindStringSubmatch(err.Error())
 	if v := invalidValue.FindStringSubmatch(err.Error()); v != nil {
 		want, example := wanted(c, v[2])
+		if strings.Contains(err.Error(), strconv.ErrRange.Error()) {
+			want += " that is not too large"
+		}
 		return errs.CLIUsage.New(where, fmt.Sprintf("%s: want %s (got %q)", dashed(v[2]), want, v[1]), "as in "+dashed(v[2])+" "+example)
 	}
 	if m == nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -35,7 +36,7 @@ func clusterFlags() []cli.Flag {
 func clusterProperties(c *cli.Context) (kafka.Properties, error) {
 	props := kafka.Properties{}
 	if path := c.String("command-config"); path != "" {
-		if err := readProperties(path, props); err != nil {
+		if err := readProperties(c.Context, path, props); err != nil {
 			return nil, err
 		}
 	}
@@ -54,8 +55,8 @@ func clusterProperties(c *cli.Context) (kafka.Properties, error) {
 
 // readProperties reads a Java properties file of the simple kind: key=value lines, comments, lines continued by a
 // backslash.
-func readProperties(path string, into kafka.Properties) error {
-	data, err := spec.ReadFile(path)
+func readProperties(ctx context.Context, path string, into kafka.Properties) error {
+	data, err := spec.ReadFileContext(ctx, path)
 	if err != nil {
 		return errs.ConfigFile.New(path, "the file cannot be read", "").WithCause(withoutPath(err))
 	}

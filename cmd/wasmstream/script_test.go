@@ -395,6 +395,6 @@ func FuzzReadProperties(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_ = readProperties(path, kafka.Properties{})
+		_ = readProperties(t.Context(), path, kafka.Properties{})
 	})
 }

@@ -10,7 +10,7 @@ import (
 // callEffects is what a running call has brought about beside its answers. It waits until the call has succeeded: then
 // settle makes it happen, in the order in which the guest asked for it; a call that fails leaves nothing behind.
 type callEffects struct {
-	written int     // bytes of keys and values in the logs of the stores
+	written int     // memory for what is in the logs of the stores
 	stores  []int32 // those with writes
 	series  []int32 // metrics that were added to
 	timers  int     // how many the handle had before
@@ -83,6 +83,7 @@ func (h *guestHandle) carryOut() error {
 // applyWrites hands the writes of the call to the stores.
 func (h *guestHandle) applyWrites() error {
 	e := &h.call.effects
+	h.on.task.written += e.written
 	for _, i := range e.stores {
 		s := &h.stores[i]
 		for j := range s.log.writes {
@@ -122,12 +123,14 @@ func (h *guestHandle) note(store int32, key, value []byte) int32 {
 	if !ok {
 		return int32(abi.InvalidArg)
 	}
-	if e.written += len(key) + len(value); e.written > maxCallWrites {
+	if e.written += len(key) + len(value) + writeOverhead; e.written > maxCallWrites || h.on.task.written+e.written > maxFrameWrites {
 		return int32(abi.Limit)
 	}
 	if len(s.log.writes) == 0 {
 		e.stores = append(e.stores, store)
 	}
+	keys := s.log.keys
 	s.rows.note(&s.log, key, value)
+	e.written += (s.log.keys - keys) * keyOverhead
 	return 0
 }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -241,6 +242,47 @@ func TestHostStores(t *testing.T) {
 	g.live = true
 	if v, code := g.StateGet(data, []byte("k")); string(v) != "v" || code != 0 {
 		t.Errorf("state_get: %q, %d", v, code)
+	}
+}
+
+// TestHostWritesAreCounted: a write costs its bytes and what the host takes beside them, within a call and within the
+// calls for one frame.
+func TestHostWritesAreCounted(t *testing.T) {
+	g := hosted(t)
+	data := g.StateOpen([]byte("data"))
+	var key [8]byte
+	n := 0
+	for ; ; n++ {
+		binary.LittleEndian.PutUint64(key[:], uint64(n))
+		if code := g.StatePut(data, key[:], []byte{}); code != 0 {
+			wantCode(t, "one write too many", code, abi.Limit)
+			break
+		}
+	}
+	if want := maxCallWrites / (len(key) + writeOverhead + keyOverhead); n != want {
+		t.Errorf("%d small writes in a call, want %d", n, want)
+	}
+	g.running.discard()
+
+	value, calls := make([]byte, maxStateValue), 0
+	for ; ; calls++ {
+		g.running.begin(abi.ExportFlush, nil, 0, nil)
+		code := int32(0)
+		for range maxCallWrites/len(value) - 1 {
+			if code = g.StatePut(data, []byte("k"), value); code != 0 {
+				break
+			}
+		}
+		if code != 0 {
+			wantCode(t, "a call too many", code, abi.Limit)
+			break
+		}
+		if err := g.running.settle(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := maxFrameWrites / maxCallWrites; calls != want {
+		t.Errorf("%d calls with large writes in a frame, want %d", calls, want)
 	}
 }
 

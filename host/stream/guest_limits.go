@@ -27,8 +27,15 @@ const (
 	maxIterators = 16
 	// maxGuestSeries bounds the metrics that one component may make.
 	maxGuestSeries = 100
-	// maxCallWrites bounds the bytes of keys and values that wait for the end of one call, in all its stores together.
-	maxCallWrites = 64 << 20
+	// maxCallWrites bounds the memory that writes take until the end of one call, in all its stores together: keys, values,
+	// writeOverhead for each, and keyOverhead for each key that the call has not written before. maxFrameWrites bounds that of all calls for one frame of a task, or one round of its
+	// punctuators: in between a commit comes early if there is much to commit.
+	maxCallWrites  = 64 << 20
+	maxFrameWrites = 256 << 20
+	// writeOverhead is what a write takes beyond its bytes in the log of the call, with its slots; keyOverhead is an entry of
+	// the store's transaction.
+	writeOverhead = 48
+	keyOverhead   = 160
 )
 
 // DefaultGuestLimits are the widest: what the ABI promises.

@@ -55,6 +55,7 @@ type Task struct {
 	epoch           int64 // number of commits
 	faulted         bool  // a guest failed in this round
 	commitRequested bool
+	written         int // memory for what guests have written in the frame at hand
 	commitNeeded    bool
 	failed          error
 	closed          bool
@@ -241,8 +242,21 @@ func (t *Task) Process(now int64, limit int) (n int, err error) {
 		if err != nil {
 			return n, t.fail(err)
 		}
+		if t.uncommittedBytes() > uncommittedBytes {
+			break // for a commit
+		}
 	}
 	return n, t.failed
+}
+
+// uncommittedBytes is the memory that the task's stores hold until the next commit.
+func (t *Task) uncommittedBytes() (n int64) {
+	for _, s := range t.config.Stores {
+		if s, ok := s.(state.TransactionalStore); ok {
+			n += s.UncommittedBytes()
+		}
+	}
+	return n
 }
 
 // processFrame takes one run of at most limit records through its source's subtree.
@@ -252,7 +266,7 @@ func (t *Task) processFrame(limit int) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	t.commitNeeded = true
+	t.commitNeeded, t.written = true, 0
 	t.metrics.Processed.Add(int64(len(frame)))
 	if err := q.source.process(frame); err != nil {
 		return 0, err
@@ -291,6 +305,7 @@ func (t *Task) punctuate(q *punctuationQueue, now int64) (n int, err error) {
 	if t.failed != nil {
 		return 0, t.failed
 	}
+	t.written = 0
 	n, err = q.punctuate(now)
 	if n > 0 {
 		t.commitNeeded = true
@@ -327,6 +342,7 @@ func (t *Task) PrepareCommit() error {
 	if t.failed != nil {
 		return t.failed
 	}
+	t.written = 0
 	for _, n := range t.nodes {
 		if err := n.flush(); err != nil {
 			return t.fail(err)

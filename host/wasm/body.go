@@ -1,10 +1,6 @@
 package wasm
 
-import (
-	"fmt"
-
-	"github.com/wasmstream/wasmstream/internal/errs"
-)
+import "fmt"
 
 // Charging. Fuel is taken at charge points, each for the instructions that run until the next one:
 //
@@ -154,6 +150,7 @@ func (m *module) codeSection() error {
 			return err
 		}
 		s.index = uint32(len(m.imports) + i)
+		m.readingBody = int(s.index)
 		if size > maxBodyBytes {
 			return m.tooLarge(fmt.Sprintf("%s has %d bytes of code, at most %d are allowed", s.where(), size, maxBodyBytes))
 		}
@@ -176,7 +173,7 @@ func (s *scanner) malformed(at int, what string) error {
 }
 
 func (s *scanner) forbidden(feature, flag string) error {
-	return errs.ModuleForbidden.New(fmt.Sprintf("%s+0x%x", s.m.name, s.m.r.pos), s.where()+" uses "+feature+", which guests may not", "compile with "+flag)
+	return s.m.forbidden(feature, flag)
 }
 
 func (s *scanner) body(b *body) error {

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
 // codeKey names compiled code: wazero makes it of the metered bytes and of what the processor can do.
@@ -64,7 +66,7 @@ func openStore(config Config) (*codeStore, error) {
 	s.dir = codeDir(config.CacheDir)
 	for _, d := range []string{config.CacheDir, filepath.Dir(s.dir), s.dir} {
 		if err := ownDir(d); err != nil {
-			return nil, fmt.Errorf("opening the cache of compiled modules: %w", err)
+			return nil, err
 		}
 	}
 	return s, nil
@@ -73,16 +75,17 @@ func openStore(config Config) (*codeStore, error) {
 // ownDir makes a directory that only its owner may enter, and refuses one that others may write to: what lies there is
 // run as machine code.
 func ownDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+	err := os.MkdirAll(dir, 0o700)
+	var info fs.FileInfo
+	if err == nil {
+		info, err = os.Stat(dir)
 	}
-	info, err := os.Stat(dir)
 	if err != nil {
-		return err
+		return errs.ModuleCache.New(dir, "the folder cannot be made", "").WithCause(errs.WithoutPath(err))
 	}
 	const writableByOthers = 0o022
 	if runtime.GOOS != "windows" && info.Mode().Perm()&writableByOthers != 0 {
-		return fmt.Errorf("%s may be written to by others (mode %v): %w", dir, info.Mode().Perm(), fs.ErrPermission)
+		return errs.ModuleCache.New(dir, fmt.Sprintf("others may write to the folder of compiled modules (mode %#o)", info.Mode().Perm()), "chmod go-w "+dir)
 	}
 	return nil
 }

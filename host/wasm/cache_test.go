@@ -4,16 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wasmstream/wasmstream/abi"
+	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
 // TestCacheOnDisk: the code of a module is kept for the owner alone, with a note what it is, and used again.
@@ -57,8 +58,8 @@ func TestCacheThatOthersMayWriteIsRefused(t *testing.T) {
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewEngine(t.Context(), Config{CacheDir: dir}); !errors.Is(err, fs.ErrPermission) {
-		t.Errorf("got %v, want %v", err, fs.ErrPermission)
+	if _, err := NewEngine(t.Context(), Config{CacheDir: dir}); !errs.ModuleCache.Is(err) || !strings.Contains(err.Error(), "E-MODULE-CACHE") {
+		t.Errorf("got %v, want %s", err, errs.ModuleCache.ID)
 	}
 }
 

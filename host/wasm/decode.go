@@ -175,13 +175,16 @@ type module struct {
 	calls     []callee
 	pieces    byte // which operations on memory there are that are done in pieces
 
+	reading     string // name of the section being read, "" behind the last
+	readingBody int    // index of the function being read, -1 before the first
+
 	r reader
 }
 
 // decode reads a module strictly: what it accepts has every index within bounds and every limit kept. Types of operands
 // are left to wazero.
 func decode(name string, b []byte) (*module, error) {
-	m := &module{name: name, bytes: b, dataCount: -1, r: reader{b: b, end: len(b)}}
+	m := &module{name: name, bytes: b, dataCount: -1, readingBody: -1, r: reader{b: b, end: len(b)}}
 	if err := m.preamble(); err != nil {
 		return nil, err
 	}
@@ -245,6 +248,10 @@ func (m *module) readSections() error {
 		if err := m.fault("a section header"); err != nil {
 			return err
 		}
+		m.reading = fmt.Sprintf("unknown (%d)", id)
+		if int(id) < len(sectionNames) {
+			m.reading = sectionNames[id]
+		}
 		if err := m.order(id, &last); err != nil {
 			return err
 		}
@@ -256,6 +263,7 @@ func (m *module) readSections() error {
 		}
 		r.end = len(m.bytes)
 	}
+	m.reading = ""
 	return nil
 }
 
@@ -267,7 +275,7 @@ func (m *module) order(id byte, last *int) error {
 		return m.malformed(m.r.pos, fmt.Sprintf("there is no section %d", id))
 	}
 	if id == secTag {
-		return m.forbidden("exception handling (a tag section)", "-fno-exceptions (C++), panic=abort (Rust), -mno-exception-handling")
+		return m.forbidden("exception handling (tags)", flagEH)
 	}
 	place := sectionOrder[id]
 	if place <= *last {
@@ -361,10 +369,25 @@ func (m *module) malformed(at int, what string) *errs.Error {
 	return errs.ModuleMalformed.New(where, what, "")
 }
 
+// tooLarge tells where the limit was passed, and in which section unless what begins with that or with a function.
 func (m *module) tooLarge(what string) error {
-	return errs.ModuleTooLarge.New(m.name, what, "")
+	if m.reading == "" {
+		return errs.ModuleTooLarge.New(m.name, what, "")
+	}
+	if in := "the " + m.reading + " section: "; !strings.HasPrefix(what, in) && !strings.HasPrefix(what, "function ") {
+		what = in + what
+	}
+	return errs.ModuleTooLarge.New(fmt.Sprintf("%s+0x%x", m.name, m.r.pos), what, "")
 }
 
 func (m *module) forbidden(feature, flag string) error {
-	return errs.ModuleForbidden.New(m.name, "the module uses "+feature+", which guests may not", "compile with "+flag)
+	return errs.ModuleForbidden.New(fmt.Sprintf("%s+0x%x", m.name, m.r.pos), m.user()+" uses "+feature+", which guests may not", "compile with "+flag)
+}
+
+// user is what is being read.
+func (m *module) user() string {
+	if m.reading == sectionNames[secCode] && m.readingBody >= 0 {
+		return m.functionAt(uint32(m.readingBody))
+	}
+	return "the " + m.reading + " section"
 }

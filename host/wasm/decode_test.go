@@ -39,6 +39,10 @@ func oneFunction(body []byte) []byte {
 	return raw(section_(secType, []byte{1, 0x60, 0, 0}), section_(secFunction, []byte{1, 0}), section_(secCode, vec(1, vec(len(body), body))))
 }
 
+func withManifest(text string) []byte {
+	return with(func(w *wmodule, _ map[string]*wfunc) { w.customs[abi.ManifestSection] = text })
+}
+
 var badModules = []struct {
 	name string
 	wasm []byte
@@ -77,7 +81,17 @@ var badModules = []struct {
 	{"too many functions", raw(section_(secType, []byte{1, 0x60, 0, 0}), section_(secFunction, vec(60_000, make([]byte, 60_000)))), errs.ModuleTooLarge, "too many functions"},
 	{"table too large", raw(section_(secTable, appendU32([]byte{1, valFuncref, 0}, 1<<20))), errs.ModuleTooLarge, "1048576 entries"},
 	{"memory beyond the limit", with(func(w *wmodule, _ map[string]*wfunc) { w.memory = [2]int{2000, 2000} }), errs.ModuleTooLarge, "128000 KiB"},
-	{"two memories", raw(section_(secMemory, []byte{2, 0, 1, 0, 1})), errs.ModuleForbidden, "more than one memory"},
+	{"two memories", raw(section_(secMemory, []byte{2, 0, 1, 0, 1})), errs.ModuleForbidden, "bad.wasm+0xb: the memory section uses more than one memory"},
+	{"shared memory, told by its place", raw(section_(secMemory, []byte{1, 3, 1, 1})), errs.ModuleForbidden, "bad.wasm+0xc: the memory section uses shared memory"},
+	{"64-bit memory, told by its place", raw(section_(secMemory, []byte{1, 4, 1})), errs.ModuleForbidden, "bad.wasm+0xc: the memory section uses 64-bit memory"},
+	{"tags, told by their place", raw(section_(secTag, []byte{1, 0, 0})), errs.ModuleForbidden, "bad.wasm+0xa: the tag section uses exception handling"},
+	{"a struct, told by its place", raw(section_(secType, []byte{1, 0x5f, 0})), errs.ModuleForbidden, "bad.wasm+0xc: the type section uses garbage-collected types"},
+	{"too many imports, told by their place", raw(section_(secImport, vec(300, bytes.Repeat([]byte{0, 0, 0, 0}, 300)))), errs.ModuleTooLarge, "bad.wasm+0xd: the import section: too many imports (got 300, at most 200)"},
+	{"too many data segments, told by their place", raw(section_(secData, vec(260_000, make([]byte, 800_000)))), errs.ModuleTooLarge, "data section: too many data segments"},
+	{"a manifest of another version", withManifest(`{"abi":2,"name":"m","components":[{"name":"c","kind":"map"}]}`), errs.ModuleABIVersion, "abi: 2 is not the version this host speaks, 1"},
+	{"a manifest with a key twice", withManifest(`{"abi":1,"abi":1,"name":"m","components":[{"name":"c","kind":"map"}]}`), errs.ModuleManifest, `the key "abi" stands twice`},
+	{"an empty manifest", withManifest(""), errs.ModuleManifest, "the custom section ws.manifest is empty"},
+	{"two manifests", append(withManifest(testManifest), section_(secCustom, append(appendName(nil, abi.ManifestSection), testManifest...))...), errs.ModuleManifest, "2 custom sections ws.manifest, and one behind the other they are no manifest"},
 	{"two tables", raw(section_(secTable, []byte{2, valFuncref, 0, 1, valFuncref, 0, 1})), errs.ModuleForbidden, "more than one table"},
 	{"shared memory", raw(section_(secMemory, []byte{1, 3, 1, 1})), errs.ModuleForbidden, "threads"},
 	{"64-bit memory", raw(section_(secMemory, []byte{1, 4, 1})), errs.ModuleForbidden, "64-bit"},

@@ -12,8 +12,13 @@ import (
 const (
 	fuelPerByteShift = 3  // one unit for 8 bytes that cross
 	fuelPerPair      = 64 // of an iterator or a block
-	fuelStore        = 256
-	fuelLine         = 128 // of a log
+	fuelIterator     = 4096
+	// What a call has written waits for its end in a log. An iterator takes the log's part of its range along and skips
+	// what is deleted there; from the first iterator on each write is put in order.
+	fuelPerWriteShift = 2 // of an iterator: four units for each write before it
+	fuelOrderShift    = 4 // of a write: one unit for 16 writes before it
+	fuelStore         = 256
+	fuelLine          = 128 // of a log
 	// maxScratch is what an instance keeps of the host's memory between two calls of imports.
 	maxScratch = 1 << 20
 )

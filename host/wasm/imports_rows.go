@@ -25,6 +25,7 @@ func (in *Instance) statePutVersion(s []uint64) {
 		s[0] = uint64(int64(e))
 		return
 	}
+	in.wrote()
 	s[0] = uint64(in.host.StatePutVersion(int32(s[0]), key, value, int64(s[5])))
 }
 

@@ -104,7 +104,16 @@ func (in *Instance) statePut(s []uint64) {
 		s[0] = errno(e)
 		return
 	}
+	in.wrote()
 	s[0] = i32(in.host.StatePut(int32(s[0]), key, value))
+}
+
+// wrote charges for a write that is put in the order of those before it.
+func (in *Instance) wrote() {
+	in.writes++
+	if in.ordered {
+		in.budget.charge(in.writes >> fuelOrderShift)
+	}
 }
 
 func (in *Instance) statePutIfAbsent(s []uint64) {
@@ -121,6 +130,7 @@ func (in *Instance) statePutIfAbsent(s []uint64) {
 		s[0] = errno(e)
 		return
 	}
+	in.wrote()
 	old, code := in.host.StatePutIfAbsent(int32(s[0]), key, value)
 	if code < 0 {
 		s[0] = i32(code)
@@ -149,6 +159,7 @@ func (in *Instance) stateDelete(s []uint64) {
 	in.crossed(len(old))
 	n := in.answer(old, s[3], s[4])
 	if n <= uint64(uint32(s[4])) {
+		in.wrote()
 		if code := in.host.StatePut(store, key, nil); code < 0 {
 			n = i32(code)
 		}
@@ -213,6 +224,7 @@ func (in *Instance) stateWriteMany(s []uint64) {
 		return
 	}
 	for key, value, ok := pairs.Next(); ok; key, value, ok = pairs.Next() {
+		in.wrote()
 		if code := in.host.StatePut(int32(s[0]), key, value); code < 0 {
 			s[0] = i32(code)
 			return
@@ -256,8 +268,10 @@ func (in *Instance) iterOpen(s []uint64) {
 	s[0] = it.opened(in.host.IterOpen(int32(s[0]), from, to, flags, limit))
 }
 
-// freeIterator is a place for one more iterator, nil if too many are open.
+// freeIterator is a place for one more iterator, nil if too many are open. It charges for opening one.
 func (in *Instance) freeIterator() *iterator {
+	in.ordered = true
+	in.budget.charge(fuelIterator + in.writes<<fuelPerWriteShift)
 	for i := range in.iters {
 		if !in.iters[i].open {
 			return &in.iters[i]

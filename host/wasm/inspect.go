@@ -2,6 +2,8 @@ package wasm
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/wasmstream/wasmstream/abi"
@@ -69,10 +71,9 @@ func Inspect(name string, wasm []byte) (*Info, error) {
 	if info.ManifestFrom != fromSection {
 		return info, nil
 	}
-	if info.Manifest, err = abi.ParseManifest(manifestSection(m)); err != nil {
-		return info, errs.ModuleManifest.New(name, "the manifest does not keep the rules", "").WithCause(err)
-	}
-	return info, nil
+	text, sections := manifestSection(m)
+	info.Manifest, err = parseManifest(name, text, sections)
+	return info, err
 }
 
 const (
@@ -80,15 +81,31 @@ const (
 	fromDescribe = abi.ExportDescribe
 )
 
-// manifestSection joins the custom sections of the manifest; a linker may have split them.
-func manifestSection(m *module) []byte {
-	var text []byte
+// manifestSection joins the custom sections of the manifest and counts them; a linker may have split them.
+func manifestSection(m *module) (text []byte, sections int) {
 	for _, s := range m.customs {
 		if s.name == abi.ManifestSection {
 			text = append(text, m.bytes[s.body.start:s.body.end]...)
+			sections++
 		}
 	}
-	return text
+	return text, sections
+}
+
+// parseManifest reads the text of a manifest that came from so many custom sections, 0 if the module was asked.
+func parseManifest(name string, text []byte, sections int) (abi.Manifest, error) {
+	manifest, err := abi.ParseManifest(text)
+	switch {
+	case err == nil:
+		return manifest, nil
+	case errors.Is(err, abi.ErrVersion):
+		return manifest, errs.ModuleABIVersion.New(name, "the manifest is of another version of the ABI", "").WithCause(err)
+	case sections == 1 && len(bytes.TrimRight(text, "\x00")) == 0:
+		return manifest, errs.ModuleManifest.New(name, "the custom section "+abi.ManifestSection+" is empty", "")
+	case sections > 1:
+		return manifest, errs.ModuleManifest.New(name, fmt.Sprintf("the module has %d custom sections %s, and one behind the other they are no manifest", sections, abi.ManifestSection), "leave one").WithCause(err)
+	}
+	return manifest, errs.ModuleManifest.New(name, "the manifest does not keep the rules", "").WithCause(err)
 }
 
 func describe(m *module, digest string) *Info {
@@ -96,7 +113,7 @@ func describe(m *module, digest string) *Info {
 		Digest: digest, SizeBytes: len(m.bytes), ModuleName: m.ownName, Functions: len(m.bodies), Globals: len(m.globals),
 		Imports: []FuncInfo{}, Exports: []FuncInfo{}, Sections: []SectionInfo{},
 	}
-	if manifestSection(m) != nil {
+	if _, sections := manifestSection(m); sections > 0 {
 		info.ManifestFrom = fromSection
 	} else if m.exportedFunc(abi.ExportDescribe) != nil {
 		info.ManifestFrom = fromDescribe

@@ -51,6 +51,8 @@ type Instance struct {
 	closed bool
 
 	iters    [maxIterators]iterator
+	writes   uint64 // to stores in the running call
+	ordered  bool   // an iterator was opened in the running call
 	logs     logLines
 	clock    clock
 	chance   *rand.ChaCha8
@@ -198,6 +200,7 @@ func (in *Instance) optional(f *function, name string, has bool) bool {
 
 func (in *Instance) begin(fuel uint64) {
 	in.busy, in.linear.denied = true, false
+	in.writes, in.ordered = 0, false
 	in.clock.newCall = true
 	in.budget.begin(fuel)
 }

@@ -11,8 +11,8 @@ import (
 
 // readManifest parses the manifest: from its custom sections, else by asking the module.
 func (e *Engine) readManifest(ctx context.Context, name string, m *module, c *compiled) error {
-	text := manifestSection(m)
-	if text == nil {
+	text, sections := manifestSection(m)
+	if sections == 0 {
 		if !c.exported.describe {
 			return errs.ModuleManifest.New(name, fmt.Sprintf("the module has neither a custom section %s nor an export %s", abi.ManifestSection, abi.ExportDescribe), "")
 		}
@@ -26,12 +26,9 @@ func (e *Engine) readManifest(ctx context.Context, name string, m *module, c *co
 			return errs.ModuleManifest.New(name, "asking the module for its manifest failed", "").WithCause(err)
 		}
 	}
-	manifest, err := abi.ParseManifest(text)
-	if err != nil {
-		return errs.ModuleManifest.New(name, "the manifest does not keep the rules", "").WithCause(err)
-	}
-	c.info.Manifest = manifest
-	return nil
+	var err error
+	c.info.Manifest, err = parseManifest(name, text, sections)
+	return err
 }
 
 // askManifest runs ws_describe on an instance of its own.

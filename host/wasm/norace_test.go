@@ -2,4 +2,7 @@
 
 package wasm
 
-const shadow = 1
+const (
+	shadow = 1
+	slow   = 1
+)

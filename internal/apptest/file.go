@@ -46,7 +46,7 @@ type FileResult struct {
 // RunFile runs the cases of a file. The error joins all that is wrong with the file or the application; a case that
 // fails is no error.
 func RunFile(ctx context.Context, path string, o Options) (r FileResult, err error) {
-	file, err := spec.LoadTests(path)
+	file, err := spec.LoadTests(ctx, path)
 	if err != nil {
 		return r, err
 	}
@@ -185,7 +185,7 @@ func testsOf(application string, o Options) (all []string, err error) {
 		return nil, err
 	}
 	for _, f := range files {
-		tests, err := spec.LoadTests(f)
+		tests, err := spec.LoadTests(context.Background(), f)
 		if err != nil {
 			return nil, err
 		}
@@ -212,6 +212,9 @@ func isApplication(path string) bool {
 func holds(path string, re *regexp.Regexp) bool {
 	if !slices.Contains(documentSuffix, filepath.Ext(path)) {
 		return false
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return false // a pipe is read once, by whoever takes it for what it was named as
 	}
 	data, err := spec.ReadFile(path)
 	return err == nil && re.Match(data)

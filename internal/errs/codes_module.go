@@ -29,7 +29,7 @@ var (
 	}
 	ModuleUnknownImport = Code{
 		ID: "E-MODULE-UNKNOWN-IMPORT", Exit: ExitInput, Title: "A module imports a function that the host does not give",
-		Explanation: "Guests see the functions of ws1.core, ws1.state and WASI preview 1, and nothing else.",
+		Explanation: "Guests see the functions of ws1.core, ws1.state, ws1.connect, ws1.egress and WASI preview 1, and nothing else; each is held to its signature, and memories, tables and globals are not given at all.",
 		Remedy:      "Remove what pulls in the import named in the message, often a library that wants a browser or another host.",
 	}
 	ModuleForbidden = Code{
@@ -46,6 +46,11 @@ var (
 		ID: "E-MODULE-COMPILE", Exit: ExitInput, Title: "Compiling a module took more than it may",
 		Explanation: "Modules are compiled in a process of their own with limits on memory, CPU and time, so that a module made to be slow to compile costs nothing but itself. That process used up a limit, or was ended from outside.",
 		Remedy:      "Make the module smaller: split huge functions, strip it, optimise for size. If the machine was out of memory, try again.",
+	}
+	ModuleCache = Code{
+		ID: "E-MODULE-CACHE", Exit: ExitInput, Title: "The folder of compiled modules cannot be used",
+		Explanation: "Compiled modules are machine code that will be run, so the folder that keeps them (wasm.cache.dir, else the user's cache folder) must be a folder that nobody else may write to.",
+		Remedy:      "Take the right to write from group and others (chmod go-w DIR), name another folder, or keep nothing (wasm.cache.dir: off).",
 	}
 	ModuleNoComponent = Code{
 		ID: "E-MODULE-NO-COMPONENT", Exit: ExitInput, Title: "A component is not in the module",
@@ -77,7 +82,7 @@ var (
 func moduleCodes() []Code {
 	return []Code{
 		ModuleMissing, ModuleNotWasm, ModuleMalformed, ModuleNoMarker, ModuleMissingExport, ModuleUnknownImport,
-		ModuleForbidden, ModuleTooLarge, ModuleCompile, ModuleNoComponent, ModuleDigest, ModuleManifest, ModuleABIVersion,
+		ModuleForbidden, ModuleTooLarge, ModuleCompile, ModuleCache, ModuleNoComponent, ModuleDigest, ModuleManifest, ModuleABIVersion,
 		ModuleTopology,
 	}
 }

@@ -7,6 +7,7 @@
 package kafka
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -142,8 +143,15 @@ func (k Key) parseType(v string) (string, error) {
 
 func (k Key) integer(v string) (int64, error) {
 	bits := map[Type]int{Int: 32, Long: 64, Short: 16}[k.Type]
-	if n, err := strconv.ParseInt(v, 10, bits); err == nil {
-		return n, nil
+	number, err := strconv.ParseInt(v, 10, bits)
+	if err == nil {
+		return number, nil
+	}
+	if errors.Is(err, strconv.ErrRange) { // number is the largest or the smallest then
+		if err := k.inRange(float64(number)); err != nil {
+			return 0, err
+		}
+		return 0, fmt.Errorf("want %d to %d", int64(-1)<<(bits-1), int64(1)<<(bits-1)-1)
 	}
 	n, what, ok := int64(0), "a whole number", false
 	switch {

@@ -22,6 +22,8 @@ func TestKeyParse(t *testing.T) {
 		{"fetch.max.bytes", "much", "", "bytes or a size"},
 		{"buffer.memory", "1GiB", "1073741824", ""},
 		{"max.poll.records", "1e3", "", "whole number"},
+		{"max.poll.records", "99999999999999999999", "", "2147483647"},
+		{"retry.backoff.ms", "-99999999999999999999", "", "at least 0"},
 		{"check.crcs", "TRUE", "true", ""},
 		{"check.crcs", "yes", "", "true or false"},
 		{"security.protocol", "sasl_ssl", "SASL_SSL", ""},

@@ -193,7 +193,7 @@ func (c *Config) ComponentPolicy(entries []Entry) (ErrorPolicy, error) {
 // checkDeadLetter finds a policy that has nowhere to write to.
 func (c *Config) checkDeadLetter(p ErrorPolicy, where string) error {
 	if p.Policy == PolicyDeadLetter && c.DeadLetterTopic == "" {
-		return errs.DeadLetterUnset.New(where, "the policy is dead-letter, and errors.dead.letter.queue.topic.name is not set", "")
+		return errs.ConfigInvalid.New(where, "the policy is dead-letter, and errors.dead.letter.queue.topic.name is not set", "")
 	}
 	return nil
 }

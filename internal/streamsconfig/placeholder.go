@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
@@ -13,9 +14,9 @@ import (
 // maxReference bounds what ${file:...} may bring into a setting: a certificate chain is a tenth of it.
 const maxReference = 1 << 20
 
-// readReference is os.ReadFile with that bound.
+// readReference is os.ReadFile with that bound; a pipe that nobody writes to is empty.
 func readReference(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}

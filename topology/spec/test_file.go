@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -101,9 +102,10 @@ type ExpectedRecord struct {
 	CEL      string
 }
 
-// LoadTests reads the document of test cases at path, with the environment and the files of the process.
-func LoadTests(path string) (*TestFile, error) {
-	data, err := ReadFile(path)
+// LoadTests reads the document of test cases at path, with the environment and the files of the process. It gives up
+// when ctx is done.
+func LoadTests(ctx context.Context, path string) (*TestFile, error) {
+	data, err := ReadFileContext(ctx, path)
 	if err != nil {
 		return nil, errs.ConfigFile.New(path, "the file cannot be read ("+reason(err)+")", "")
 	}
