@@ -140,7 +140,7 @@ func oneLine(text string) string {
 
 func printInfo(c *cli.Context, path string, info *wasm.Info) error {
 	w, m := c.App.Writer, info.Manifest
-	fmt.Fprintf(w, "%s\n  digest   %s\n  size     %d bytes\n", path, info.Digest, info.SizeBytes)
+	fmt.Fprintf(w, "%s\n  digest   %s\n  size     %d bytes\n", wasm.ShownPath(path), info.Digest, info.SizeBytes)
 	if m.Name != "" {
 		fmt.Fprintf(w, "  guest    %s\n", guestLine(m))
 	}
@@ -150,13 +150,13 @@ func printInfo(c *cli.Context, path string, info *wasm.Info) error {
 	}
 	fmt.Fprintf(w, "  memory   %s\n", memory)
 	if len(info.Producers) > 0 {
-		fmt.Fprintf(w, "  made by  %s\n", strings.Join(info.Producers, "; "))
+		fmt.Fprintf(w, "  made by  %s\n", oneLine(strings.Join(info.Producers, "; ")))
 	}
 	if len(m.Components) > 0 {
 		fmt.Fprintln(w)
 		var rows [][]string
 		for _, comp := range m.Components {
-			rows = append(rows, []string{comp.Name, string(comp.Kind), dash(comp.Wants.Names()), dash(comp.Stores), comp.Description})
+			rows = append(rows, []string{comp.Name, string(comp.Kind), dash(comp.Wants.Names()), dash(comp.Stores), oneLine(comp.Description)})
 		}
 		if err := printTable(w, []string{"COMPONENT", "KIND", "WANTS", "STORES", "DESCRIPTION"}, rows); err != nil {
 			return err
@@ -167,7 +167,7 @@ func printInfo(c *cli.Context, path string, info *wasm.Info) error {
 	return nil
 }
 
-// guestLine is what the manifest says of the module as a whole.
+// guestLine is what the manifest says of the module as a whole, on one line.
 func guestLine(m abi.Manifest) string {
 	parts := []string{strings.TrimSpace(m.Name + " " + m.Version)}
 	if m.Language != "" {
@@ -176,7 +176,7 @@ func guestLine(m abi.Manifest) string {
 	if m.SDK != "" {
 		parts = append(parts, "SDK "+m.SDK)
 	}
-	return strings.Join(append(parts, fmt.Sprintf("ABI %d", m.ABI)), ", ")
+	return oneLine(strings.Join(append(parts, fmt.Sprintf("ABI %d", m.ABI)), ", "))
 }
 
 func printFunctions(c *cli.Context, title string, functions []wasm.FuncInfo) {
@@ -186,7 +186,7 @@ func printFunctions(c *cli.Context, title string, functions []wasm.FuncInfo) {
 		if f.Module != "" {
 			name = f.Module + "." + name
 		}
-		fmt.Fprintf(c.App.Writer, "  %s(%s)%s\n", name, letters(f.Params, ", "), results(f.Results))
+		fmt.Fprintf(c.App.Writer, "  %s(%s)%s\n", oneLine(name), letters(f.Params, ", "), results(f.Results))
 	}
 }
 

@@ -3,6 +3,8 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/wasmstream/wasmstream/abi"
 	"github.com/wasmstream/wasmstream/host/wasm"
@@ -143,7 +145,7 @@ func printable(text []byte) string {
 	const most = 1024
 	clean := make([]rune, 0, len(text))
 	for _, r := range string(text[:min(len(text), most)]) {
-		if r < ' ' || r == 0x7f || r == 0xFFFD {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
 			r = ' '
 		}
 		clean = append(clean, r)

@@ -305,7 +305,7 @@ func (m *guestModule) revive() error {
 	old.iters.closeAll()
 	m.logDropped += int64(old.instance.Stats().LogDropped)
 	old.instance.Close()
-	next, err := m.task.instantiate(old.module)
+	next, err := m.instantiate(old.module)
 	if err != nil {
 		return err
 	}

@@ -91,6 +91,9 @@ func (g *guestInstance) Log(level int32, line []byte) {
 	g.log().LogAttrs(context.Background(), l, string(line), attrs...)
 }
 
+// LogRate implements wasm.Host: the instances of a module in a task have one rate together.
+func (g *guestInstance) LogRate() *wasm.LogRate { return g.logRate }
+
 func (g *guestInstance) log() *slog.Logger {
 	if g.running != nil {
 		return g.running.f.node.log

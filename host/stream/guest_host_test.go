@@ -338,6 +338,27 @@ func TestStoreThatFailsEndsTheCall(t *testing.T) {
 	}
 }
 
+// TestInstancesOfAModuleShareTheirLogRate: trapping after every line buys no further lines.
+func TestInstancesOfAModuleShareTheirLogRate(t *testing.T) {
+	g := hosted(t)
+	m := g.running.f.module
+	next, err := m.instantiate(g.module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.instance.Close()
+	if m.current.LogRate() == nil || next.LogRate() != m.current.LogRate() {
+		t.Error("the next instance begins to count anew")
+	}
+}
+
+// TestWordsOfGuestsArePrintable: neither controls of terminals nor turns of direction pass.
+func TestWordsOfGuestsArePrintable(t *testing.T) {
+	if got, want := printable([]byte("é\x1b[2J\u202e\u009b31m\xff\n.")), "é [2J  31m  ."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestEmitIsBounded(t *testing.T) {
 	g := hosted(t)
 	frame := abi.AppendFrameHeader(nil, &abi.FrameHeader{Partition: -1})

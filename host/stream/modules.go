@@ -22,6 +22,7 @@ type guestModule struct {
 	current   *guestInstance
 	next      *guestUpgrade // nil unless an upgrade is prepared
 	metrics   *ModuleMetrics
+	logRate   wasm.LogRate // of all instances, one after the other
 	// logDropped are the lines that instances before the current one dropped.
 	logDropped int64
 }
@@ -30,6 +31,7 @@ type guestModule struct {
 type guestInstance struct {
 	task     *Task
 	module   *wasm.Module
+	logRate  *wasm.LogRate
 	manifest abi.Manifest
 	instance *wasm.Instance
 	running  *guestHandle // whose call runs; nil outside of calls and while the module starts
@@ -110,7 +112,7 @@ func (t *Task) guestModule(name string) (*guestModule, error) {
 		return nil, err
 	}
 	m := &guestModule{task: t, name: name, metrics: t.metrics.module(name)}
-	if m.current, err = t.instantiate(module); err != nil {
+	if m.current, err = m.instantiate(module); err != nil {
 		return nil, err
 	}
 	m.current.live = true
@@ -118,8 +120,9 @@ func (t *Task) guestModule(name string) (*guestModule, error) {
 	return m, nil
 }
 
-func (t *Task) instantiate(module *wasm.Module) (*guestInstance, error) {
-	g := &guestInstance{task: t, module: module, manifest: module.Manifest()}
+func (m *guestModule) instantiate(module *wasm.Module) (*guestInstance, error) {
+	t := m.task
+	g := &guestInstance{task: t, module: module, manifest: module.Manifest(), logRate: &m.logRate}
 	var err error
 	g.instance, err = module.Instantiate(context.Background(), g, t.config.Guests.Instance(module.Name()))
 	t.metrics.module(module.Name()).Instantiations.Add(1)

@@ -34,7 +34,7 @@ func (t *Task) PrepareUpgrade(name string, module *wasm.Module) error {
 	if diffs := UpgradeDifferences(&m.current.manifest, &manifest, m.components()); len(diffs) > 0 {
 		return errs.ReloadRefused.New(name, strings.Join(diffs, "; "), "")
 	}
-	next, err := t.instantiate(module)
+	next, err := m.instantiate(module)
 	if err != nil {
 		return errs.ReloadFailed.New(name, "task "+t.config.ID.String()+" goes on with "+m.current.module.Digest(), "").WithCause(err)
 	}

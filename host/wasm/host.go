@@ -19,6 +19,9 @@ type Host interface {
 	LogEnabled(level int32) bool
 	// Log takes one line: printable, bounded and within the rate. Lines on stdout come as INFO, on stderr as WARN.
 	Log(level int32, line []byte)
+	// LogRate is what counts the lines of this instance, the same for all that take its place. It is asked once, before
+	// the guest begins; nil is one of its own.
+	LogRate() *LogRate
 	// Metric makes or finds a metric and returns its handle.
 	Metric(kind int32, name []byte) int32
 	// MetricAdd adds to a metric.

@@ -18,6 +18,7 @@ type memoryHost struct {
 	next    int32
 	errors  []string
 	logs    []string
+	rate    *LogRate
 	emitted [][]byte
 	config  map[string]string
 	wall    int64
@@ -50,6 +51,7 @@ func (h *memoryHost) Log(level int32, line []byte) {
 	}
 }
 
+func (h *memoryHost) LogRate() *LogRate                  { return h.rate }
 func (h *memoryHost) Metric(int32, []byte) int32         { return 0 }
 func (h *memoryHost) MetricAdd(int32, int64) int32       { return 0 }
 func (h *memoryHost) Time(clock, index int32) int64      { return h.wall + int64(index) }

@@ -127,6 +127,9 @@ func (m *Module) instantiate(ctx context.Context, host Host, limits Limits) (*In
 	}
 	in := &Instance{module: m, host: host, limits: limits.within(m.engine.config.Limits)}
 	in.ctx = &callContext{context.Background(), in}
+	if in.logs.rate = host.LogRate(); in.logs.rate == nil {
+		in.logs.rate = new(LogRate)
+	}
 	in.linear.limit = in.limits.MemoryBytes
 	in.budget.wall = in.limits.Wall
 	in.chance = rand.NewChaCha8(seedOf(m.compiled.digest))

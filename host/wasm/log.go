@@ -3,6 +3,7 @@ package wasm
 import (
 	"bytes"
 	"log/slog"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -10,11 +11,34 @@ import (
 	"github.com/wasmstream/wasmstream/abi"
 )
 
+// LogRate counts a guest's lines of log in the running second. Instances that take each other's place share one: a guest
+// that traps after its last line of a second gets no further line by that. The zero value is ready, for any number of
+// goroutines.
+type LogRate struct {
+	mu     sync.Mutex
+	window time.Time // when the second began
+	lines  int
+}
+
+// take tells whether one more line is allowed, and counts it then.
+func (r *LogRate) take(perSecond int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if now.Sub(r.window) >= time.Second {
+		r.window, r.lines = now, 0
+	}
+	if r.lines >= perSecond {
+		return false
+	}
+	r.lines++
+	return true
+}
+
 // logLines bounds and cleans what a guest writes: by import, on standard output and on standard error.
 type logLines struct {
 	clean        []byte
-	window       time.Time // the second that lines are counted in
-	inWindow     int
+	rate         *LogRate
 	dropped, cut uint64
 	// out and err hold lines of stdout and stderr that have not ended yet.
 	out, err []byte
@@ -25,15 +49,10 @@ func (l *logLines) add(in *Instance, level int32, line []byte) (kept bool) {
 	if !in.host.LogEnabled(level) {
 		return true
 	}
-	now := time.Now()
-	if now.Sub(l.window) >= time.Second {
-		l.window, l.inWindow = now, 0
-	}
-	if l.inWindow >= in.limits.LogLinesPerSecond {
+	if !l.rate.take(in.limits.LogLinesPerSecond) {
 		l.dropped++
 		return false
 	}
-	l.inWindow++
 	whole := len(line) <= in.limits.LogLineBytes
 	if !whole {
 		line = line[:in.limits.LogLineBytes]

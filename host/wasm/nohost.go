@@ -10,6 +10,7 @@ func (noHost) Emit([]byte) int32                      { return int32(abi.Denied)
 func (noHost) SetError(int32, int32, []byte) int32    { return 0 }
 func (noHost) LogEnabled(int32) bool                  { return false }
 func (noHost) Log(int32, []byte)                      {}
+func (noHost) LogRate() *LogRate                      { return nil }
 func (noHost) Metric(int32, []byte) int32             { return int32(abi.Denied) }
 func (noHost) MetricAdd(int32, int64) int32           { return int32(abi.Denied) }
 func (noHost) Time(int32, int32) int64                { return 0 }

@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -299,6 +301,31 @@ func TestLogRules(t *testing.T) {
 	}
 	if s := in.Stats(); s.LogDropped != 1 || s.LogCut != 1 {
 		t.Errorf("dropped %d, cut %d", s.LogDropped, s.LogCut)
+	}
+}
+
+// TestLogRateOutlivesAnInstance: a guest that writes and traps, again and again, has no more lines than one that lives.
+func TestLogRateOutlivesAnInstance(t *testing.T) {
+	host := newHost()
+	host.rate = new(LogRate)
+	write := func() (dropped uint64) {
+		in := idle(t, host)
+		in.limits.LogLinesPerSecond = 3
+		for range 2 {
+			stack := [4]uint64{uint64(abi.LogError), put(t, in, 100, []byte("line")), 4}
+			invoke(coreFunctions[abi.FnLog], in, stack[:])
+		}
+		in.Close()
+		return in.Stats().LogDropped
+	}
+	host.rate.window = time.Now().Add(time.Hour) // this second lasts
+	var dropped []uint64
+	for range 3 {
+		dropped = append(dropped, write())
+	}
+	host.rate.window = time.Time{} // it is over
+	if dropped = append(dropped, write()); !slices.Equal(dropped, []uint64{0, 1, 2, 0}) || len(host.logs) != 5 {
+		t.Errorf("%d lines are logged, %d dropped; want 5, [0 1 2 0]", len(host.logs), dropped)
 	}
 }
 

@@ -38,6 +38,7 @@ func (q *quiet) Features() int64                        { return 0 }
 func (q *quiet) SetError(int32, int32, []byte) int32    { return 0 }
 func (q *quiet) LogEnabled(int32) bool                  { return false }
 func (q *quiet) Log(int32, []byte)                      {}
+func (q *quiet) LogRate() *wasm.LogRate                 { return nil }
 func (q *quiet) Time(int32, int32) int64                { return 1_700_000_000_000 }
 func (q *quiet) Random(_ int32, p []byte) int32         { clear(p); return 0 }
 func (q *quiet) ConfigGet([]byte) ([]byte, bool)        { return nil, false }

@@ -230,7 +230,7 @@ func ownKeys() []kafka.Key {
 		number(kafka.Long, "wasm.fuel.per.record", "1000000", 0, "work that a call may use for each record it is given"),
 		between(kafka.Int, "wasm.iterators.max", "16", 1, 16, "iterators that one call may have open"),
 		between(kafka.Int, "wasm.log.line.max.bytes", "4096", 1, 1<<20, "the longest line of log; the rest is cut"),
-		between(kafka.Int, "wasm.log.lines.per.second", "100", 1, 1e6, "lines of log of one instance; the rest is dropped and counted"),
+		between(kafka.Int, "wasm.log.lines.per.second", "100", 1, 1e6, "lines of log of one instance and those that take its place; the rest is dropped and counted"),
 		number(kafka.Long, "state.memory.max.bytes", "134217728", 4<<20, "memory for the files of all stores of the process together: blocks, tables not written yet, rows of joins, restores"),
 		between(kafka.Long, "wasm.memory.max.bytes", "67108864", 65536, 2<<30, "the memory of one instance, in pages of 64 KiB"),
 		between(kafka.Int, "wasm.metrics.max", "100", 1, 1e4, "metrics that one component may make"),

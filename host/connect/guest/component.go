@@ -29,6 +29,7 @@ type component struct {
 	offsets  func(partition []byte) ([]byte, int32)
 	egress   func(ctx context.Context, request []byte) ([]byte, int32)
 
+	rate wasm.LogRate // of all instances, one after the other
 	live *instance
 	// holds: the instance keeps records until it is flushed, and must not be replaced before.
 	holds bool
@@ -109,7 +110,7 @@ func openFrame(name string, settings map[string]string, x extra) []byte {
 
 // prepare makes an instance of a version, of which it takes a reference over or gives it back.
 func (c *component) prepare(ctx context.Context, v *version) (in *instance, err error) {
-	host := &surroundings{log: c.log.With("module", c.module.name, "component", c.spec.Name), config: c.settings, offsets: c.offsets, egress: c.egress}
+	host := &surroundings{log: c.log.With("module", c.module.name, "component", c.spec.Name), rate: &c.rate, config: c.settings, offsets: c.offsets, egress: c.egress}
 	in = &instance{version: v, host: host, enc: newEncoder()}
 	in.dec = newDecoder(&in.enc)
 	manifest := v.Manifest()

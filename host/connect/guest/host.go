@@ -15,6 +15,7 @@ import (
 // wasm.Host and belongs to one instance.
 type surroundings struct {
 	log     *slog.Logger
+	rate    *wasm.LogRate // of the component
 	config  map[string]string
 	offsets func(partition []byte) ([]byte, int32)                                // nil outside of sources
 	egress  func(ctx context.Context, request []byte) (answer []byte, code int32) // nil outside of connectors
@@ -79,6 +80,9 @@ func (h *surroundings) Log(level int32, line []byte) {
 		h.log.Log(context.Background(), l, string(line))
 	}
 }
+
+// LogRate implements wasm.Host.
+func (h *surroundings) LogRate() *wasm.LogRate { return h.rate }
 
 // Metric implements wasm.Host: plugins have no metrics of their own.
 func (h *surroundings) Metric(int32, []byte) int32 { return int32(abi.Denied) }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/wasmstream/wasmstream/abi"
+	"github.com/wasmstream/wasmstream/host/wasm"
 )
 
 // Names that the kit gives to a node's surroundings, and the settings of its own.
@@ -84,6 +85,8 @@ func (h *host) SetError(_, _ int32, message []byte) int32 {
 
 func (h *host) LogEnabled(level int32) bool { return level >= abi.LogInfo }
 func (h *host) Log(_ int32, line []byte)    { h.lines = append(h.lines, string(line)) }
+
+func (h *host) LogRate() *wasm.LogRate { return nil }
 
 func (h *host) Metric(kind int32, name []byte) int32 {
 	if kind != abi.MetricCounter && kind != abi.MetricGauge {
