@@ -131,7 +131,7 @@ func (c Config) checkUses(set moduleSet) []error {
 				faults = append(faults, errs.ModuleMissing.New(c.nodePlace(node), fmt.Sprintf("%s calls %s, and there is no module %q", node, use.Ref, use.Ref.Module), errs.DidYouMean(use.Ref.Module, slices.Collect(maps.Keys(c.Modules)))))
 			}
 			if ok {
-				faults = append(faults, c.checkUse(c.nodePlace(node), use, m.Manifest(), stores[node]))
+				faults = append(faults, c.checkUse(c.nodePlace(node), use, m, stores[node]))
 			}
 		}
 	}
@@ -146,9 +146,9 @@ func (c Config) nodePlace(node string) string {
 	return node
 }
 
-func (c Config) checkUse(place string, use topology.GuestUse, manifest abi.Manifest, stores []string) error {
+func (c Config) checkUse(place string, use topology.GuestUse, m *wasm.Module, stores []string) error {
 	var names []string
-	for _, comp := range manifest.Components {
+	for _, comp := range m.Manifest().Components {
 		names = append(names, comp.Name)
 		if comp.Name != use.Ref.Component {
 			continue
@@ -160,9 +160,9 @@ func (c Config) checkUse(place string, use topology.GuestUse, manifest abi.Manif
 			if !slices.Contains(stores, store) {
 				return errs.TopologyNotConnected.New(place, fmt.Sprintf("%s opens the store %q, and the node has %s", use.Ref, store, listed(stores)), "connect the store: stores: ["+store+"]")
 			}
-			if spec := c.Topology.StoreSpec(store); spec != nil && !slices.Contains(storesOfGuests, spec.Kind) {
-				return errs.TopologyInvalid.New(place, fmt.Sprintf("%s opens the store %q, which is a %s, and modules open key-value stores", use.Ref, store, spec.Kind),
-					"make it a keyValue, timestampedKeyValue or lru, or write the processor in Go (package topology)")
+			if spec := c.Topology.StoreSpec(store); spec != nil && !opens(m, spec.Kind) {
+				return errs.TopologyInvalid.New(place, fmt.Sprintf("%s opens the store %q, which is a %s, and the module has no calls for such stores", use.Ref, store, spec.Kind),
+					"make it a keyValue, timestampedKeyValue or lru, or open it as what it is: the SDK has a type for each kind")
 			}
 		}
 		return nil
@@ -170,8 +170,14 @@ func (c Config) checkUse(place string, use topology.GuestUse, manifest abi.Manif
 	return errs.ModuleNoComponent.New(place, fmt.Sprintf("%s has no component %q", use.Ref.Module, use.Ref.Component), errs.DidYouMean(use.Ref.Component, names))
 }
 
-// storesOfGuests are the kinds of stores that modules open.
-var storesOfGuests = []topology.StoreKind{topology.KeyValue, topology.TimestampedKeyValue, topology.LRU}
+// opens tells whether a module can open stores of a kind: those of rows with times have a call of their own.
+func opens(m *wasm.Module, kind topology.StoreKind) bool {
+	switch kind {
+	case topology.KeyValue, topology.TimestampedKeyValue, topology.LRU:
+		return true
+	}
+	return slices.Contains(m.Imports(), abi.ImportState+"."+abi.FnStateOpenAs)
+}
 
 func listed(names []string) string {
 	if len(names) == 0 {
