@@ -331,12 +331,15 @@ typedef struct ws_suppressed {
     const char *changelog[2 * WS_SETTINGS];
 } ws_suppressed;
 
-/* A store for processors. type is keyValue (NULL), timestampedKeyValue, or lru, which keeps max_entries keys. */
+/* A store for processors. type is keyValue (NULL), timestampedKeyValue, lru, which keeps max_entries keys, versionedKeyValue, which
+ * keeps versions for history_retention, or window, timestampedWindow or session, which keep rows for retention; window_size is the
+ * length of windows, segment_interval (0: Kafka's default) what is dropped at once. Times are in milliseconds. */
 typedef struct ws_store {
     const char *name, *type, *key, *value;
     bool in_memory, caching, logging_disabled;
     const char *changelog[2 * WS_SETTINGS];
-    int64_t max_entries;
+    int64_t max_entries, retention, history_retention, window_size, segment_interval;
+    bool retain_duplicates;
 } ws_store;
 
 WS__COLD void ws__logged(ws__text *o, bool disabled, const char *const *changelog) {
@@ -509,6 +512,11 @@ WS__COLD ws__text ws__store(const ws_store *s) {
     ws__field_flag(&o, "caching", s->caching, "true");
     ws__logged(&o, s->logging_disabled, s->changelog);
     if (s->max_entries) ws__field_number(&o, "maxEntries", s->max_entries);
+    if (s->retention) ws__field_number(&o, "retention", s->retention);
+    if (s->history_retention) ws__field_number(&o, "historyRetention", s->history_retention);
+    if (s->window_size) ws__field_number(&o, "windowSize", s->window_size);
+    if (s->segment_interval) ws__field_number(&o, "segmentInterval", s->segment_interval);
+    ws__field_flag(&o, "retainDuplicates", s->retain_duplicates, "true");
     return o;
 }
 

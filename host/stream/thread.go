@@ -398,7 +398,7 @@ func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 	}
 	if s.cfg.paused() {
 		s.tasks.showLag()
-		return false, s.commitIfDue(now, false)
+		return false, s.commitIfDue(now, true)
 	}
 	n, err := s.tasks.process(now.UnixMilli(), roundRecords)
 	if err != nil {

@@ -23,6 +23,10 @@ func everything() *dsl.StreamsBuilder {
 	toJSON := func(name string) dsl.Fn { return c(name).Out(nil, doc) }
 	b.AddStateStore(topology.StoreSpec{Name: "seen", Kind: topology.TimestampedKeyValue, KeySerde: text, ValueSerde: long, CachingEnabled: true, ChangelogConfigs: map[string]string{"retention.ms": "1000"}})
 	b.AddStateStore(topology.StoreSpec{Name: "recent", Kind: topology.LRU, KeySerde: text, ValueSerde: doc, MaxEntries: 100})
+	const minute, hour = int64(time.Minute / time.Millisecond), int64(time.Hour / time.Millisecond)
+	b.AddStateStore(topology.StoreSpec{Name: "visits", Kind: topology.Window, ValueSerde: long, Retention: hour, WindowSize: minute, SegmentInterval: 2 * minute, RetainDuplicates: true})
+	b.AddStateStore(topology.StoreSpec{Name: "sittings", Kind: topology.Session, KeySerde: text, Retention: hour})
+	b.AddStateStore(topology.StoreSpec{Name: "prices", Kind: topology.VersionedKeyValue, ValueSerde: topology.Double, HistoryRetention: minute})
 
 	orders := b.Stream("orders", dsl.Consumed{Name: "orders", Key: text, Value: doc, OffsetReset: "earliest", TimestampExtractor: "WallclockTimestampExtractor"})
 	raw := b.StreamTopics([]string{"raw-1", "raw-2"}, dsl.Consumed{Timestamps: c("when"), Key: text, Value: doc, ValueDeserializer: c("unpack")})
@@ -118,7 +122,7 @@ func storesOfTopics(b *dsl.StreamsBuilder, paid *dsl.KStream) {
 		dsl.Consumed{Value: long}, process("keep").WithConfig(map[string]string{"store": "limits"}))
 	returns := b.Stream("returns", dsl.Consumed{Key: text, Value: doc, OffsetReset: "by_duration:1h0m0s"})
 	both := paid.And(returns)
-	both.Process(process("check"), "", "limits", "recent").To("checked")
+	both.Process(process("check"), "", "limits", "recent", "visits", "sittings", "prices").To("checked")
 	both.ProcessValues(dsl.GuestValuesProcessor("everything", "watch"), "watched").To("watched")
 	both.To("archive")
 	both.ToExtracted(c("route"))

@@ -2,6 +2,7 @@ package streams
 
 import (
 	"strconv"
+	"time"
 
 	wasmstream "github.com/wasmstream/wasmstream/guest-sdk/go"
 )
@@ -34,7 +35,7 @@ func (b *StreamsBuilder) Config(key, value string) *StreamsBuilder {
 // Store is a store for processors.
 type Store struct {
 	Name string
-	// Type is keyValue (what "" means), timestampedKeyValue or lru.
+	// Type is keyValue (what "" means), timestampedKeyValue, versionedKeyValue, window, timestampedWindow, session or lru.
 	Type             string
 	Key, Value       Serde
 	InMemory         bool
@@ -43,6 +44,12 @@ type Store struct {
 	ChangelogConfigs []Setting
 	// MaxEntries is how many keys an lru keeps.
 	MaxEntries int64
+	// Retention is how long windows and sessions are kept, HistoryRetention how far back versions are.
+	Retention, HistoryRetention time.Duration
+	// WindowSize is the length of windows; SegmentInterval is what is dropped at once when it is too old, 0 for Kafka's default.
+	WindowSize, SegmentInterval time.Duration
+	// RetainDuplicates makes every put of a window a row of its own.
+	RetainDuplicates bool
 }
 
 func (s Store) json() []byte {
@@ -54,6 +61,11 @@ func (s Store) json() []byte {
 	o.flag("caching", s.Caching)
 	o.logged(s.LoggingDisabled, s.ChangelogConfigs)
 	o.positive("maxEntries", s.MaxEntries)
+	o.positive("retention", s.Retention.Milliseconds())
+	o.positive("historyRetention", s.HistoryRetention.Milliseconds())
+	o.positive("windowSize", s.WindowSize.Milliseconds())
+	o.positive("segmentInterval", s.SegmentInterval.Milliseconds())
+	o.flag("retainDuplicates", s.RetainDuplicates)
 	return o.bytes()
 }
 

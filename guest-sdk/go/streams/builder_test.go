@@ -91,11 +91,14 @@ func everything(b *StreamsBuilder) {
 func storesOfTopics(b *StreamsBuilder, paid *KStream) {
 	c, e := wasmstream.Component, wasmstream.Expr
 	b.AddStateStore(Store{Name: "recent", Type: "lru", Key: String, Value: JSON, MaxEntries: 100})
+	b.AddStateStore(Store{Name: "visits", Type: "window", Value: Long, Retention: time.Hour, WindowSize: time.Minute, SegmentInterval: 2 * time.Minute, RetainDuplicates: true})
+	b.AddStateStore(Store{Name: "sittings", Type: "session", Key: String, Retention: time.Hour})
+	b.AddStateStore(Store{Name: "prices", Type: "versionedKeyValue", Value: Double, HistoryRetention: time.Minute})
 	b.AddGlobalStore(Store{Name: "rates", Key: String, Value: Double, InMemory: true}, "rates", Consumed{Name: "rates", Key: String, Value: Double}, c("keep"))
 	b.AddReadOnlyStateStore(Store{Name: "limits", Type: "timestampedKeyValue", Value: Long}, "limits", Consumed{Value: Long}, c("keep").With("store", "limits"))
 	returns := b.Stream("returns", Consumed{Key: String, Value: JSON, OffsetResetBy: time.Hour})
 	both := paid.And(returns)
-	both.Process(c("check"), "", "limits", "recent").To("checked")
+	both.Process(c("check"), "", "limits", "recent", "visits", "sittings", "prices").To("checked")
 	both.ProcessValues(c("watch"), "watched").To("watched")
 	both.To("archive")
 	both.ToExtracted(c("route"))

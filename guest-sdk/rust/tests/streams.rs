@@ -205,6 +205,30 @@ fn stores_of_topics(b: &StreamsBuilder, paid: &KStream) {
         max_entries: 100,
         ..Store::default()
     });
+    b.add_state_store(Store {
+        name: "visits",
+        kind: "window",
+        value: LONG,
+        retention: seconds(3600),
+        window_size: seconds(60),
+        segment_interval: seconds(120),
+        retain_duplicates: true,
+        ..Store::default()
+    });
+    b.add_state_store(Store {
+        name: "sittings",
+        kind: "session",
+        key: STRING,
+        retention: seconds(3600),
+        ..Store::default()
+    });
+    b.add_state_store(Store {
+        name: "prices",
+        kind: "versionedKeyValue",
+        value: Serde::DOUBLE,
+        history_retention: seconds(60),
+        ..Store::default()
+    });
     let rates = Store { name: "rates", key: STRING, value: Serde::DOUBLE, in_memory: true, ..Store::default() };
     let named = Consumed { name: "rates", ..Consumed::with(STRING, Serde::DOUBLE) };
     b.add_global_store(rates, "rates", named, c("keep"));
@@ -213,7 +237,7 @@ fn stores_of_topics(b: &StreamsBuilder, paid: &KStream) {
     let returns =
         b.stream("returns", Consumed { offset_reset_by: Some(seconds(3600)), ..Consumed::with(STRING, JSON) });
     let both = paid.and(&returns);
-    both.process(c("check"), &["limits", "recent"]).to("checked", None);
+    both.process(c("check"), &["limits", "recent", "visits", "sittings", "prices"]).to("checked", None);
     both.process_values(c("watch"), &[]).named("watched").to("watched", None);
     both.to("archive", None);
     both.to_extracted(c("route"), None);

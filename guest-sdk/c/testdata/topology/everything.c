@@ -90,13 +90,17 @@ static void tables(ws_kstream orders, ws_ktable customers, ws_ktable products) {
 
 static void stores_of_topics(ws_builder *b, ws_kstream paid) {
     ws_streams_add_state_store(b, &(ws_store){.name = "recent", .type = "lru", .key = WS_STRING, .value = WS_JSON, .max_entries = 100});
+    ws_streams_add_state_store(b, &(ws_store){.name = "visits", .type = "window", .value = WS_LONG, .retention = 60 * MINUTE, .window_size = MINUTE,
+                                              .segment_interval = 2 * MINUTE, .retain_duplicates = true});
+    ws_streams_add_state_store(b, &(ws_store){.name = "sittings", .type = "session", .key = WS_STRING, .retention = 60 * MINUTE});
+    ws_streams_add_state_store(b, &(ws_store){.name = "prices", .type = "versionedKeyValue", .value = WS_DOUBLE, .history_retention = MINUTE});
     ws_streams_add_global_store(b, &(ws_store){.name = "rates", .key = WS_STRING, .value = WS_DOUBLE, .in_memory = true}, "rates",
                                 &(ws_consumed){.name = "rates", .key = WS_STRING, .value = WS_DOUBLE}, ws_guest("keep"));
     ws_streams_add_read_only_state_store(b, &(ws_store){.name = "limits", .type = "timestampedKeyValue", .value = WS_LONG}, "limits",
                                          &(ws_consumed){.value = WS_LONG}, ws_with(ws_guest("keep"), "store", "limits"));
     ws_kstream returns = ws_streams_stream(b, "returns", &(ws_consumed){.key = WS_STRING, .value = WS_JSON, .offset_reset_by = 60 * MINUTE});
     ws_kstream both = ws_kstream_and(paid, returns);
-    ws_kstream_to(ws_kstream_process(both, ws_guest("check"), WS_STORE_NAMES("limits", "recent"), NULL), "checked", NULL);
+    ws_kstream_to(ws_kstream_process(both, ws_guest("check"), WS_STORE_NAMES("limits", "recent", "visits", "sittings", "prices"), NULL), "checked", NULL);
     ws_kstream_to(ws_kstream_process_values(both, ws_guest("watch"), NULL, "watched"), "watched", NULL);
     ws_kstream_to(both, "archive", NULL);
     ws_kstream_to_extracted(both, ws_guest("route"), NULL);

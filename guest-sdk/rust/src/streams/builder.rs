@@ -9,6 +9,7 @@ use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use core::time::Duration;
 
 /// Describes the module's topology; [`Module::with_topology`](crate::Module::with_topology) takes it.
 pub struct StreamsBuilder {
@@ -43,7 +44,7 @@ struct Entry {
 pub struct Store<'a> {
     /// Its name.
     pub name: &'a str,
-    /// `keyValue` (what "" means), `timestampedKeyValue` or `lru`.
+    /// `keyValue` (what "" means), `timestampedKeyValue`, `versionedKeyValue`, `window`, `timestampedWindow`, `session` or `lru`.
     pub kind: &'a str,
     /// The serde of keys.
     pub key: Serde,
@@ -59,6 +60,16 @@ pub struct Store<'a> {
     pub changelog: &'a [(&'a str, &'a str)],
     /// How many keys an `lru` keeps.
     pub max_entries: u64,
+    /// How long windows and sessions are kept.
+    pub retention: Duration,
+    /// How far back versions are kept.
+    pub history_retention: Duration,
+    /// The length of windows.
+    pub window_size: Duration,
+    /// What is dropped at once when it is too old; zero is Kafka's default.
+    pub segment_interval: Duration,
+    /// Makes every put of a window a row of its own.
+    pub retain_duplicates: bool,
 }
 
 impl Store<'_> {
@@ -71,6 +82,15 @@ impl Store<'_> {
         o.flag("caching", self.caching);
         o.logged(self.logging_disabled, self.changelog);
         o.positive("maxEntries", self.max_entries);
+        for (key, span) in [
+            ("retention", self.retention),
+            ("historyRetention", self.history_retention),
+            ("windowSize", self.window_size),
+            ("segmentInterval", self.segment_interval),
+        ] {
+            o.positive(key, span.as_millis() as u64);
+        }
+        o.flag("retainDuplicates", self.retain_duplicates);
         o.json()
     }
 }
