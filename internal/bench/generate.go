@@ -10,6 +10,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/internal/kafka"
 )
 
 // DataSet names an input and how many records of it there are in how many partitions.
@@ -122,10 +125,10 @@ func (d DataSet) batchBytes() int32 {
 
 // recreate makes a topic anew that keeps its records; configs are KEY=VALUE.
 func recreate(ctx context.Context, bootstrap, topic string, partitions int, configs ...string) error {
-	set := map[string]*string{"retention.ms": new("-1")}
+	set := map[string]string{"retention.ms": "-1"}
 	for _, c := range configs {
 		key, value, _ := strings.Cut(c, "=")
-		set[key] = &value
+		set[key] = value
 	}
 	cl, err := kgo.NewClient(kgo.SeedBrokers(bootstrap))
 	if err != nil {
@@ -133,17 +136,14 @@ func recreate(ctx context.Context, bootstrap, topic string, partitions int, conf
 	}
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
-	if _, err := adm.DeleteTopics(ctx, topic); err != nil {
-		return fmt.Errorf("deleting topic %s: %w", topic, err)
+	if err := kafka.DeleteTopics(ctx, adm, topic); err != nil && !errs.TopicMissing.Is(err) {
+		return err
 	}
 	for {
-		_, err := adm.CreateTopic(ctx, int32(partitions), -1, set, topic)
-		if err == nil {
-			return nil
-		}
+		_, err := kafka.CreateTopic(ctx, adm, kafka.TopicSpec{Name: topic, Partitions: int32(partitions), Replication: -1, Configs: set})
 		// The broker forgets a deleted topic a little later.
-		if ctx.Err() != nil || !isTopicExists(err) {
-			return fmt.Errorf("creating topic %s: %w", topic, err)
+		if !errs.TopicExists.Is(err) {
+			return err
 		}
 		if err := pause(ctx, 50*time.Millisecond); err != nil {
 			return err

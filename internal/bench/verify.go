@@ -2,17 +2,13 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
-
-func isTopicExists(err error) bool { return errors.Is(err, kerr.TopicAlreadyExists) }
 
 func pause(ctx context.Context, d time.Duration) error {
 	select {
