@@ -218,20 +218,23 @@ func (m *module) preamble() error {
 	return nil
 }
 
-// packed are the first bytes of files that may hold a module.
-var packed = map[string]string{
-	"\x1f\x8b": "gzip", "\x28\xb5\x2f\xfd": "zstd", "PK\x03\x04": "a zip archive", "\xfd7zXZ\x00": "xz", "BZh": "bzip2",
+// mistaken are the first bytes of files that people take for modules, or that hold one.
+var mistaken = map[string]string{
+	"\x1f\x8b": "gzip; unpack it first", "\x28\xb5\x2f\xfd": "zstd; unpack it first", "PK\x03\x04": "a zip archive; unpack it first",
+	"\xfd7zXZ\x00": "xz; unpack it first", "BZh": "bzip2; unpack it first",
+	"\x7fELF": "an ELF file, code for a machine; compile for a wasm32 target", "!<arch>\n": "an archive of object files; link it to a module",
+	"BC\xc0\xde": "LLVM bitcode; link it to a module",
+	"(module":    "WebAssembly text; assemble it first, as with wat2wasm", "(component": "WebAssembly text; assemble it first, as with wat2wasm",
+	";;": "WebAssembly text; assemble it first, as with wat2wasm", "(;": "WebAssembly text; assemble it first, as with wat2wasm",
 }
 
 func firstBytes(b []byte) string {
 	head := b[:min(len(b), 8)]
-	for magic, what := range packed {
-		if bytes.HasPrefix(b, []byte(magic)) {
-			return what + "; unpack it first"
+	text := bytes.TrimLeft(b[:min(len(b), 1<<10)], " \t\r\n")
+	for magic, what := range mistaken {
+		if bytes.HasPrefix(text, []byte(magic)) {
+			return what
 		}
-	}
-	if bytes.HasPrefix(b, []byte("(module")) || bytes.HasPrefix(b, []byte("(compo")) {
-		return "WebAssembly text; assemble it first"
 	}
 	return fmt.Sprintf("% x", head)
 }

@@ -51,7 +51,10 @@ var badModules = []struct {
 }{
 	{"empty file", nil, errs.ModuleNotWasm, "empty"},
 	{"text", []byte("(module (func))"), errs.ModuleNotWasm, "assemble"},
-	{"something else", []byte("\x7fELF\x02\x01\x01\x00"), errs.ModuleNotWasm, "7f 45 4c 46"},
+	{"text with a comment", []byte("\n  ;; adds\n(module)"), errs.ModuleNotWasm, "assemble"},
+	{"a program", []byte("\x7fELF\x02\x01\x01\x00"), errs.ModuleNotWasm, "ELF"},
+	{"objects", []byte("!<arch>\n/ 0"), errs.ModuleNotWasm, "link it"},
+	{"something else", []byte("\x89PNG\r\n\x1a\n"), errs.ModuleNotWasm, "89 50 4e 47"},
 	{"component", []byte("\x00asm\x0d\x00\x01\x00"), errs.ModuleNotWasm, "component model"},
 	{"later version", []byte("\x00asm\x02\x00\x00\x00"), errs.ModuleNotWasm, "version 1"},
 	{"header alone", raw(), errs.ModuleNoMarker, "exports nothing"},
