@@ -2,6 +2,7 @@ package host
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/wasmstream/wasmstream/host/stream"
@@ -128,6 +129,26 @@ func (c Config) checkComponents(set moduleSet) (faults []error) {
 			if !slices.Contains(names, comp.Name) {
 				faults = append(faults, errs.ModuleNoComponent.New(comp.where, name+" has no component "+comp.Name, errs.DidYouMean(comp.Name, names)))
 			}
+		}
+	}
+	return faults
+}
+
+// checkMemory compares the memory that modules begin with and what their limits allow. Limits that are wrong themselves are told by
+// Validate.
+func (c Config) checkMemory(set moduleSet) (faults []error) {
+	settings, err := c.settings()
+	if err != nil {
+		return nil
+	}
+	rules, err := c.guestRules(settings)
+	if err != nil {
+		return nil
+	}
+	for name, module := range set {
+		if limit := rules.Instance(name).MemoryBytes; limit > 0 && module.MemoryBytes() > limit {
+			faults = append(faults, errs.ModuleTooLarge.New(c.Modules[name].place(), fmt.Sprintf("the module %s begins with more memory than its limits allow (%d KiB, at most %d KiB)", name, module.MemoryBytes()>>10, limit>>10),
+				"raise memory.max.bytes in the module's limits, or link it with less stack and static data"))
 		}
 	}
 	return faults

@@ -55,6 +55,7 @@ func (c Config) compileAll(ctx context.Context, engine *wasm.Engine) (moduleSet,
 	if c.Topology != nil {
 		faults = append(faults, c.checkUses(set)...)
 		faults = append(faults, c.checkComponents(set)...)
+		faults = append(faults, c.checkMemory(set)...)
 	}
 	if err := byPlace(faults...); err != nil {
 		return nil, errors.Join(err, set.close())
