@@ -59,7 +59,7 @@ impl Rows {
         while let Some(w) = all.next()? {
             let _ = write!(self.text, " {}@{}", shown(Some(w.key)), w.start);
             let mut value = w.value;
-            if stamped && let Some((bare, timestamp)) = split_timestamped(value) {
+            if let Some((bare, timestamp)) = split_timestamped(value).filter(|_| stamped) {
                 let _ = write!(self.text, "!{timestamp}");
                 value = bare;
             }
