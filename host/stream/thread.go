@@ -90,7 +90,7 @@ type threadConfig struct {
 
 	newTask func(TaskConfig) (*Task, *moduleSet, error)
 	clock   func() time.Time
-	// paused tells whether processing has been stopped for now, remains whether a clean stop keeps the place in the group.
+	// paused tells whether processing is paused, and remains whether a clean stop keeps the place in the group.
 	paused, remains func() bool
 	// replan looks at the topics again if there are partitions in an assignment that are new.
 	replan func(ctx context.Context, assigned map[string][]int32) error

@@ -44,7 +44,7 @@ func TestReachability(t *testing.T) {
 		r.OnBrokerConnect(one, 0, nil, refused)
 		r.OnBrokerConnect(two, 0, nil, refused)
 		told("E-KAFKA-UNREACHABLE broker=one:1 err=refused", "broker=two:2")
-		time.Sleep(remindAfter)
+		<-time.After(remindAfter)
 		r.OnBrokerConnect(one, 0, nil, refused)
 		r.OnBrokerConnect(one, 0, nil, nil)
 		r.OnBrokerConnect(one, 0, nil, nil)

@@ -43,7 +43,7 @@ func newFinalEmitter(ctx topology.Context, store string, spare int64) *finalEmit
 	return e
 }
 
-// due tells whether windows that closed before closeTime are to be looked for now: not more often than the interval,
+// due tells whether windows that closed before closeTime are due to be looked for: not more often than the interval,
 // unless the store would forget them until then. Operators ask before they write what moves the store's time.
 func (e *finalEmitter) due(closeTime int64) bool {
 	now := e.ctx.SystemTime()
