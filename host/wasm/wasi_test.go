@@ -369,7 +369,8 @@ func FuzzImports(f *testing.F) {
 	}
 	in := idle(f, newHost())
 	f.Fuzz(func(t *testing.T, which uint8, a, b, c, d, e, g, h, i, j uint64, memory []byte) {
-		in.abuses, in.iters, in.budget.hostFuel = 0, [maxIterators]iterator{}, 0
+		in.begin(1 << 40) // each input is a call of its own
+		in.phase, in.abuses, in.iters = phaseOutput, 0, [maxIterators]iterator{}
 		view, _ := in.mem.Read(0, 2*pageSize)
 		copy(view, memory)
 		host := newHost()
