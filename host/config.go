@@ -178,15 +178,17 @@ func (c Config) WithoutCluster() Config {
 // compiles and compares with what the topology wants of them.
 func (c Config) Check(ctx context.Context) error {
 	engineConfig := wasm.DefaultConfig()
+	var rules *guestRules
 	if settings, err := c.settings(); err == nil {
 		engineConfig = guestConfig(settings)
+		rules, _ = c.guestRules(settings) // Validate tells what is wrong with them
 	}
 	engineConfig.Compiler.Command = c.Compiler
 	engine, err := wasm.NewEngine(ctx, engineConfig)
 	if err != nil {
 		return errors.Join(c.Validate(), err)
 	}
-	set, err := c.compileAll(ctx, engine)
+	set, err := c.compileAll(ctx, engine, rules)
 	return errors.Join(byPlace(c.Validate(), err), set.close(), engine.Close(ctx))
 }
 

@@ -81,7 +81,10 @@ func (c Config) guestRules(s *streamsconfig.Config) (*guestRules, error) {
 		}
 		r.modules[name] = rules
 	}
-	return r, errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 func policyOf(s *streamsconfig.Config, p streamsconfig.ErrorPolicy) *stream.ErrorPolicy {
@@ -134,15 +137,9 @@ func (c Config) checkComponents(set moduleSet) (faults []error) {
 	return faults
 }
 
-// checkMemory compares the memory that modules begin with and what their limits allow. Limits that are wrong themselves are told by
-// Validate.
-func (c Config) checkMemory(set moduleSet) (faults []error) {
-	settings, err := c.settings()
-	if err != nil {
-		return nil
-	}
-	rules, err := c.guestRules(settings)
-	if err != nil {
+// checkMemory compares the memory that modules begin with and what the rules allow; nil are rules that are wrong themselves.
+func (c Config) checkMemory(set moduleSet, rules *guestRules) (faults []error) {
+	if rules == nil {
 		return nil
 	}
 	for name, module := range set {

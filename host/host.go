@@ -136,16 +136,16 @@ func firstAddr(servers ...*adminServer) string {
 
 // prepare compiles the modules and makes the application of them.
 func (h *Host) prepare(ctx context.Context, engine *wasm.Engine, server string) (*stream.App, error) {
-	set, err := h.cfg.compileAll(ctx, engine)
+	rules, err := h.cfg.guestRules(h.settings)
+	if err != nil {
+		return nil, err
+	}
+	set, err := h.cfg.compileAll(ctx, engine, rules)
 	if err != nil {
 		return nil, err
 	}
 	for name, m := range set {
 		h.log.Info("module ready", "module", name, "digest", m.Digest(), "bytes", m.Size())
-	}
-	rules, err := h.cfg.guestRules(h.settings)
-	if err != nil {
-		return nil, errors.Join(err, set.close())
 	}
 	app, err := stream.New(stream.Config{
 		Streams: h.settings, Topology: h.cfg.Topology, Modules: set, Guests: rules, Where: h.cfg.where, Logger: h.log,

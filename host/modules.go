@@ -40,8 +40,9 @@ func (s moduleSet) close() error {
 	return errors.Join(faults...)
 }
 
-// compileAll loads, compiles and checks every module against what the topology wants of it, and reports all faults.
-func (c Config) compileAll(ctx context.Context, engine *wasm.Engine) (moduleSet, error) {
+// compileAll loads, compiles and checks every module against what the topology wants of it and the rules allow, and reports all
+// faults. Without rules, which are wrong then, the rest is checked.
+func (c Config) compileAll(ctx context.Context, engine *wasm.Engine, rules *guestRules) (moduleSet, error) {
 	set := moduleSet{}
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(c.Modules)) {
@@ -55,7 +56,7 @@ func (c Config) compileAll(ctx context.Context, engine *wasm.Engine) (moduleSet,
 	if c.Topology != nil {
 		faults = append(faults, c.checkUses(set)...)
 		faults = append(faults, c.checkComponents(set)...)
-		faults = append(faults, c.checkMemory(set)...)
+		faults = append(faults, c.checkMemory(set, rules)...)
 	}
 	if err := byPlace(faults...); err != nil {
 		return nil, errors.Join(err, set.close())

@@ -35,13 +35,14 @@ func NewTestBench(ctx context.Context, cfg Config) (*TestBench, error) {
 	var fault error
 	if b.settings, fault = cfg.settings(); fault == nil {
 		engineConfig = guestConfig(b.settings)
+		b.rules, _ = cfg.guestRules(b.settings) // Validate has told what is wrong with them
 	}
 	engineConfig.Compiler.Command = cfg.Compiler
 	engineConfig.Limits.Wall = patient(engineConfig.Limits.Wall)
 	if b.engine, fault = wasm.NewEngine(ctx, engineConfig); fault != nil {
 		return nil, errors.Join(err, fault)
 	}
-	b.kept, fault = cfg.compileAll(ctx, b.engine)
+	b.kept, fault = cfg.compileAll(ctx, b.engine, b.rules)
 	if err := byPlace(err, fault); err != nil {
 		return nil, errors.Join(err, b.Close(ctx))
 	}
@@ -49,9 +50,6 @@ func NewTestBench(ctx context.Context, cfg Config) (*TestBench, error) {
 		if b.modules[name], err = cfg.read(name); err != nil {
 			return nil, errors.Join(err, b.Close(ctx))
 		}
-	}
-	if b.rules, err = cfg.guestRules(b.settings); err != nil {
-		return nil, errors.Join(err, b.Close(ctx))
 	}
 	return b, nil
 }

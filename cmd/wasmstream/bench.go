@@ -30,23 +30,65 @@ func benchPipelineCommand() *cli.Command {
 	return &cli.Command{
 		Name: "pipeline", Usage: "records per second from broker to broker", ArgsUsage: " ",
 		Description: "Input, broker and application are processes of their own. CPU, memory and start are the application's alone,\nCPU counted from the first record fetched to the last commit. The output is read back and compared.",
-		Flags: []cli.Flag{
+		Flags: append(measuredFlags(
 			&cli.StringSliceFlag{Name: "job", Value: cli.NewStringSlice("copy", "mapvalues", "wordcount"), Usage: "`JOB`: " + strings.Join(bench.Jobs(), ", ") + "; may be repeated"},
 			&cli.StringSliceFlag{Name: "guest", Value: cli.NewStringSlice("c"), Usage: "`GUEST`: c, rust, go, go-stdlib, native, kafka-streams; may be repeated"},
-			&cli.StringFlag{Name: "guarantee", Value: "exactly_once_v2", Usage: "`GUARANTEE`: exactly_once_v2, at_least_once"},
+			guaranteeFlag(),
 			&cli.IntFlag{Name: "records", Value: 1_000_000, Usage: "`NUMBER` of input records; a tenth of it for wordcount, whose lines hold 20 words, half of it for stream-stream-join"},
-			&cli.IntFlag{Name: "partitions", Value: 8, Usage: "`NUMBER` of partitions of every topic"},
-			&cli.IntFlag{Name: "threads", Value: 1, Usage: "`NUMBER` of stream threads"},
-			&cli.IntFlag{Name: "runs", Value: 1, Usage: "`TIMES` that all is measured, one after another in turn"},
-			&cli.StringFlag{Name: "bootstrap-server", Usage: "`HOST:PORT` of a cluster; default: the embedded broker in a process of its own"},
-			&cli.StringFlag{Name: "baseline", Value: ".cache/kafka-streams", Usage: "`FOLDER` of the compiled Kafka Streams jobs (make baseline)"},
-			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` for the application; may be repeated"},
-			&cli.StringFlag{Name: "cpuprofile", Usage: "`FILE` for a CPU profile of the application"},
+			&cli.IntFlag{Name: "partitions", Value: 8, Usage: "`NUMBER` of partitions of every topic"}),
 			&cli.StringFlag{Name: "memprofile", Usage: "`FILE` for an allocation profile of the application"},
 			outputFlag("table", "json"),
-		},
+		),
 		Action: benchPipeline,
 	}
+}
+
+func guaranteeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "guarantee", Value: "exactly_once_v2", Usage: "`GUARANTEE`: " + strings.Join(benchGuarantees, ", ")}
+}
+
+// runFlags are those of every measurement beside a broker: how often and where.
+func runFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "runs", Value: 1, Usage: "`TIMES` that all is measured, one after another in turn"},
+		&cli.StringFlag{Name: "bootstrap-server", Usage: "`HOST:PORT` of a cluster; default: the embedded broker in a process of its own"},
+	}
+}
+
+// measuredFlags are first, and then those of every measurement of an application.
+func measuredFlags(first ...cli.Flag) []cli.Flag {
+	return slices.Concat(first, []cli.Flag{&cli.IntFlag{Name: "threads", Value: 1, Usage: "`NUMBER` of stream threads"}}, runFlags(), []cli.Flag{
+		&cli.StringFlag{Name: "baseline", Value: ".cache/kafka-streams", Usage: "`FOLDER` of the compiled Kafka Streams jobs (make baseline)"},
+		&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` for the application; may be repeated"},
+		&cli.StringFlag{Name: "cpuprofile", Usage: "`FILE` for a CPU profile of the application"},
+	})
+}
+
+// inTurn opens a session and calls once as often as --runs says. What once reports is printed as it comes: as JSON, or as a row below
+// the header.
+func inTurn(c *cli.Context, header string, once func(s *bench.Session, report func(result any, row string) error) error) error {
+	s, err := bench.NewSession(c.Context, c.String("bootstrap-server"))
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	asJSON := c.String("output") == "json"
+	if !asJSON {
+		fmt.Fprintln(c.App.Writer, header)
+	}
+	report := func(result any, row string) error {
+		if asJSON {
+			return json.NewEncoder(c.App.Writer).Encode(result)
+		}
+		fmt.Fprintln(c.App.Writer, row)
+		return nil
+	}
+	for range c.Int("runs") {
+		if err := once(s, report); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func benchPipeline(c *cli.Context) error {
@@ -56,34 +98,24 @@ func benchPipeline(c *cli.Context) error {
 	if err := checkBench(c); err != nil {
 		return err
 	}
-	s, err := bench.NewSession(c.Context, c.String("bootstrap-server"))
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	asJSON := c.String("output") == "json"
-	if !asJSON {
-		fmt.Fprintf(c.App.Writer, "%-18s %-14s %12s %16s %9s %9s %13s\n", "job", "guest", "records/s", "records/CPU s", "peak MB", "start ms", "allocs/record")
-	}
-	for range c.Int("runs") {
+	header := fmt.Sprintf("%-18s %-14s %12s %16s %9s %9s %13s", "job", "guest", "records/s", "records/CPU s", "peak MB", "start ms", "allocs/record")
+	return inTurn(c, header, func(s *bench.Session, report func(any, string) error) error {
 		for _, job := range c.StringSlice("job") {
 			for _, guest := range c.StringSlice("guest") {
 				r, err := measure(c, s, job, guest)
 				if err != nil {
 					return err
 				}
-				if asJSON {
-					if err := json.NewEncoder(c.App.Writer).Encode(r); err != nil {
-						return err
-					}
-					continue
+				if err := report(r, fmt.Sprintf("%-18s %-14s %12.0f %16.0f %9.0f %9d %13.2f", r.Job, r.Guest, r.RecordsPerSecond, r.RecordsPerCPUSecond, float64(r.PeakRSSBytes)/1e6, r.StartMS, r.AllocsPerRecord)); err != nil {
+					return err
 				}
-				fmt.Fprintf(c.App.Writer, "%-18s %-14s %12.0f %16.0f %9.0f %9d %13.2f\n", r.Job, r.Guest, r.RecordsPerSecond, r.RecordsPerCPUSecond, float64(r.PeakRSSBytes)/1e6, r.StartMS, r.AllocsPerRecord)
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
+
+var benchGuarantees = []string{"exactly_once_v2", "at_least_once"}
 
 var benchGuests = []string{"c", "rust", "go", "go-stdlib", "native", "kafka-streams"}
 
@@ -93,7 +125,7 @@ func checkBench(c *cli.Context) error {
 		fromOne(c, "records", "partitions", "threads", "runs"),
 		among("job", bench.Jobs(), c.StringSlice("job")...),
 		among("guest", benchGuests, c.StringSlice("guest")...),
-		among("guarantee", []string{"exactly_once_v2", "at_least_once"}, c.String("guarantee")),
+		among("guarantee", benchGuarantees, c.String("guarantee")),
 	)
 }
 

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -15,15 +15,14 @@ func benchConnectCommand() *cli.Command {
 	return &cli.Command{
 		Name: "connect", Usage: "records per second through a Connect worker, beside Kafka's", ArgsUsage: " ",
 		Description: "Broker and worker are processes of their own; the worker is a standalone one with one connector. CPU counts from the\nmoment when the task is RUNNING to the last record written or committed, memory over the worker's whole life.\nCPU and memory are told on Linux.",
-		Flags: []cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.StringSliceFlag{Name: "job", Value: cli.NewStringSlice(bench.ConnectJobs()...), Usage: "`JOB`: " + strings.Join(bench.ConnectJobs(), ", ") + "; may be repeated"},
 			&cli.StringSliceFlag{Name: "worker", Value: cli.NewStringSlice("wasmstream"), Usage: "`WORKER`: " + strings.Join(bench.ConnectWorkers(), ", ") + "; may be repeated"},
 			&cli.IntFlag{Name: "records", Value: 1_000_000, Usage: "`NUMBER` of records"},
-			&cli.IntFlag{Name: "runs", Value: 1, Usage: "`TIMES` that all is measured, one after another in turn"},
-			&cli.StringFlag{Name: "bootstrap-server", Usage: "`HOST:PORT` of a cluster; default: the embedded broker in a process of its own"},
+		}, runFlags(), []cli.Flag{
 			&cli.StringFlag{Name: "baseline", Value: ".cache/kafka-libs", Usage: "`FOLDER` of Kafka's jars (.ci/kafka.sh fetch)"},
 			outputFlag("table", "json"),
-		},
+		}),
 		Action: benchConnect,
 	}
 }
@@ -35,31 +34,21 @@ func benchConnect(c *cli.Context) error {
 	if err := checkBenchConnect(c); err != nil {
 		return err
 	}
-	s, err := bench.NewSession(c.Context, c.String("bootstrap-server"))
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	asJSON := c.String("output") == "json"
-	if !asJSON {
-		fmt.Fprintf(c.App.Writer, "%-12s %-14s %12s %16s %9s %9s\n", "job", "worker", "records/s", "records/CPU s", "peak MB", "start ms")
-	}
-	for range c.Int("runs") {
+	header := fmt.Sprintf("%-12s %-14s %12s %16s %9s %9s", "job", "worker", "records/s", "records/CPU s", "peak MB", "start ms")
+	return inTurn(c, header, func(s *bench.Session, report func(any, string) error) error {
 		for _, job := range c.StringSlice("job") {
 			for _, worker := range c.StringSlice("worker") {
 				r, err := s.MeasureConnect(c.Context, bench.ConnectOptions{Job: job, Worker: worker, Records: c.Int("records"), Baseline: c.String("baseline")})
 				if err != nil {
 					return err
 				}
-				if !asJSON {
-					fmt.Fprintf(c.App.Writer, "%-12s %-14s %12.0f %16.0f %9.0f %9d\n", r.Job, r.Worker, r.RecordsPerSecond, r.RecordsPerCPUSecond, float64(r.PeakRSSBytes)/1e6, r.StartMS)
-				} else if err := json.NewEncoder(c.App.Writer).Encode(r); err != nil {
+				if err := report(r, fmt.Sprintf("%-12s %-14s %12.0f %16.0f %9.0f %9d", r.Job, r.Worker, r.RecordsPerSecond, r.RecordsPerCPUSecond, float64(r.PeakRSSBytes)/1e6, r.StartMS)); err != nil {
 					return err
 				}
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func checkBenchConnect(c *cli.Context) error {

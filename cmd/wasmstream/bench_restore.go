@@ -15,19 +15,13 @@ func benchRestoreCommand() *cli.Command {
 	return &cli.Command{
 		Name: "restore", Usage: "how fast a store is restored from its changelog, beside Kafka Streams", ArgsUsage: " ",
 		Description: "Broker and application are processes of their own, the state directory is empty. Time counts from the first record\nto the last, CPU from the start of the application until it is RUNNING, memory over the whole process.",
-		Flags: []cli.Flag{
+		Flags: append(measuredFlags(
 			&cli.StringSliceFlag{Name: "engine", Value: cli.NewStringSlice("wasmstream"), Usage: "`ENGINE`: " + strings.Join(bench.RestoreEngines(), ", ") + "; may be repeated"},
-			&cli.StringFlag{Name: "guarantee", Value: "exactly_once_v2", Usage: "`GUARANTEE`: exactly_once_v2, at_least_once"},
+			guaranteeFlag(),
 			&cli.IntFlag{Name: "records", Value: 2_000_000, Usage: "`NUMBER` of keys, of 20 bytes, with values of 100"},
-			&cli.IntFlag{Name: "partitions", Value: 8, Usage: "`NUMBER` of partitions of the changelog"},
-			&cli.IntFlag{Name: "threads", Value: 1, Usage: "`NUMBER` of stream threads"},
-			&cli.IntFlag{Name: "runs", Value: 1, Usage: "`TIMES` that all is measured, one after another in turn"},
-			&cli.StringFlag{Name: "bootstrap-server", Usage: "`HOST:PORT` of a cluster; default: the embedded broker in a process of its own"},
-			&cli.StringFlag{Name: "baseline", Value: ".cache/kafka-streams", Usage: "`FOLDER` of the compiled Kafka Streams jobs (make baseline)"},
-			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` for the application; may be repeated"},
-			&cli.StringFlag{Name: "cpuprofile", Usage: "`FILE` for a CPU profile of the application"},
+			&cli.IntFlag{Name: "partitions", Value: 8, Usage: "`NUMBER` of partitions of the changelog"}),
 			outputFlag("table", "json"),
-		},
+		),
 		Action: benchRestore,
 	}
 }
@@ -39,20 +33,12 @@ func benchRestore(c *cli.Context) error {
 	if err := errors.Join(
 		fromOne(c, "records", "partitions", "threads", "runs"),
 		among("engine", bench.RestoreEngines(), c.StringSlice("engine")...),
-		among("guarantee", []string{"exactly_once_v2", "at_least_once"}, c.String("guarantee")),
+		among("guarantee", benchGuarantees, c.String("guarantee")),
 	); err != nil {
 		return err
 	}
-	s, err := bench.NewSession(c.Context, c.String("bootstrap-server"))
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	asJSON := c.String("output") == "json"
-	if !asJSON {
-		fmt.Fprintf(c.App.Writer, "%-14s %12s %16s %8s %8s %9s %9s\n", "engine", "records/s", "records/CPU s", "seconds", "CPU s", "peak MB", "start ms")
-	}
-	for range c.Int("runs") {
+	header := fmt.Sprintf("%-14s %12s %16s %8s %8s %9s %9s", "engine", "records/s", "records/CPU s", "seconds", "CPU s", "peak MB", "start ms")
+	return inTurn(c, header, func(s *bench.Session, report func(any, string) error) error {
 		for _, engine := range c.StringSlice("engine") {
 			r, err := s.MeasureRestore(c.Context, bench.RestoreOptions{
 				Engine: engine, Guarantee: c.String("guarantee"), Records: c.Int("records"), Partitions: c.Int("partitions"), Threads: c.Int("threads"),
@@ -61,14 +47,12 @@ func benchRestore(c *cli.Context) error {
 			if err != nil {
 				return err
 			}
-			if !asJSON {
-				fmt.Fprintf(c.App.Writer, "%-14s %12.0f %16.0f %8.2f %8.2f %9.0f %9d\n", r.Engine, r.RecordsPerSecond, r.RecordsPerCPUSecond, r.Seconds, r.CPUSeconds, float64(r.PeakRSSBytes)/1e6, r.StartMS)
-			} else if err := json.NewEncoder(c.App.Writer).Encode(r); err != nil {
+			if err := report(r, fmt.Sprintf("%-14s %12.0f %16.0f %8.2f %8.2f %9.0f %9d", r.Engine, r.RecordsPerSecond, r.RecordsPerCPUSecond, r.Seconds, r.CPUSeconds, float64(r.PeakRSSBytes)/1e6, r.StartMS)); err != nil {
 				return err
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // benchRestorationCommand is the child process.

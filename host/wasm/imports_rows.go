@@ -30,24 +30,10 @@ func (in *Instance) statePutVersion(s []uint64) {
 }
 
 func (in *Instance) iterOpenSpan(s []uint64) {
-	keyFrom, e := in.bound(s[1], s[2])
+	keyFrom, keyTo, it, e := in.newIterator(s, 7)
 	if e != 0 {
 		s[0] = errno(e)
 		return
 	}
-	keyTo, e := in.bound(s[3], s[4])
-	flags, limit := int32(s[7]), int32(s[8])
-	if e == 0 && (flags&^abi.IterReverse != 0 || limit < 0) {
-		e = abi.InvalidArg
-	}
-	if e != 0 {
-		s[0] = errno(e)
-		return
-	}
-	it := in.freeIterator()
-	if it == nil {
-		s[0] = errno(abi.Limit)
-		return
-	}
-	s[0] = it.opened(in.host.IterOpenSpan(int32(s[0]), keyFrom, keyTo, int64(s[5]), int64(s[6]), flags, limit))
+	s[0] = it.opened(in.host.IterOpenSpan(int32(s[0]), keyFrom, keyTo, int64(s[5]), int64(s[6]), int32(s[7]), int32(s[8])))
 }

@@ -246,26 +246,30 @@ func (in *Instance) bound(ptr, n uint64) ([]byte, abi.Errno) {
 }
 
 func (in *Instance) iterOpen(s []uint64) {
-	from, e := in.bound(s[1], s[2])
+	from, to, it, e := in.newIterator(s, 5)
 	if e != 0 {
 		s[0] = errno(e)
 		return
 	}
-	to, e := in.bound(s[3], s[4])
-	flags, limit := int32(s[5]), int32(s[6])
-	if e == 0 && (flags&^abi.IterReverse != 0 || limit < 0) {
-		e = abi.InvalidArg
+	s[0] = it.opened(in.host.IterOpen(int32(s[0]), from, to, int32(s[5]), int32(s[6])))
+}
+
+// newIterator reads the operands of an import that opens an iterator, ends of a range from s[1] on, flags and limit from s[flags] on, and
+// finds a place for it.
+func (in *Instance) newIterator(s []uint64, flags int) (from, to []byte, it *iterator, e abi.Errno) {
+	if from, e = in.bound(s[1], s[2]); e != 0 {
+		return nil, nil, nil, e
 	}
-	if e != 0 {
-		s[0] = errno(e)
-		return
+	if to, e = in.bound(s[3], s[4]); e != 0 {
+		return nil, nil, nil, e
 	}
-	it := in.freeIterator()
-	if it == nil {
-		s[0] = errno(abi.Limit)
-		return
+	if int32(s[flags])&^abi.IterReverse != 0 || int32(s[flags+1]) < 0 {
+		return nil, nil, nil, abi.InvalidArg
 	}
-	s[0] = it.opened(in.host.IterOpen(int32(s[0]), from, to, flags, limit))
+	if it = in.freeIterator(); it == nil {
+		return nil, nil, nil, abi.Limit
+	}
+	return from, to, it, 0
 }
 
 // freeIterator is a place for one more iterator, nil if too many are open. It charges for opening one.

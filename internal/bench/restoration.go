@@ -52,20 +52,19 @@ func (a *Restoration) Run(ctx context.Context) (RestoreResult, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(ctx) }()
 	var r RestoreResult
-	for _, step := range []func(){
-		func() { <-restored.done },
-		func() { r.StartMS = (<-running).Milliseconds() },
-	} {
-		reached := make(chan struct{})
-		go func() {
-			step()
-			close(reached)
-		}()
-		select {
-		case err := <-ended:
-			return r, errors.Join(errors.New("the application ended before it was restored"), err)
-		case <-reached:
-		}
+	early := func(err error) (RestoreResult, error) {
+		return r, errors.Join(errors.New("the application ended before it was restored"), err)
+	}
+	select {
+	case <-restored.done:
+	case err := <-ended:
+		return early(err)
+	}
+	select {
+	case took := <-running:
+		r.StartMS = took.Milliseconds()
+	case err := <-ended:
+		return early(err)
 	}
 	r.CPUSeconds = cpuSeconds() - before
 	r.Records, r.Seconds = restored.result()

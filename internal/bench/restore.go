@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -56,8 +55,8 @@ const restoredStore = "rows"
 
 // MeasureRestore writes a changelog and has one process restore it.
 func (s *Session) MeasureRestore(ctx context.Context, o RestoreOptions) (RestoreResult, error) {
-	if _, err := os.Stat(filepath.Join(o.Baseline, "classes")); err != nil && o.Engine == baselineEngine {
-		return RestoreResult{}, errs.BuildNoToolchain.New(o.Baseline, "the jobs of Kafka Streams are not compiled there", "run make baseline").WithCause(err)
+	if err := checkBaseline(o.Engine, o.Baseline); err != nil {
+		return RestoreResult{}, err
 	}
 	id := fmt.Sprintf("bench-restore-%s-%d", o.Engine, time.Now().UnixNano())
 	in := id + "-in"
@@ -69,13 +68,9 @@ func (s *Session) MeasureRestore(ctx context.Context, o RestoreOptions) (Restore
 	if err := s.generate(ctx, changelog); err != nil {
 		return RestoreResult{}, err
 	}
-	printed, err := s.output(ctx, s.restoration(o, id, in))
-	if err != nil {
-		return RestoreResult{}, err
-	}
 	var r RestoreResult
-	if err := json.Unmarshal(printed, &r); err != nil {
-		return RestoreResult{}, fmt.Errorf("reading what the application measured (%q): %w", printed, err)
+	if err := s.measured(ctx, s.restoration(o, id, in), &r); err != nil {
+		return RestoreResult{}, err
 	}
 	if r.Records != int64(o.Records) {
 		return r, fmt.Errorf("%s restored %d records of %d", o.Engine, r.Records, o.Records)
@@ -99,14 +94,30 @@ func (s *Session) restoration(o RestoreOptions, id, in string) *exec.Cmd {
 	if o.Engine == baselineEngine {
 		return baseline(o.Baseline, "bench.Restoration", args)
 	}
-	argv := []string{"bench", "restoration", "--cpuprofile", o.CPUProfile}
-	for _, a := range args {
+	return s.own(args, o.Set, "restoration", "--cpuprofile", o.CPUProfile)
+}
+
+// own runs a hidden command of bench with flags that it shares with the baseline, settings and flags of its own.
+func (s *Session) own(shared [][2]string, set []string, command ...string) *exec.Cmd {
+	argv := append([]string{"bench"}, command...)
+	for _, a := range shared {
 		argv = append(argv, "--"+a[0], a[1])
 	}
-	for _, kv := range o.Set {
+	for _, kv := range set {
 		argv = append(argv, "--set", kv)
 	}
 	return exec.Command(s.self, argv...)
+}
+
+// checkBaseline wants the jobs of Kafka Streams where they are to be measured.
+func checkBaseline(engine, folder string) error {
+	if engine != baselineEngine {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(folder, "classes")); err != nil {
+		return errs.BuildNoToolchain.New(folder, "the jobs of Kafka Streams are not compiled there", "run make baseline").WithCause(err)
+	}
+	return nil
 }
 
 // baseline runs a class of the compiled Kafka Streams jobs with arguments key=value.

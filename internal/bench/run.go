@@ -16,8 +16,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
 // Options is one measurement.
@@ -130,8 +128,8 @@ func (s *Session) Measure(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if _, err := os.Stat(filepath.Join(o.Baseline, "classes")); err != nil && o.Guest == baselineEngine {
-		return Result{}, errs.BuildNoToolchain.New(o.Baseline, "the jobs of Kafka Streams are not compiled there", "run make baseline").WithCause(err)
+	if err := checkBaseline(o.Guest, o.Baseline); err != nil {
+		return Result{}, err
 	}
 	data := j.data(o.Records, o.Partitions)
 	for _, d := range data {
@@ -145,13 +143,9 @@ func (s *Session) Measure(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	defer s.cleanUp(id)
-	printed, err := s.output(ctx, s.application(o, data, id, out))
-	if err != nil {
-		return Result{}, err
-	}
 	var r Result
-	if err := json.Unmarshal(printed, &r); err != nil {
-		return Result{}, fmt.Errorf("reading what the application measured (%q): %w", printed, err)
+	if err := s.measured(ctx, s.application(o, data, id, out), &r); err != nil {
+		return Result{}, err
 	}
 	r.Job, r.Guest, r.Guarantee, r.Broker, r.Partitions = o.Job, o.Guest, o.Guarantee, s.broker, o.Partitions
 	var want digest
@@ -200,14 +194,19 @@ func (s *Session) application(o Options, data []DataSet, id, out string) *exec.C
 	if o.Guest == baselineEngine {
 		return baseline(o.Baseline, "bench.Application", args)
 	}
-	argv := []string{"bench", "application", "--guest", o.Guest, "--module", o.Module, "--cpuprofile", o.CPUProfile, "--memprofile", o.MemProfile}
-	for _, a := range args {
-		argv = append(argv, "--"+a[0], a[1])
+	return s.own(args, o.Set, "application", "--guest", o.Guest, "--module", o.Module, "--cpuprofile", o.CPUProfile, "--memprofile", o.MemProfile)
+}
+
+// measured runs an application to its end and reads what it measured of itself.
+func (s *Session) measured(ctx context.Context, application *exec.Cmd, result any) error {
+	printed, err := s.output(ctx, application)
+	if err != nil {
+		return err
 	}
-	for _, kv := range o.Set {
-		argv = append(argv, "--set", kv)
+	if err := json.Unmarshal(printed, result); err != nil {
+		return fmt.Errorf("reading what the application measured (%q): %w", printed, err)
 	}
-	return exec.Command(s.self, argv...)
+	return nil
 }
 
 // output runs a child process to its end and returns what it printed on standard output.
