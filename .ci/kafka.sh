@@ -16,6 +16,7 @@ libs=${KAFKA_LIBS:-$root/.cache/kafka-libs}
 heap=${KAFKA_HEAP:-256m}
 version=4.3.1
 log4j=2.25.3
+never=86400000 # ms; what tests write is of long ago, and would be compacted and deleted beside them by the next look
 cluster=d2FzbXN0cmVhbS10ZXN0cw
 
 fetch() {
@@ -83,6 +84,9 @@ group.min.session.timeout.ms=1000
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 auto.create.topics.enable=false
+log.initial.task.delay.ms=$never
+log.retention.check.interval.ms=$never
+log.cleaner.backoff.ms=$never
 P
 }
 

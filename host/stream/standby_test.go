@@ -114,6 +114,10 @@ func (in *instance) until(what string, is func() bool) {
 // runningOn is how many tasks run in an instance.
 func (in *instance) runningOn() int { return len(in.runningTasks()) }
 
+// keysOfTwoTasks is less than the keys of any two of the four tasks among which 997 are shared. A broker that compacts beside
+// the test leaves no more than a record for each; the records are of 2023, so that it may do so at any time.
+const keysOfTwoTasks = 400
+
 // TestAStandbyGoesOnWithoutRestoring: one of two instances ends, and the other goes on from its copies. What it restores is
 // counted, not timed: what was written since the copies were looked at, not the state.
 func TestAStandbyGoesOnWithoutRestoring(t *testing.T) {
@@ -151,7 +155,7 @@ func TestAStandbyGoesOnWithoutRestoring(t *testing.T) {
 					if restored > 0 || promoted != 2 {
 						t.Errorf("%d records were restored and %d standbys promoted, want 0 and 2", restored, promoted)
 					}
-					if book.loaded < 1000 || book.started != book.ended+book.suspended || book.outOfOrderEnds > 0 {
+					if book.loaded < keysOfTwoTasks || book.started != book.ended+book.suspended || book.outOfOrderEnds > 0 {
 						t.Errorf("the listener heard of %+v", book)
 					}
 				})
@@ -183,8 +187,8 @@ func TestATaskMovesOnlyOnceItsWarmUpHasCaughtUp(t *testing.T) {
 		h.output(out, len(input))
 		h.checkCounts(in, out, input)
 		book.with(func() {
-			if book.promoted != 2 || book.restored > 2*100 || book.loaded < 1500 {
-				t.Errorf("%d warm-ups became tasks after %d records, which restored %d more; want 2 of some 2,000, and less than 200", book.promoted, book.loaded, book.restored)
+			if book.promoted != 2 || book.restored > 2*100 || book.loaded < keysOfTwoTasks {
+				t.Errorf("%d warm-ups became tasks after %d records, which restored %d more; want 2 of a record for each key at least, and less than 200", book.promoted, book.loaded, book.restored)
 			}
 		})
 	})
