@@ -9,7 +9,7 @@ var (
 	}
 	GuestBudget = Code{
 		ID: "E-GUEST-BUDGET", Exit: ExitRuntime, Title: "A guest used up its budget",
-		Explanation: "Each call may use a bounded amount of work, by records and bytes given, a bounded time and a bounded stack. A guest that loops for ever is stopped there; the rest of the process does not notice. What becomes of the record is said by onError of the component, else by processing.exception.handler.",
+		Explanation: "Each call may use a bounded amount of work, by records and bytes given, a bounded time and a bounded stack. What it asks of the host counts as well: each by the bytes that cross, an iterator also by its rows and by what the call has written before it. A guest that loops for ever is stopped there; the rest of the process does not notice. What becomes of the record is said by onError of the component, else by processing.exception.handler.",
 		Remedy:      "Look for a loop or a recursion that does not end in the functions named in the message. If the work is honest, raise the limit: wasm.fuel.per.record and wasm.fuel.max for computing, wasm.call.timeout.ms for time, wasm.stack.max.bytes for depth.",
 	}
 	GuestMemory = Code{
