@@ -18,7 +18,7 @@ import (
 func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 	a := &cli.App{
 		Name:                      "wasmstream",
-		Usage:                     "Kafka Streams with functions in WebAssembly",
+		Usage:                     "Kafka Streams and Kafka Connect with functions in WebAssembly",
 		HideVersion:               true,
 		Reader:                    in,
 		Writer:                    out,
