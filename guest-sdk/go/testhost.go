@@ -68,6 +68,7 @@ func (h *TestHost) Store(name string) *TestStore {
 		return h.stores[i]
 	}
 	s := &TestStore{name: name, entries: make(map[string][]byte)}
+	s.keep()
 	h.stores = append(h.stores, s)
 	return s
 }
@@ -470,7 +471,7 @@ func (h *TestHost) stateOpen(name string) int32 {
 func (h *TestHost) stateOpenAs(name string, kind int32) int32 {
 	id := h.stateOpen(name)
 	if id >= 0 {
-		h.stores[id].kind = kind
+		h.stores[id].openAs(kind)
 	}
 	return id
 }

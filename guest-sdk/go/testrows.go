@@ -41,7 +41,7 @@ func (s *TestStore) version(row string) []byte {
 	return append(v, value...)
 }
 
-// asOf gives the version that holds at the time of row.
+// asOf gives the version that holds at the time of row. Of a time before the history only the latest is known.
 func (s *TestStore) asOf(row, buf []byte) int32 {
 	var found []byte
 	for _, v := range s.versions(string(row[:len(row)-timeSize])) {
@@ -49,7 +49,7 @@ func (s *TestStore) asOf(row, buf []byte) int32 {
 			found = s.version(v)
 		}
 	}
-	if found == nil {
+	if found == nil || s.late(string(row)) && timeBefore(found, 2*timeSize) != forever {
 		return int32(ErrNotFound)
 	}
 	return fit(buf, found)
@@ -57,6 +57,9 @@ func (s *TestStore) asOf(row, buf []byte) int32 {
 
 func (s *TestStore) putVersion(key, value []byte, timestamp int64) int64 {
 	row := AppendLong(append([]byte{}, key...), timestamp)
+	if s.late(string(row)) {
+		return int64(ErrNotFound)
+	}
 	s.put(row, value)
 	return s.validTo(string(row))
 }
@@ -72,7 +75,8 @@ func (s *TestStore) span(keyFrom, keyTo []byte, from, to int64, flags, limit int
 		case kindSession:
 			asked = first >= from && last <= to
 		case kindVersioned:
-			asked = first <= to && s.validTo(row) > from && value != nil
+			held := s.validTo(row)
+			asked = first <= to && held > from && value != nil && (held == forever || to >= s.oldest())
 			value = s.version(row)
 		}
 		if asked && (keyFrom == nil || key >= string(keyFrom)) && (keyTo == nil || key <= string(keyTo)) {

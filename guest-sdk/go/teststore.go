@@ -5,21 +5,28 @@ package wasmstream
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // TestStore is a store of a TestHost. Its keys are those of rows: of a window store key and start, of a session store key,
-// end and start, of a versioned store key and timestamp, times as AppendLong writes them. It keeps everything. A version
-// whose value is nil is one that says that its key is absent.
+// end and start, of a versioned store key and timestamp, times as AppendLong writes them. A version whose value is nil is
+// one that says that its key is absent.
 type TestStore struct {
-	name    string
-	kind    int32 // as it was opened
-	entries map[string][]byte
+	// Retention is how long windows and sessions are kept, by the largest start of a window and end of a session that was
+	// put: older rows are not there, and a put of one does nothing. HistoryRetention is how far back versions are known.
+	// If the module has a topology that makes the store, both begin as that says; 0 keeps everything.
+	Retention, HistoryRetention time.Duration
+
+	name     string
+	kind     int32 // as it was opened
+	entries  map[string][]byte
+	observed int64 // the largest time of a row
 }
 
 // Get returns the value of key, nil if there is none.
 func (s *TestStore) Get(key string) []byte { return s.entries[key] }
 
-// Put sets the value of key; nil deletes it.
+// Put sets the value of key; nil deletes it. A row that is too old is not put.
 func (s *TestStore) Put(key string, value []byte) { s.put([]byte(key), value) }
 
 // Keys lists the keys in order.
@@ -52,6 +59,18 @@ func (s *TestStore) get(key, buf []byte) int32 {
 }
 
 func (s *TestStore) put(key, value []byte) int32 {
+	if s.kind == kindKeyValue {
+		return s.set(key, value)
+	}
+	if row := string(key); !s.late(row) {
+		s.observe(row)
+		s.set(key, value)
+		s.expire()
+	}
+	return 0
+}
+
+func (s *TestStore) set(key, value []byte) int32 {
 	if value == nil {
 		if s.kind == kindVersioned {
 			s.entries[string(key)] = nil
@@ -61,7 +80,7 @@ func (s *TestStore) put(key, value []byte) int32 {
 		return 0
 	}
 	// Room of the same length is used again, so that counting in place allocates nothing.
-	if old, ok := s.entries[string(key)]; ok && len(old) == len(value) {
+	if old := s.entries[string(key)]; old != nil && len(old) == len(value) {
 		copy(old, value)
 		return 0
 	}
@@ -80,7 +99,7 @@ func (s *TestStore) putIfAbsent(key, value, buf []byte) int32 {
 func (s *TestStore) delete(key, buf []byte) int32 {
 	n := s.get(key, buf)
 	if n >= 0 && int(n) <= len(buf) {
-		delete(s.entries, string(key))
+		s.put(key, nil)
 	}
 	return n
 }

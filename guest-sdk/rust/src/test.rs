@@ -27,6 +27,8 @@ type Left = Vec<(Vec<u8>, Vec<u8>)>;
 struct State {
     stores: Vec<(String, Store)>,
     kinds: BTreeMap<usize, i32>, // of stores that were opened as another kind than of keys and values
+    kept: BTreeMap<usize, i64>,  // how long, of stores that do not keep everything
+    observed: BTreeMap<usize, i64>, // the largest time of a row
     granted: Vec<String>,
     opening: i32, // the handle that the component in init will have
     iterators: Vec<Option<Left>>,
@@ -250,7 +252,7 @@ impl TestHost {
     }
 
     /// What a store holds for `key`: of stores whose rows have times the key of a row, with its times (a session's end and
-    /// start) as [`crate::long_bytes`]. They keep everything.
+    /// start) as [`crate::long_bytes`].
     pub fn store_get(&self, store: &str, key: &[u8]) -> Option<Vec<u8>> {
         with(|s| {
             let id = s.stores.iter().position(|(n, _)| n == store)?;
@@ -263,8 +265,17 @@ impl TestHost {
     pub fn store_put(&mut self, store: &str, key: &[u8], value: &[u8]) {
         with(|s| {
             let id = s.store(store);
-            let held = s.held(id, Some(value));
-            s.stores[id].1.insert(key.to_vec(), held.unwrap_or_default());
+            s.put(id, key, Some(value));
+        });
+    }
+
+    /// Says how long a store keeps windows and sessions, by the largest start of a window and end of a session that was
+    /// put: older rows are not there, and a put of one does nothing. Of a versioned store it is how far back versions are
+    /// known. Without it a store keeps everything.
+    pub fn store_keep(&mut self, store: &str, retention: core::time::Duration) {
+        with(|s| {
+            let id = s.store(store);
+            s.kept.insert(id, retention.as_millis() as i64);
         });
     }
 
@@ -495,7 +506,76 @@ impl State {
             return self.stores[store].1.get(key).cloned();
         }
         let last = self.versions(store, &key[..key.len() - TIME]).into_iter().rfind(|v| *v <= key)?;
-        self.version(store, last)
+        let known = !self.late(store, key) || self.valid_to(store, last) == i64::MAX;
+        self.version(store, last).filter(|_| known)
+    }
+
+    /// Puts a value, if it does not come too late.
+    fn put(&mut self, store: usize, key: &[u8], value: Option<&[u8]>) {
+        if self.late(store, key) {
+            return;
+        }
+        let held = self.held(store, value);
+        let entries = &mut self.stores[store].1;
+        match (entries.get_mut(key), held.as_deref()) {
+            // Room is used again, so that counting in place allocates nothing.
+            (Some(old), Some(v)) => {
+                old.clear();
+                old.extend_from_slice(v);
+            }
+            (None, Some(v)) => drop(entries.insert(key.to_vec(), v.to_vec())),
+            (_, None) => drop(entries.remove(key)),
+        }
+        self.observe(store, key);
+    }
+
+    /// Makes it a store of a kind; its rows may have been put before.
+    fn open_as(&mut self, store: usize, kind: i32) {
+        if self.kinds.insert(store, kind) == Some(kind) {
+            return;
+        }
+        let rows = core::mem::take(&mut self.stores[store].1);
+        rows.iter().for_each(|(row, value)| self.put(store, row, Some(value)));
+    }
+
+    /// Moves a store's time on to that of a row, and forgets what is too old then.
+    fn observe(&mut self, store: usize, row: &[u8]) {
+        let Some(at) = self.when(store, row) else { return };
+        let observed = self.observed.entry(store).or_insert(0);
+        *observed = at.max(*observed);
+        if !self.kept.contains_key(&store) {
+            return;
+        }
+        let rows = self.stores[store].1.keys();
+        let versioned = self.kind(store) == VERSIONED;
+        let gone =
+            |row: &Vec<u8>| self.late(store, row) && (!versioned || self.valid_to(store, row) <= self.oldest(store));
+        let gone: Vec<Vec<u8>> = rows.filter(|row| gone(row)).cloned().collect();
+        self.stores[store].1.retain(|row, _| !gone.contains(row));
+    }
+
+    /// The time that decides whether a row is too old: a window's start, a session's end, a version's timestamp.
+    fn when(&self, store: usize, row: &[u8]) -> Option<i64> {
+        let times = match self.kind(store) {
+            WINDOW | VERSIONED => TIME,
+            SESSION => 2 * TIME,
+            _ => return None,
+        };
+        Some(time_at(row, row.len() - times))
+    }
+
+    /// The earliest time that rows may have, and the earliest moment of which versions are known.
+    fn oldest(&self, store: usize) -> i64 {
+        let observed = self.observed.get(&store).copied().unwrap_or(0);
+        match (self.kept.get(&store), self.kind(store)) {
+            (Some(history), VERSIONED) => observed - history,
+            (Some(retention), _) => observed - retention + 1,
+            (None, _) => 0,
+        }
+    }
+
+    fn late(&self, store: usize, row: &[u8]) -> bool {
+        self.when(store, row).is_some_and(|at| at < self.oldest(store))
     }
 
     /// Opens an iterator over a list.
@@ -516,7 +596,9 @@ impl State {
         let asked = match self.kind(store) {
             SESSION => time_at(row, row.len() - 2 * TIME) >= from && last <= to,
             VERSIONED => {
-                return self.version(store, row).filter(|_| last <= to && self.valid_to(store, row) > from);
+                let held = self.valid_to(store, row);
+                let known = held == i64::MAX || to >= self.oldest(store);
+                return self.version(store, row).filter(|_| last <= to && held > from && known);
             }
             _ => from <= last && last <= to,
         };
@@ -630,19 +712,7 @@ pub(crate) mod host {
         with(|s| s.get(store as usize, key).map_or(Errno::NOT_FOUND.0, |v| fit(&v, buf)))
     }
     pub fn state_put(store: i32, key: &[u8], value: Option<&[u8]>) -> i32 {
-        with(|s| {
-            let held = s.held(store as usize, value);
-            let entries = &mut s.stores[store as usize].1;
-            match (entries.get_mut(key), held.as_deref()) {
-                // Room is used again, so that counting in place allocates nothing.
-                (Some(old), Some(v)) => {
-                    old.clear();
-                    old.extend_from_slice(v);
-                }
-                (None, Some(v)) => drop(entries.insert(key.to_vec(), v.to_vec())),
-                (_, None) => drop(entries.remove(key)),
-            }
-        });
+        with(|s| s.put(store as usize, key, value));
         0
     }
     pub fn state_put_if_absent(store: i32, key: &[u8], value: &[u8], buf: &mut [u8]) -> i32 {
@@ -685,13 +755,16 @@ pub(crate) mod host {
     pub fn state_open_as(name: &str, kind: i32, _flags: i32) -> i32 {
         let id = state_open(name);
         if id >= 0 {
-            with(|s| s.kinds.insert(id as usize, kind));
+            with(|s| s.open_as(id as usize, kind));
         }
         id
     }
     pub fn state_put_version(store: i32, key: &[u8], value: Option<&[u8]>, timestamp: i64) -> i64 {
         let mut row = key.to_vec();
         row.extend_from_slice(&long_bytes(timestamp));
+        if with(|s| s.late(store as usize, &row)) {
+            return Errno::NOT_FOUND.0.into();
+        }
         state_put(store, &row, value);
         with(|s| s.valid_to(store as usize, &row))
     }
