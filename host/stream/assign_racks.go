@@ -78,20 +78,28 @@ func (c *assignCluster) costs(id topology.TaskID) (traffic, overlap int) {
 }
 
 // optimize exchanges tasks between members until no exchange makes the sum of costs smaller: the least there is with as
-// many tasks for each member as it has. With balance_subtopology members also keep their numbers of each sub-topology.
+// many tasks for each member as it has, with state and without. With balance_subtopology members also keep their numbers of
+// each sub-topology.
 func (c *assignCluster) optimize(goal [][]topology.TaskID) {
 	if !c.rackAware() {
 		return
 	}
-	groups := map[int]bool{-1: true}
-	if c.cfg.RackStrategy == rackBalanceSubtopology {
-		clear(groups)
-		for _, id := range c.tasks {
-			groups[id.Subtopology] = true
+	kind := func(id topology.TaskID) int {
+		switch {
+		case c.cfg.RackStrategy == rackBalanceSubtopology:
+			return id.Subtopology
+		case c.stateful[id]:
+			return 1
 		}
+		return 0
 	}
-	for sub := range groups {
-		x := &exchange{c: c, goal: goal, sub: sub}
+	done := make(map[int]bool)
+	for _, id := range c.tasks {
+		if done[kind(id)] {
+			continue
+		}
+		done[kind(id)] = true
+		x := &exchange{c: c, goal: goal, among: func(other topology.TaskID) bool { return kind(other) == kind(id) }}
 		for x.once() {
 			continue
 		}
@@ -102,9 +110,9 @@ func (c *assignCluster) optimize(goal [][]topology.TaskID) {
 // long as the assignment is not the cheapest: members are the nodes of a graph, the cheapest task to pass on the edges,
 // and what is looked for is a cycle of negative length.
 type exchange struct {
-	c    *assignCluster
-	goal [][]topology.TaskID
-	sub  int // of the tasks that are exchanged; -1: all
+	c     *assignCluster
+	goal  [][]topology.TaskID
+	among func(topology.TaskID) bool // which tasks are exchanged for each other
 
 	cost [][]int             // of the cheapest task to pass on
 	task [][]topology.TaskID // which it is
@@ -151,7 +159,7 @@ func (x *exchange) weigh(n int) {
 			x.cost[from][to] = noTask
 		}
 		for _, id := range x.goal[from] {
-			if x.sub >= 0 && id.Subtopology != x.sub {
+			if !x.among(id) {
 				continue
 			}
 			here := x.c.cost(id, from)

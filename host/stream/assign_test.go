@@ -275,12 +275,11 @@ func (f *fleet) String() string {
 	return out
 }
 
-// check holds the rules of a settled group: every task whole at one member, balanced over members and processes.
+// check holds the rules of a settled group: every task whole at one member; all tasks, and those with state by themselves,
+// balanced over members and processes.
 func (f *fleet) check(t interface{ Fatalf(string, ...any) }) {
 	all := newAssignCluster(fleetSubtopology, f.counts)
-	total, least, most := 0, 1<<30, 0
-	perProcess := make(map[byte]int)
-	threads := make(map[byte]int)
+	total := 0
 	for _, m := range f.members {
 		tasks := f.tasks(m)
 		for _, id := range tasks {
@@ -291,20 +290,36 @@ func (f *fleet) check(t interface{ Fatalf(string, ...any) }) {
 			}
 		}
 		total += len(tasks)
-		least, most = min(least, len(tasks)), max(most, len(tasks))
-		perProcess[m.process[0]] += len(tasks)
-		threads[m.process[0]]++
 	}
 	if total != len(all.tasks) {
 		t.Fatalf("%d of %d tasks are assigned:\n%s", total, len(all.tasks), f)
 	}
+	f.checkBalance(t, "tasks", func(topology.TaskID) bool { return true })
+	f.checkBalance(t, "tasks with state", func(id topology.TaskID) bool { return f.stateful[id.Subtopology] })
+}
+
+// checkBalance: no two members, nor processes with as many threads, differ by more than one task of a kind.
+func (f *fleet) checkBalance(t interface{ Fatalf(string, ...any) }, what string, kind func(topology.TaskID) bool) {
+	least, most := 1<<30, 0
+	perProcess, threads := make(map[byte]int), make(map[byte]int)
+	for _, m := range f.members {
+		n := 0
+		for _, id := range f.tasks(m) {
+			if kind(id) {
+				n++
+			}
+		}
+		least, most = min(least, n), max(most, n)
+		perProcess[m.process[0]] += n
+		threads[m.process[0]]++
+	}
 	if most-least > 1 {
-		t.Fatalf("not balanced over members:\n%s", f)
+		t.Fatalf("%s are not balanced over members:\n%s", what, f)
 	}
 	for p, n := range perProcess {
 		for q, o := range perProcess {
 			if threads[p] == threads[q] && n-o > 1 {
-				t.Fatalf("not balanced over processes %d and %d of %d threads:\n%s", p, q, threads[p], f)
+				t.Fatalf("%s are not balanced over processes %d and %d of %d threads:\n%s", what, p, q, threads[p], f)
 			}
 		}
 	}
@@ -380,6 +395,68 @@ func TestAssignorMovesNoMoreThanItMust(t *testing.T) {
 			t.Fatalf("%d tasks moved for a new member that takes %d:\n%s", moved, share, f)
 		}
 	})
+}
+
+// TestAssignorMovesTheLeastThereIs: whoever owns what, with state or without, the goal takes no more tasks from their owners
+// than any other that is balanced: of those with state first, then of the others. All divisions into shares are tried.
+func TestAssignorMovesTheLeastThereIs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := newAssignCluster(fleetSubtopology, map[string]int32{
+			"s0-a": int32(rapid.IntRange(1, 12).Draw(t, "stateless")), "s1-a": int32(rapid.IntRange(1, 12).Draw(t, "stateful")),
+		})
+		c.cfg, c.stateful = newFleet(nil).placement, make(map[topology.TaskID]bool)
+		members := rapid.IntRange(1, 5).Draw(t, "members")
+		owned := make([]map[topology.TaskID]int, members+1)
+		for m := range owned {
+			owned[m] = make(map[topology.TaskID]int)
+		}
+		for _, id := range c.tasks {
+			c.stateful[id] = id.Subtopology == 1
+			owned[rapid.IntRange(0, members).Draw(t, "owner")][id] = 1 // the last one is nobody
+		}
+		for m := range members {
+			c.add(assignMember{process: processKey{byte(m)}, topics: map[string]bool{"s0-a": true, "s1-a": true}, owned: owned[m]}, subscriptionInfo{})
+		}
+		stateful, stateless := 0, 0
+		for m, tasks := range c.goal() {
+			for _, id := range tasks {
+				switch {
+				case owned[m][id] > 0 || owned[members][id] > 0:
+				case c.stateful[id]:
+					stateful++
+				default:
+					stateless++
+				}
+			}
+		}
+		wantStateful, wantStateless := c.fewestMoves(owned[:members])
+		if stateful != wantStateful || stateless != wantStateless {
+			t.Fatalf("%d tasks with state and %d without move, %d and %d would do", stateful, stateless, wantStateful, wantStateless)
+		}
+	})
+}
+
+// fewestMoves tries all balanced shares of members, and returns how many tasks members must give up for the best.
+func (c *assignCluster) fewestMoves(owned []map[topology.TaskID]int) (stateful, stateless int) {
+	n := len(owned)
+	all, with := len(c.tasks), len(withState(c.tasks, c.stateful, true))
+	best := 1 << 30
+	for more := range 1 << (2 * n) { // a bit for who has one more task with state, and one for one more of all
+		s, t, cost := 0, 0, 0
+		for m := range n {
+			mayState, may := with/n+more>>m&1, all/n+more>>(n+m)&1
+			s, t = s+mayState, t+may
+			if may < mayState {
+				t = -1 << 20
+			}
+			has := len(withState(slices.Collect(maps.Keys(owned[m])), c.stateful, true))
+			cost += 1000*max(0, has-mayState) + max(0, len(owned[m])-has-(may-mayState))
+		}
+		if s == with && t == all {
+			best = min(best, cost)
+		}
+	}
+	return best / 1000, best % 1000
 }
 
 func TestAssignorGivesTasksToWhereTheirStateLies(t *testing.T) {
