@@ -28,6 +28,13 @@ type host struct {
 	granted []string // stores of the component
 	stores  []map[string][]byte
 	kinds   []abi.StoreKind // as which they were opened
+	stamped []bool          // that were opened with timestamps
+
+	rules    storeRules
+	observed []int64           // the largest time put to each store
+	given    map[string][]byte // the times of the version that was given last, by its key
+	seq      uint32            // of duplicates
+	breach   *fault            // of a rule for stores
 
 	emitted  [][]byte
 	lastErr  string
@@ -51,18 +58,24 @@ type streamTime struct {
 	offset, time int64
 }
 
+// iterator gives what was there when it was opened.
 type iterator struct {
-	store   map[string][]byte
-	keys    []string
+	left    []pair
 	current []byte
 }
 
+// pair is a row as an iterator gives it.
+type pair struct {
+	key   string
+	value []byte
+}
+
 func newHost(granted []string) *host {
-	h := &host{granted: granted, iters: map[int32]*iterator{}}
+	h := &host{granted: granted, iters: map[int32]*iterator{}, given: map[string][]byte{}}
 	for range granted {
 		h.stores = append(h.stores, map[string][]byte{})
 	}
-	h.kinds = make([]abi.StoreKind, len(granted))
+	h.kinds, h.stamped, h.observed = make([]abi.StoreKind, len(granted)), make([]bool, len(granted)), make([]int64, len(granted))
 	return h
 }
 
@@ -198,20 +211,24 @@ func (h *host) StateGet(store int32, key []byte) ([]byte, int32) {
 
 func (h *host) StatePut(store int32, key, value []byte) int32 {
 	s := h.store(store)
-	if s == nil || !validRow(h.kinds[store], key) {
+	if s == nil || !h.validRow(store, key) {
 		return int32(abi.InvalidArg)
 	}
-	if value == nil && h.kinds[store] != abi.VersionedStore {
+	h.holdPut(store, key, value)
+	switch {
+	case h.kinds[store] != abi.KeyValueStore:
+		h.putRow(store, key, value)
+	case value == nil:
 		delete(s, string(key))
-	} else {
-		s[string(key)] = held(h.kinds[store], value)
+	default:
+		s[string(key)] = bytes.Clone(value)
 	}
 	return 0
 }
 
 func (h *host) StatePutIfAbsent(store int32, key, value []byte) ([]byte, int32) {
 	if h.store(store) != nil && h.kinds[store] != abi.KeyValueStore {
-		return nil, int32(abi.Unsupported)
+		return nil, h.unsupported(store, abi.FnStatePutIfAbsent)
 	}
 	old, code := h.StateGet(store, key)
 	if code == int32(abi.NotFound) {
@@ -228,23 +245,27 @@ func (h *host) IterOpen(store int32, from, to []byte, flags, limit int32) int32 
 		return int32(abi.InvalidArg)
 	}
 	if h.kinds[store] != abi.KeyValueStore {
-		return int32(abi.Unsupported)
+		return h.unsupported(store, abi.FnIterOpen)
 	}
-	keys := slices.Sorted(maps.Keys(s))
-	keys = slices.DeleteFunc(keys, func(k string) bool { return from != nil && k < string(from) || to != nil && k >= string(to) })
-	return h.iterate(s, keys, flags, limit)
+	var found []pair
+	for _, k := range slices.Sorted(maps.Keys(s)) {
+		if (from == nil || k >= string(from)) && (to == nil || k < string(to)) {
+			found = append(found, pair{k, s[k]})
+		}
+	}
+	return h.iterate(found, flags, limit)
 }
 
-// iterate opens an iterator over keys of s.
-func (h *host) iterate(s map[string][]byte, keys []string, flags, limit int32) int32 {
+// iterate opens an iterator over what was found.
+func (h *host) iterate(found []pair, flags, limit int32) int32 {
 	if flags&abi.IterReverse != 0 {
-		slices.Reverse(keys)
+		slices.Reverse(found)
 	}
-	if limit > 0 && int(limit) < len(keys) {
-		keys = keys[:limit]
+	if limit > 0 && int(limit) < len(found) {
+		found = found[:limit]
 	}
 	h.nextIter++
-	h.iters[h.nextIter] = &iterator{store: s, keys: keys}
+	h.iters[h.nextIter] = &iterator{left: found}
 	return h.nextIter
 }
 
@@ -253,13 +274,10 @@ func (h *host) IterNext(iter int32) (key, value []byte, code int32) {
 	if it == nil {
 		return nil, nil, int32(abi.InvalidArg)
 	}
-	for len(it.keys) > 0 {
-		k := it.keys[0]
-		it.keys = it.keys[1:]
-		if v, ok := it.store[k]; ok {
-			it.current = append(it.current[:0], k...)
-			return it.current, v, 0
-		}
+	if len(it.left) > 0 {
+		next := it.left[0]
+		it.left, it.current = it.left[1:], append(it.current[:0], next.key...)
+		return it.current, next.value, 0
 	}
 	return nil, nil, int32(abi.NotFound)
 }
