@@ -30,6 +30,20 @@ type BatchTransformation interface {
 	ApplyBatch(rs []*Record, out []Outcome) error
 }
 
+// Draft tells of a record's key and value whether the map or struct at their top was made by the transformation before, for
+// this record alone. Nothing else refers to it then, and the next transformation may change it in place. What is nested in it
+// may be shared.
+type Draft struct{ Key, Value bool }
+
+// DraftTransformation is a Transformation that can go on with what another has made, so that several in a row copy a record
+// once. The results are those of Apply.
+type DraftTransformation interface {
+	Transformation
+	// ApplyDraft is Apply for a record of which d tells what may be changed. It sets d for the next transformation. After an
+	// error what d spoke of may be half changed.
+	ApplyDraft(r *Record, d *Draft) (keep bool, err error)
+}
+
 // Predicate decides whether a transformation is applied. It is used by one goroutine at a time.
 type Predicate interface {
 	ConfigDef() *config.Def

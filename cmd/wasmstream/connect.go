@@ -69,6 +69,7 @@ func workerConfig(c *cli.Context, props config.Props, path string, distributed b
 
 func connectStandalone(c *cli.Context) error {
 	start := time.Now()
+	tuneWorkerGC()
 	if err := wantArgs(c, 1, -1); err != nil {
 		return err
 	}
@@ -140,6 +141,7 @@ func startError(where string, err error) error {
 
 func connectDistributed(c *cli.Context) error {
 	start := time.Now()
+	tuneWorkerGC()
 	if err := wantArgs(c, 1, 1); err != nil {
 		return err
 	}
@@ -242,6 +244,7 @@ func connectRunCommand() *cli.Command {
 
 func connectRun(c *cli.Context) error {
 	start := time.Now()
+	tuneWorkerGC()
 	p, err := readPipeline(c.String("file"))
 	if err != nil {
 		return err

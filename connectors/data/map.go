@@ -3,8 +3,9 @@ package data
 // Entry is one entry of a Map.
 type Entry struct{ Key, Value Value }
 
-// indexFrom is the number of entries from which a Map keeps an index: below, looking at each is faster than hashing.
-const indexFrom = 12
+// indexFrom is the number of entries from which a Map keeps an index. Looking at 128 keys takes a tenth of the time in which
+// an index of them is made, and a record's map is looked into a few times.
+const indexFrom = 128
 
 // Map holds entries in the order in which they came in, each key once.
 // It may be filled until it is part of a record; from then on it is not to be changed.
@@ -91,6 +92,20 @@ func (m *Map) Remove(key string) {
 	m.entries = append(m.entries[:i], m.entries[i+1:]...)
 	m.index = nil
 }
+
+// Rename gives an entry another string key, in its place. False is that there is no such entry, or one of the new key.
+func (m *Map) Rename(from, to string) bool {
+	i := m.find(from)
+	if i < 0 || m.find(to) >= 0 {
+		return false
+	}
+	m.entries[i].Key = StringValue(to)
+	m.index = nil
+	return true
+}
+
+// Add is PutKey for a key that is known not to be there.
+func (m *Map) Add(key, v Value) { m.append(Entry{Key: key, Value: v}) }
 
 // Copy is a map of the same entries, with room for extra ones, that may be changed.
 func (m *Map) Copy(extra int) *Map {

@@ -24,8 +24,12 @@ func (s *Slab) Values(n int) []Value {
 }
 
 // Struct is a struct of nulls.
-func (s *Slab) Struct(schema *Schema) *Struct {
-	return s.StructOf(schema, s.Values(len(schema.fields)))
+func (s *Slab) Struct(schema *Schema) *Struct { return s.RoomyStruct(schema, 0) }
+
+// RoomyStruct is a struct of nulls with room for extra fields (Recast).
+func (s *Slab) RoomyStruct(schema *Schema, extra int) *Struct {
+	n := len(schema.fields)
+	return s.StructOf(schema, s.Values(n + extra)[:n])
 }
 
 // StructOf is StructOf without an allocation of its own.

@@ -47,6 +47,17 @@ func (s *Struct) RawAt(i int) Value { return s.values[i] }
 // SetAt sets field i unchecked, for those who have made the value by the schema.
 func (s *Struct) SetAt(i int, v Value) { s.values[i] = v }
 
+// Recast gives a struct that is still being made another schema. Values stay in their places; those of further fields are null.
+func (s *Struct) Recast(to *Schema) {
+	if to.typ != TypeStruct || len(to.fields) < len(s.values) {
+		panic("data: Recast: values do not belong to the schema")
+	}
+	for len(s.values) < len(to.fields) {
+		s.values = append(s.values, Null)
+	}
+	s.schema = to
+}
+
 // Get is the value of a field; null is replaced by the field's default.
 func (s *Struct) Get(name string) (Value, error) {
 	f, err := s.field(name)

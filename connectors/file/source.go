@@ -124,6 +124,8 @@ type SourceTask struct {
 	file      *os.File
 	lines     lines
 	position  int64
+	offsets   data.Slab
+	last      int // lines of the last poll
 	warned    bool
 }
 
@@ -155,6 +157,7 @@ func (t *SourceTask) Poll(ctx context.Context) ([]connectors.SourceRecord, error
 	for {
 		var err error
 		if out, err = t.take(out, now); err != nil || len(out) >= t.batch {
+			t.last = len(out)
 			return out, err
 		}
 		n, err := t.lines.fill(t.reader)
@@ -168,6 +171,7 @@ func (t *SourceTask) Poll(ctx context.Context) ([]connectors.SourceRecord, error
 	if len(out) == 0 {
 		t.wait(ctx)
 	}
+	t.last = len(out)
 	return out, nil
 }
 
@@ -183,13 +187,14 @@ func (t *SourceTask) take(out []connectors.SourceRecord, now int64) ([]connector
 		}
 		t.position += int64(used)
 		if out == nil {
-			out = make([]connectors.SourceRecord, 0, min(t.batch, 256))
+			out = make([]connectors.SourceRecord, 0, min(t.batch, max(t.last, 16)))
 		}
 		r := connectors.NewSourceRecord(nil, nil, t.topic, data.SchemaAndValue{Schema: data.StringSchema, Value: data.StringValue(line)})
 		r.Timestamp = now
 		if t.name != "" {
 			r.SourcePartition = t.partition
-			r.SourceOffset = data.Of(positionField, data.Int64Value(t.position))
+			r.SourceOffset = t.offsets.Map(nil, 1)
+			r.SourceOffset.Put(positionField, data.Int64Value(t.position))
 		}
 		out = append(out, r)
 	}

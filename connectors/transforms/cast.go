@@ -100,12 +100,17 @@ func (c *Cast) Configure(props config.Props) error {
 
 // Apply casts; a null is left alone.
 func (c *Cast) Apply(r *connectors.Record) (bool, error) {
+	return c.ApplyDraft(r, &connectors.Draft{})
+}
+
+// ApplyDraft implements connectors.DraftTransformation.
+func (c *Cast) ApplyDraft(r *connectors.Record, d *connectors.Draft) (bool, error) {
 	sv := c.side.of(r)
 	if sv.Value.IsNull() {
 		return true, nil
 	}
 	if c.whole == nil {
-		return true, c.ed.change(sv, nil)
+		return true, c.ed.change(sv, nil, c.side.draft(d))
 	}
 	v, err := c.whole.mapValue(sv.Schema, sv.Value)
 	if err != nil {

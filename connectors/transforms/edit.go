@@ -1,6 +1,8 @@
 package transforms
 
 import (
+	"slices"
+
 	"github.com/wasmstream/wasmstream/connectors/data"
 )
 
@@ -14,6 +16,7 @@ type mapper interface {
 type edit struct {
 	name   string
 	kids   []*edit
+	named  map[string]*edit // kids, when there are many
 	leaf   bool
 	mapper mapper // of a leaf, nil to leave the value as it is
 	drop   bool
@@ -21,6 +24,8 @@ type edit struct {
 	// only drops the fields that kids do not name.
 	only bool
 	adds []addition
+	// targets are the new names of kids that are renamed.
+	targets []string
 }
 
 // addition is a new field at the end, with the value given to apply under its index.
@@ -36,14 +41,42 @@ func (e *edit) at(steps []string) *edit {
 		kid := e.kid(step)
 		if kid == nil {
 			kid = &edit{name: step}
-			e.kids = append(e.kids, kid)
+			e.add(kid)
 		}
 		e = kid
 	}
 	return e
 }
 
+// setRename has the field at the end of a path take another name.
+func (e *edit) setRename(steps []string, to string) {
+	last := len(steps) - 1
+	parent := e.at(steps[:last])
+	parent.at(steps[last:]).rename = to
+	parent.targets = append(parent.targets, to)
+}
+
+// manyKids is from how many kids on they are found by a map.
+const manyKids = 8
+
+func (e *edit) add(kid *edit) {
+	e.kids = append(e.kids, kid)
+	if len(e.kids) < manyKids {
+		return
+	}
+	if e.named == nil {
+		e.named = map[string]*edit{}
+		for _, k := range e.kids {
+			e.named[k.name] = k
+		}
+	}
+	e.named[kid.name] = kid
+}
+
 func (e *edit) kid(name string) *edit {
+	if e.named != nil {
+		return e.named[name]
+	}
 	for _, k := range e.kids {
 		if k.name == name {
 			return k
@@ -62,6 +95,8 @@ type plan struct {
 	to     *data.Schema
 	fields []planField
 	adds   []int // indexes of added values, after fields
+	// inPlace is that each field of the source stays where it is.
+	inPlace bool
 }
 
 type planField struct {
@@ -104,6 +139,7 @@ func (e *edit) plan(s *data.Schema, k keep) (*plan, error) {
 		b.Field(name, to)
 		same = same && name == f.Name && to == f.Schema
 	}
+	p.inPlace = len(p.fields) == len(s.Fields())
 	if same {
 		p.to = s
 		return p, nil
@@ -153,7 +189,7 @@ func (p *plan) keepOptional(b *data.SchemaBuilder, s *data.Schema) error {
 		return err
 	}
 	p.to = to
-	changed, err := p.apply(def, true, nil)
+	changed, err := p.apply(def, true, nil, &data.Slab{})
 	if err != nil {
 		return err
 	}
@@ -161,57 +197,91 @@ func (p *plan) keepOptional(b *data.SchemaBuilder, s *data.Schema) error {
 	return nil
 }
 
+// draftRoom is how many fields the transformations that follow may add to a copy without another one.
+const draftRoom = 4
+
 // apply makes the changed struct. added are the values of additions by index.
-func (p *plan) apply(s *data.Struct, defaults bool, added []data.Value) (*data.Struct, error) {
-	values := make([]data.Value, len(p.fields)+len(p.adds))
+func (p *plan) apply(s *data.Struct, defaults bool, added []data.Value, slab *data.Slab) (*data.Struct, error) {
+	out := slab.RoomyStruct(p.to, draftRoom)
+	if err := p.fill(out, s, defaults, added, slab); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// change is apply in place, for a plan that is inPlace.
+func (p *plan) change(s *data.Struct, defaults bool, added []data.Value, slab *data.Slab) error {
+	s.Recast(p.to)
+	return p.fill(s, s, defaults, added, slab)
+}
+
+// fill sets the fields of out, whose schema is p.to, from those of s. They may be the same struct.
+func (p *plan) fill(out, s *data.Struct, defaults bool, added []data.Value, slab *data.Slab) error {
 	for i := range p.fields {
 		f := &p.fields[i]
-		v := field(s, f.src, defaults)
+		v := s.RawAt(f.src)
+		if defaults && v.IsNull() {
+			v = f.schema.Default()
+		}
 		var err error
 		switch {
 		case f.mapper != nil:
 			v, err = f.mapper.mapValue(f.schema, v)
 		case f.sub != nil && !v.IsNull():
 			var sub *data.Struct
-			sub, err = f.sub.apply(v.Struct(), defaults, added)
+			sub, err = f.sub.apply(v.Struct(), defaults, added, slab)
 			v = data.StructValue(sub)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		values[i] = v
+		out.SetAt(i, v)
 	}
 	for i, a := range p.adds {
-		values[len(p.fields)+i] = added[a]
+		out.SetAt(len(p.fields)+i, added[a])
 	}
-	return data.StructOf(p.to, values), nil
+	return nil
 }
 
 // applyMap makes the changed map of data without schemas. A leaf that changes a field puts one that was missing, as null.
-func (e *edit) applyMap(m *data.Map, added []data.Value) (*data.Map, error) {
-	out := data.NewMap(m.Len() + len(e.adds))
+func (e *edit) applyMap(m *data.Map, added []data.Value, slab *data.Slab) (*data.Map, error) {
+	out := slab.Map(nil, m.Len()+len(e.adds)+draftRoom)
+	renamed := false // so that keys may meet
 	for _, entry := range m.Entries() {
-		kid := e.kid(entry.Key.Str())
-		if kid == nil && e.only || kid != nil && kid.drop {
+		var kid *edit
+		if entry.Key.Type() == data.TypeString {
+			kid = e.kid(entry.Key.Str())
+		}
+		key, v := entry.Key, entry.Value
+		switch {
+		case kid == nil && e.only || kid != nil && kid.drop:
 			continue
+		case kid != nil:
+			var err error
+			if v, err = kid.applyField(v, added, slab); err != nil {
+				return nil, err
+			}
+			if kid.rename != "" {
+				key, renamed = data.StringValue(kid.rename), true
+			}
 		}
-		if kid == nil {
-			out.PutKey(entry.Key, entry.Value)
-			continue
-		}
-		v, err := kid.applyField(entry.Value, added)
-		if err != nil {
-			return nil, err
-		}
-		if kid.rename != "" {
-			out.Put(kid.rename, v)
+		if renamed && slices.Contains(e.targets, key.Str()) {
+			out.PutKey(key, v)
 		} else {
-			out.PutKey(entry.Key, v)
+			out.Add(key, v)
 		}
 	}
+	e.complete(out, m, added)
+	return out, nil
+}
+
+// complete puts into out what m lacks.
+func (e *edit) complete(out, m *data.Map, added []data.Value) {
 	for _, kid := range e.kids {
-		if _, there := m.Lookup(kid.name); !there && kid.leaf && kid.mapper != nil {
-			out.Put(kid.name, data.Null)
+		if kid.leaf && kid.mapper != nil {
+			if _, there := m.Lookup(kid.name); !there {
+				out.Put(kid.name, data.Null)
+			}
 		}
 	}
 	for _, a := range e.adds {
@@ -219,10 +289,45 @@ func (e *edit) applyMap(m *data.Map, added []data.Value) (*data.Map, error) {
 			out.Put(a.name, added[a.index])
 		}
 	}
-	return out, nil
 }
 
-func (e *edit) applyField(v data.Value, added []data.Value) (data.Value, error) {
+// changeMap is applyMap in place. False is that it cannot be done so; m is unchanged then.
+func (e *edit) changeMap(m *data.Map, added []data.Value, slab *data.Slab) (bool, error) {
+	if e.only || e.meets(m) {
+		return false, nil
+	}
+	for _, kid := range e.kids {
+		v, there := m.Lookup(kid.name)
+		switch {
+		case !there:
+		case kid.drop:
+			m.Remove(kid.name)
+		default:
+			v, err := kid.applyField(v, added, slab)
+			if err != nil {
+				return true, err
+			}
+			m.Put(kid.name, v)
+			if kid.rename != "" {
+				m.Rename(kid.name, kid.rename)
+			}
+		}
+	}
+	e.complete(m, m, added)
+	return true, nil
+}
+
+// meets tells whether a renamed field of m might meet another one.
+func (e *edit) meets(m *data.Map) bool {
+	for i, to := range e.targets {
+		if _, there := m.Lookup(to); there || e.kid(to) != nil || slices.Contains(e.targets[:i], to) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *edit) applyField(v data.Value, added []data.Value, slab *data.Slab) (data.Value, error) {
 	if e.untouched() {
 		return v, nil
 	}
@@ -232,7 +337,7 @@ func (e *edit) applyField(v data.Value, added []data.Value) (data.Value, error) 
 	if v.Map() == nil {
 		return v, nil
 	}
-	sub, err := e.applyMap(v.Map(), added)
+	sub, err := e.applyMap(v.Map(), added, slab)
 	return data.MapValue(sub), err
 }
 
@@ -243,18 +348,13 @@ type editor struct {
 	defaults bool
 	purpose  string
 	cache    schemaCache[*plan]
+	slab     data.Slab
 }
 
-// change replaces schema and value. The value is not null.
-func (ed *editor) change(sv *data.SchemaAndValue, added []data.Value) error {
+// change replaces schema and value. The value is not null. own tells whether it may be changed in place, and is true afterwards.
+func (ed *editor) change(sv *data.SchemaAndValue, added []data.Value, own *bool) error {
 	if sv.Schema == nil {
-		m, err := requireMap(sv.Value, ed.purpose)
-		if err != nil {
-			return err
-		}
-		out, err := ed.edit.applyMap(m, added)
-		sv.Value = data.MapValue(out)
-		return err
+		return ed.changeMap(sv, added, own)
 	}
 	s, err := requireStruct(sv.Value, ed.purpose)
 	if err != nil {
@@ -264,8 +364,27 @@ func (ed *editor) change(sv *data.SchemaAndValue, added []data.Value) error {
 	if err != nil {
 		return err
 	}
-	out, err := p.apply(s, ed.defaults, added)
-	sv.Schema, sv.Value = p.to, data.StructValue(out)
+	sv.Schema = p.to
+	if *own && p.inPlace {
+		return p.change(s, ed.defaults, added, &ed.slab)
+	}
+	out, err := p.apply(s, ed.defaults, added, &ed.slab)
+	sv.Value, *own = data.StructValue(out), true
+	return err
+}
+
+func (ed *editor) changeMap(sv *data.SchemaAndValue, added []data.Value, own *bool) error {
+	m, err := requireMap(sv.Value, ed.purpose)
+	if err != nil {
+		return err
+	}
+	if *own {
+		if done, err := ed.edit.changeMap(m, added, &ed.slab); done {
+			return err
+		}
+	}
+	out, err := ed.edit.applyMap(m, added, &ed.slab)
+	sv.Value, *own = data.MapValue(out), true
 	return err
 }
 

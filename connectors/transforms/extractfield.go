@@ -108,6 +108,7 @@ type HoistField struct {
 	side  side
 	path  FieldPath
 	cache schemaCache[[]*data.Schema]
+	slab  data.Slab
 }
 
 // ConfigDef defines field.
@@ -130,12 +131,17 @@ func (h *HoistField) Configure(props config.Props) error {
 
 // Apply wraps, null too.
 func (h *HoistField) Apply(r *connectors.Record) (bool, error) {
-	sv := h.side.of(r)
+	return h.ApplyDraft(r, &connectors.Draft{})
+}
+
+// ApplyDraft implements connectors.DraftTransformation.
+func (h *HoistField) ApplyDraft(r *connectors.Record, d *connectors.Draft) (bool, error) {
+	sv, own := h.side.of(r), h.side.draft(d)
 	if sv.Schema == nil {
 		for i := len(h.path.Steps) - 1; i >= 0; i-- {
-			m := data.NewMap(1)
+			m := h.slab.Map(nil, 1+draftRoom)
 			m.Put(h.path.Steps[i], sv.Value)
-			sv.Value = data.MapValue(m)
+			sv.Value, *own = data.MapValue(m), true
 		}
 		return true, nil
 	}
@@ -147,7 +153,9 @@ func (h *HoistField) Apply(r *connectors.Record) (bool, error) {
 		return true, data.ValidateValue(sv.Schema, sv.Value)
 	}
 	for _, s := range schemas {
-		*sv = data.SchemaAndValue{Schema: s, Value: data.StructValue(data.StructOf(s, []data.Value{sv.Value}))}
+		out := h.slab.RoomyStruct(s, draftRoom)
+		out.SetAt(0, sv.Value)
+		*sv, *own = data.SchemaAndValue{Schema: s, Value: data.StructValue(out)}, true
 	}
 	return true, nil
 }

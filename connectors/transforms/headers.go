@@ -136,7 +136,8 @@ func (h *HeaderFrom) Apply(r *connectors.Record) (bool, error) {
 	}
 	r.Headers = headers
 	if h.move {
-		err = h.ed.change(sv, nil)
+		var own bool
+		err = h.ed.change(sv, nil, &own)
 	}
 	return true, err
 }

@@ -111,6 +111,11 @@ func (in *insertion) addTo(root *edit, source int) {
 
 // Apply inserts; a null value is left alone.
 func (f *InsertField) Apply(r *connectors.Record) (bool, error) {
+	return f.ApplyDraft(r, &connectors.Draft{})
+}
+
+// ApplyDraft implements connectors.DraftTransformation.
+func (f *InsertField) ApplyDraft(r *connectors.Record, d *connectors.Draft) (bool, error) {
 	sv := f.side.of(r)
 	if sv.Value.IsNull() {
 		return true, nil
@@ -138,7 +143,7 @@ func (f *InsertField) Apply(r *connectors.Record) (bool, error) {
 			return true, err
 		}
 	}
-	return true, f.ed.change(sv, added[:])
+	return true, f.ed.change(sv, added[:], f.side.draft(d))
 }
 
 func (f *InsertField) checkRequired(added []data.Value) error {

@@ -47,7 +47,12 @@ func (m *MaskField) Configure(props config.Props) error {
 
 // Apply masks; the schema stays as it is.
 func (m *MaskField) Apply(r *connectors.Record) (bool, error) {
-	return true, m.ed.change(m.side.of(r), nil)
+	return m.ApplyDraft(r, &connectors.Draft{})
+}
+
+// ApplyDraft implements connectors.DraftTransformation.
+func (m *MaskField) ApplyDraft(r *connectors.Record, d *connectors.Draft) (bool, error) {
+	return true, m.ed.change(m.side.of(r), nil, m.side.draft(d))
 }
 
 // masker masks one value.

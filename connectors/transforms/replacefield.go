@@ -63,7 +63,7 @@ func (f *ReplaceField) Configure(props config.Props) error {
 			return err
 		}
 		if len(include) == 0 || root.reaches(p.Steps) {
-			root.at(p.Steps).rename = to
+			root.setRename(p.Steps, to)
 		}
 	}
 	f.ed = editor{edit: root, defaults: v.Bool(replaceNull), purpose: "field replacement"}
@@ -96,9 +96,14 @@ func (e *edit) reaches(steps []string) bool {
 
 // Apply filters and renames; a null is left alone.
 func (f *ReplaceField) Apply(r *connectors.Record) (bool, error) {
+	return f.ApplyDraft(r, &connectors.Draft{})
+}
+
+// ApplyDraft implements connectors.DraftTransformation.
+func (f *ReplaceField) ApplyDraft(r *connectors.Record, d *connectors.Draft) (bool, error) {
 	sv := f.side.of(r)
 	if sv.Value.IsNull() {
 		return true, nil
 	}
-	return true, f.ed.change(sv, nil)
+	return true, f.ed.change(sv, nil, f.side.draft(d))
 }

@@ -27,6 +27,14 @@ func (s side) of(r *connectors.Record) *data.SchemaAndValue {
 	return &r.Value
 }
 
+// draft is what a draft says of the side.
+func (s side) draft(d *connectors.Draft) *bool {
+	if s == keySide {
+		return &d.Key
+	}
+	return &d.Value
+}
+
 // requireMap is the map of a value without schema.
 func requireMap(v data.Value, purpose string) (*data.Map, error) {
 	if m := v.Map(); m != nil {

@@ -65,10 +65,15 @@ func (t *TimestampConverter) Configure(props config.Props) error {
 
 // Apply converts; null stays null, with the schema of the new form.
 func (t *TimestampConverter) Apply(r *connectors.Record) (bool, error) {
+	return t.ApplyDraft(r, &connectors.Draft{})
+}
+
+// ApplyDraft implements connectors.DraftTransformation.
+func (t *TimestampConverter) ApplyDraft(r *connectors.Record, d *connectors.Draft) (bool, error) {
 	sv := t.side.of(r)
 	if t.ed != nil {
 		if !sv.Value.IsNull() {
-			return true, t.ed.change(sv, nil)
+			return true, t.ed.change(sv, nil, t.side.draft(d))
 		}
 		if sv.Schema == nil {
 			return true, nil

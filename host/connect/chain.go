@@ -11,7 +11,11 @@ import (
 
 // Chain applies the transformations of a connector: Kafka's TransformationChain. It is for one goroutine.
 type Chain struct {
-	stages    []connectors.Stage
+	stages []connectors.Stage
+	// drafts are the stages, as many from each on, that are applied together to one record after the other: each may change
+	// in place what the one before it has made.
+	drafts    [][]connectors.DraftTransformation
+	draft     connectors.Draft
 	tolerance Tolerance
 	clock     Clock
 	rs        []*connectors.Record
@@ -26,7 +30,23 @@ func NewChain(plugins *connectors.Plugins, props config.Props, t Tolerance, cloc
 	if err != nil {
 		return nil, err
 	}
-	return &Chain{stages: stages, tolerance: t, clock: clock}, nil
+	return &Chain{stages: stages, drafts: draftsOf(stages), tolerance: t, clock: clock}, nil
+}
+
+// draftsOf finds stages in a row that can be applied together. A predicate between them might keep what it sees.
+func draftsOf(stages []connectors.Stage) [][]connectors.DraftTransformation {
+	all := make([]connectors.DraftTransformation, len(stages))
+	out := make([][]connectors.DraftTransformation, len(stages))
+	end := len(stages)
+	for i := len(stages) - 1; i >= 0; i-- {
+		var ok bool
+		if all[i], ok = stages[i].Transformation.(connectors.DraftTransformation); !ok || stages[i].Predicate != nil {
+			end = i
+			continue
+		}
+		out[i] = all[i:end]
+	}
+	return out
 }
 
 // Close closes all plugins.
@@ -35,7 +55,7 @@ func (c *Chain) Close() error {
 	for i := range c.stages {
 		faults = append(faults, c.stages[i].Close())
 	}
-	c.stages = nil
+	c.stages, c.drafts = nil, nil
 	return errors.Join(faults...)
 }
 
@@ -45,19 +65,61 @@ func (c *Chain) Len() int { return len(c.stages) }
 // Apply changes the records in place and says in out, which is as long, which of them are dropped and which have failed: Err is
 // a *Failed then. The error fails the task.
 func (c *Chain) Apply(ctx context.Context, rs []*connectors.Record, out []connectors.Outcome) error {
-	for i := range c.stages {
-		s := &c.stages[i]
+	for i := 0; i < len(c.stages); {
+		n := max(1, len(c.drafts[i]))
 		var err error
-		if batch, ok := s.Transformation.(connectors.BatchTransformation); ok {
-			err = c.applyBatch(ctx, s, batch, rs, out)
+		if n > 1 {
+			err = c.applyDrafts(ctx, i, rs, out)
 		} else {
-			err = c.applyEach(ctx, s, rs, out)
+			err = c.applyStage(ctx, &c.stages[i], rs, out)
 		}
 		if err != nil {
 			return err
 		}
+		i += n
 	}
 	return nil
+}
+
+func (c *Chain) applyStage(ctx context.Context, s *connectors.Stage, rs []*connectors.Record, out []connectors.Outcome) error {
+	if batch, ok := s.Transformation.(connectors.BatchTransformation); ok {
+		return c.applyBatch(ctx, s, batch, rs, out)
+	}
+	return c.applyEach(ctx, s, rs, out)
+}
+
+// applyDrafts applies the stages of drafts[first] to one record after the other. A record that fails is done again, stage by
+// stage: what it was at first is unchanged, since the first stage makes a copy.
+func (c *Chain) applyDrafts(ctx context.Context, first int, rs []*connectors.Record, out []connectors.Outcome) error {
+	drafts := c.drafts[first]
+	for i, r := range rs {
+		if out[i].Drop || out[i].Err != nil {
+			continue
+		}
+		saved := *r
+		if keep, err := c.applyAll(drafts, r); err == nil {
+			out[i].Drop = !keep
+			continue
+		}
+		*r = saved
+		for k := range drafts {
+			if err := c.applyEach(ctx, &c.stages[first+k], rs[i:i+1], out[i:i+1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Chain) applyAll(drafts []connectors.DraftTransformation, r *connectors.Record) (keep bool, err error) {
+	c.draft = connectors.Draft{}
+	keep = true
+	for _, d := range drafts {
+		if keep, err = d.ApplyDraft(r, &c.draft); err != nil || !keep {
+			break
+		}
+	}
+	return keep, err
 }
 
 func (c *Chain) applyEach(ctx context.Context, s *connectors.Stage, rs []*connectors.Record, out []connectors.Outcome) error {

@@ -40,6 +40,7 @@ type sinkTask struct {
 	paused               map[connectors.TopicPartition]bool // by the task itself
 	batch                []connectors.SinkRecord            // put again after a Retriable error
 	raws                 []*kgo.Record                      // of batch
+	room                 sinkRoom
 	rewinds              map[connectors.TopicPartition]int64
 	wait                 time.Duration
 	commitSoon           bool
@@ -196,30 +197,46 @@ func (t *sinkTask) wakeOnPause(ctx context.Context, cancel context.CancelFunc) (
 	return func() { close(done) }
 }
 
+// sinkRoom is memory that one batch takes over from the one before.
+type sinkRoom struct {
+	all []connectors.SinkRecord
+	rs  []*connectors.Record
+	out []connectors.Outcome
+}
+
+// take makes room for n records.
+func (m *sinkRoom) take(n int) (all []connectors.SinkRecord, rs []*connectors.Record, out []connectors.Outcome) {
+	clear(m.all)
+	if n > cap(m.all) {
+		m.all, m.rs, m.out = make([]connectors.SinkRecord, n), make([]*connectors.Record, n), make([]connectors.Outcome, n)
+		for i := range m.all {
+			m.rs[i] = &m.all[i].Record
+		}
+	}
+	m.all, m.out = m.all[:n], m.out[:n]
+	clear(m.out)
+	return m.all, m.rs[:n], m.out
+}
+
 // convert makes the batch of what was read. What fails and is tolerated is reported and left out.
 func (t *sinkTask) convert(ctx context.Context, raws []*kgo.Record) error {
 	t.count.Read.Add(int64(len(raws)))
-	all := make([]connectors.SinkRecord, len(raws))
-	rs := make([]*connectors.Record, len(raws))
-	out := make([]connectors.Outcome, len(raws))
+	all, rs, out := t.room.take(len(raws))
 	for i, raw := range raws {
-		rs[i] = &all[i].Record
-		t.topicUsed(raw.Topic)
+		if i == 0 || !sameSource(raw, raws[i-1]) {
+			t.reads(raw)
+		}
 		if err := t.decode(ctx, raw, &all[i]); err != nil {
 			if !isTolerated(err) {
 				return err
 			}
 			out[i].Err = err
 		}
-		tp := connectors.TopicPartition{Topic: raw.Topic, Partition: raw.Partition}
-		if _, known := t.committed[tp]; !known {
-			t.committed[tp] = raw.Offset
-		}
 	}
 	if err := t.plugins.chain.Apply(ctx, rs, out); err != nil {
 		return err
 	}
-	t.batch, t.raws = t.batch[:0], t.raws[:0]
+	kept := 0
 	for i, raw := range raws {
 		switch {
 		case out[i].Err != nil:
@@ -227,11 +244,28 @@ func (t *sinkTask) convert(ctx context.Context, raws []*kgo.Record) error {
 		case out[i].Drop:
 			t.count.Filtered.Add(1)
 		default:
-			t.batch, t.raws = append(t.batch, all[i]), append(t.raws, raw)
+			if kept < i {
+				all[kept], raws[kept] = all[i], raw
+			}
+			kept++
 		}
-		t.delivered[connectors.TopicPartition{Topic: raw.Topic, Partition: raw.Partition}] = raw.Offset + 1
+		if i+1 == len(raws) || !sameSource(raw, raws[i+1]) {
+			t.delivered[connectors.TopicPartition{Topic: raw.Topic, Partition: raw.Partition}] = raw.Offset + 1
+		}
 	}
+	t.batch, t.raws = all[:kept], raws[:kept]
 	return nil
+}
+
+func sameSource(a, b *kgo.Record) bool { return a.Partition == b.Partition && a.Topic == b.Topic }
+
+// reads notes the first of records of a partition.
+func (t *sinkTask) reads(raw *kgo.Record) {
+	t.topicUsed(raw.Topic)
+	tp := connectors.TopicPartition{Topic: raw.Topic, Partition: raw.Partition}
+	if _, known := t.committed[tp]; !known {
+		t.committed[tp] = raw.Offset
+	}
 }
 
 func (t *sinkTask) skip(f *Failed, raw *kgo.Record) {

@@ -36,6 +36,10 @@ func (r *taskRun) interval() time.Duration {
 	return time.Duration(r.v.Int(boundaryMillisKey)) * time.Millisecond
 }
 
+// maxUnderWay is how many records of a task are at most under way to Kafka. A record costs 300 bytes beside those that
+// buffer.memory counts, which short ones would fill a hundred megabytes with; batches of them are full long before.
+const maxUnderWay = 16 << 10
+
 // newSourceProducer makes the producer of a task. transactionalID is "" without transactions.
 func (r *taskRun) newSourceProducer(transactionalID string) (*sourceProducer, error) {
 	props := r.w.Config.ClientProperties(kafka.Producer, r.props)
@@ -49,7 +53,7 @@ func (r *taskRun) newSourceProducer(transactionalID string) (*sourceProducer, er
 	if err != nil {
 		return nil, err
 	}
-	opts = append(opts, kgo.ClientID("connector-producer-"+r.spec.ID.String()), kgo.RecordPartitioner(partitioner{kgo.StickyKeyPartitioner(nil)}), kgo.AllowAutoTopicCreation())
+	opts = append(opts, kgo.ClientID("connector-producer-"+r.spec.ID.String()), kgo.RecordPartitioner(partitioner{kgo.StickyKeyPartitioner(nil)}), kgo.AllowAutoTopicCreation(), kgo.MaxBufferedRecords(maxUnderWay))
 	if transactionalID != "" {
 		opts = append(opts, kgo.TransactionalID(transactionalID))
 	}

@@ -43,8 +43,9 @@ type sourceTask struct {
 	flushing        sync.Mutex // one flush at a time
 	singles         singles
 
-	rs  []*connectors.Record
-	out []connectors.Outcome
+	rs        []*connectors.Record
+	out       []connectors.Outcome
+	originals []connectors.Record // for dead letters only
 }
 
 type acked struct {
@@ -55,7 +56,7 @@ type acked struct {
 // sent is a record on its way. It is the context of its kgo.Record, so that no closure is made for each.
 type sent struct {
 	context.Context
-	record    *connectors.SourceRecord
+	record    *connectors.SourceRecord // for a RecordCommitter only: it would keep the whole batch in memory
 	submitted *SubmittedRecord
 	alone     bool // in a batch of its own
 	out       kgo.Record
@@ -243,13 +244,9 @@ func (t *sourceTask) pollContext() (context.Context, context.CancelFunc) {
 // process takes a batch to Kafka. Every record ends as sent, filtered, or skipped and reported.
 func (t *sourceTask) process(ctx context.Context, batch []connectors.SourceRecord) error {
 	t.count.Read.Add(int64(len(batch)))
-	t.rs, t.out = t.rs[:0], t.out[:0]
-	originals := make([]connectors.Record, 0, len(batch))
-	for i := range batch {
-		t.rs = append(t.rs, &batch[i].Record)
-		t.out = append(t.out, connectors.Outcome{})
-		originals = append(originals, batch[i].Record)
-	}
+	t.collect()
+	t.note(batch)
+	defer t.forget()
 	if err := t.plugins.chain.Apply(ctx, t.rs, t.out); err != nil {
 		return err
 	}
@@ -260,7 +257,7 @@ func (t *sourceTask) process(ctx context.Context, batch []connectors.SourceRecor
 				return err
 			}
 		}
-		if err := t.one(ctx, &batch[i], &originals[i], &t.out[i], &sends[i]); err != nil {
+		if err := t.one(ctx, i, &batch[i], &sends[i]); err != nil {
 			return err
 		}
 		if t.tx != nil {
@@ -275,7 +272,28 @@ func (t *sourceTask) process(ctx context.Context, batch []connectors.SourceRecor
 	return nil
 }
 
-func (t *sourceTask) one(ctx context.Context, r *connectors.SourceRecord, original *connectors.Record, out *connectors.Outcome, s *sent) error {
+// note makes ready what belongs to the records of a batch.
+func (t *sourceTask) note(batch []connectors.SourceRecord) {
+	for i := range batch {
+		t.rs = append(t.rs, &batch[i].Record)
+		t.out = append(t.out, connectors.Outcome{})
+		if t.report.letters != nil {
+			t.originals = append(t.originals, batch[i].Record)
+		}
+	}
+}
+
+// forget lets go of the batch.
+func (t *sourceTask) forget() {
+	clear(t.rs)
+	clear(t.out)
+	clear(t.originals)
+	t.rs, t.out, t.originals = t.rs[:0], t.out[:0], t.originals[:0]
+}
+
+// one takes record i of a batch to Kafka.
+func (t *sourceTask) one(ctx context.Context, i int, r *connectors.SourceRecord, s *sent) error {
+	out := &t.out[i]
 	if out.Drop {
 		t.count.Filtered.Add(1)
 		t.dropped(r)
@@ -289,15 +307,17 @@ func (t *sourceTask) one(ctx context.Context, r *connectors.SourceRecord, origin
 		if !isTolerated(err) {
 			return err
 		}
-		failed := asFailed(err)
-		t.skip(failed, r, original)
+		t.skip(asFailed(err), r, t.letterOf(i))
 		return nil
 	}
 	if err := t.producer.ensure(ctx, s.out.Topic); err != nil {
 		return err
 	}
 	t.topicUsed(s.out.Topic)
-	s.Context, s.record, s.out.Context = t.hard, r, s
+	s.Context, s.out.Context = t.hard, s
+	if t.recordCommitter != nil {
+		s.record = r
+	}
 	t.mu.Lock()
 	s.submitted = t.mu.submitted.Submit(r.SourcePartition, r.SourceOffset)
 	t.mu.Unlock()
@@ -317,19 +337,19 @@ func (t *sourceTask) dropped(r *connectors.SourceRecord) {
 }
 
 // skip reports a record that failed and goes on without it.
-func (t *sourceTask) skip(f *Failed, r *connectors.SourceRecord, original *connectors.Record) {
+func (t *sourceTask) skip(f *Failed, r *connectors.SourceRecord, letter *kgo.Record) {
 	t.count.Skipped.Add(1)
-	t.report.report(f, nil, t.letterOf(original))
+	t.report.report(f, nil, letter)
 	t.dropped(r)
 }
 
-// letterOf is the dead letter of a record that never was in Kafka: key and value as the converters write them, or, where
+// letterOf is the dead letter of record i, which never was in Kafka: key and value as the converters write them, or, where
 // they are what failed, as text.
-func (t *sourceTask) letterOf(r *connectors.Record) *kgo.Record {
+func (t *sourceTask) letterOf(i int) *kgo.Record {
 	if t.report.letters == nil {
 		return nil
 	}
-	out := &kgo.Record{}
+	r, out := &t.originals[i], &kgo.Record{}
 	var err error
 	var null bool
 	if out.Key, null, err = t.plugins.key.FromConnectData(nil, r.Topic, nil, r.Key); err != nil {
@@ -447,15 +467,26 @@ func (t *sourceTask) commit(ctx context.Context) error {
 	return nil
 }
 
-// take is what may be committed.
-func (t *sourceTask) take() []PartitionOffset {
+// collect notes what may be committed, so that nothing else of what is acknowledged stays in memory until the next flush.
+func (t *sourceTask) collect() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.collectLocked()
+}
+
+func (t *sourceTask) collectLocked() {
 	for _, o := range t.mu.submitted.Committable().Offsets {
 		if o.Partition != nil && o.Offset != nil {
 			t.mu.pending[mapText(o.Partition)] = o
 		}
 	}
+}
+
+// take is what may be committed.
+func (t *sourceTask) take() []PartitionOffset {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.collectLocked()
 	var out []PartitionOffset
 	for _, o := range t.mu.pending {
 		out = append(out, o)
