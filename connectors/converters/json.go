@@ -17,6 +17,7 @@ type JSON struct {
 	schemas  bool
 	numeric  bool // decimals as numbers
 	defaults bool
+	dialect  bool // as JSONOf
 	content  *data.Schema
 	maxCache int
 

@@ -21,13 +21,16 @@ type jsonParser struct {
 	pos   int
 	depth int
 	slab  *data.Slab
+	// dialect is that of JSONOf; scanned counts the bytes that were looked at to choose among the types of a union.
+	dialect bool
+	scanned int
 	// stacks for what is not finished yet
 	entries []data.Entry
 	values  []data.Value
 }
 
 func (p *jsonParser) reset(b []byte, slab *data.Slab) {
-	p.b, p.pos, p.depth, p.slab = b, 0, 0, slab
+	p.b, p.pos, p.depth, p.slab, p.scanned = b, 0, 0, slab, 0
 	p.entries, p.values = p.entries[:0], p.values[:0]
 }
 
@@ -57,9 +60,9 @@ func (p *jsonParser) value() (data.Value, error) {
 		s, err := p.string()
 		return data.StringValue(s), err
 	case c == '{':
-		return p.object()
+		return p.object(nil, false)
 	case c == '[':
-		return p.array()
+		return p.array(nil, false)
 	case c == 't':
 		return data.BooleanValue(true), p.word("true")
 	case c == 'f':
@@ -132,7 +135,8 @@ func (p *jsonParser) key() (string, error) {
 	return s, nil
 }
 
-func (p *jsonParser) object() (data.Value, error) {
+// object reads a map whose values have the schema elem.
+func (p *jsonParser) object(elem *data.Schema, defaults bool) (data.Value, error) {
 	if err := p.enter(); err != nil {
 		return data.Null, err
 	}
@@ -149,7 +153,7 @@ func (p *jsonParser) object() (data.Value, error) {
 		if err != nil {
 			return data.Null, err
 		}
-		v, err := p.value()
+		v, err := p.typed(elem, defaults)
 		if err != nil {
 			return data.Null, err
 		}
@@ -195,7 +199,8 @@ func (p *jsonParser) dedupe(base int) {
 	p.entries = kept
 }
 
-func (p *jsonParser) array() (data.Value, error) {
+// array reads an array whose elements have the schema elem.
+func (p *jsonParser) array(elem *data.Schema, defaults bool) (data.Value, error) {
 	if err := p.enter(); err != nil {
 		return data.Null, err
 	}
@@ -208,7 +213,7 @@ func (p *jsonParser) array() (data.Value, error) {
 		if !more {
 			break
 		}
-		v, err := p.value()
+		v, err := p.typed(elem, defaults)
 		if err != nil {
 			return data.Null, err
 		}

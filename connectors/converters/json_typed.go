@@ -175,6 +175,9 @@ func (p *jsonParser) logical(s *data.Schema) (data.Value, error) {
 }
 
 func (p *jsonParser) structure(s *data.Schema, defaults bool) (data.Value, error) {
+	if p.dialect && IsUnion(s) {
+		return p.union(s, defaults)
+	}
 	if p.next() != '{' {
 		return data.Null, fault.Data.New("Structs should be encoded as JSON objects, but found " + p.nodeType())
 	}
@@ -216,19 +219,24 @@ func (p *jsonParser) structure(s *data.Schema, defaults bool) (data.Value, error
 		expect = i + 1
 		seen++
 	}
-	if err := fillMissing(st, defaults); err != nil {
+	if err := p.fillMissing(st, defaults); err != nil {
 		return data.Null, err
 	}
 	return data.StructValue(st), nil
 }
 
-// fillMissing treats fields that were not there as null.
-func fillMissing(st *data.Struct, defaults bool) error {
+// fillMissing treats fields that were not there as null. In the dialect of JSONOf even those that are required may be missing.
+func (p *jsonParser) fillMissing(st *data.Struct, defaults bool) error {
 	for i := range st.Schema().Fields() {
 		if !st.RawAt(i).IsNull() {
 			continue
 		}
-		v, err := nullOf(st.Schema().Fields()[i].Schema, defaults)
+		schema := st.Schema().Fields()[i].Schema
+		if p.dialect {
+			st.SetAt(i, schema.Default())
+			continue
+		}
+		v, err := nullOf(schema, defaults)
 		if err != nil {
 			return err
 		}
@@ -241,46 +249,32 @@ func (p *jsonParser) typedArray(s *data.Schema, defaults bool) (data.Value, erro
 	if p.next() != '[' {
 		return data.Null, p.wrongType(data.TypeArray)
 	}
-	if err := p.enter(); err != nil {
-		return data.Null, err
-	}
-	base := len(p.values)
-	for first := true; ; first = false {
-		more, err := p.more(']', first)
-		if err != nil {
-			return data.Null, err
-		}
-		if !more {
-			break
-		}
-		v, err := p.typed(s.Elem(), defaults)
-		if err != nil {
-			return data.Null, err
-		}
-		p.values = append(p.values, v)
-	}
-	v := p.slab.Array(p.values[base:])
-	p.values = p.values[:base]
-	return v, nil
+	return p.array(s.Elem(), defaults)
 }
 
 func (p *jsonParser) typedMap(s *data.Schema, defaults bool) (data.Value, error) {
-	object := s.Key() == nil || s.Key().Type() == data.TypeString
-	m := data.NewMap(0)
-	closing := byte('}')
+	object := s.Key() == nil || s.Key().Type() == data.TypeString && !(p.dialect && s.Key().Optional())
 	switch {
 	case object && p.next() != '{':
 		return data.Null, fault.Data.New("Maps with string fields should be encoded as JSON objects, but found " + p.nodeType())
-	case !object && p.next() != '[':
+	case object:
+		return p.object(s.Elem(), defaults)
+	case p.next() != '[':
 		return data.Null, fault.Data.New("Maps with non-string fields should be encoded as JSON array of tuples, but found " + p.nodeType())
-	case !object:
-		closing = ']'
 	}
 	if err := p.enter(); err != nil {
 		return data.Null, err
 	}
+	read := p.pair
+	if p.dialect {
+		read = p.entry
+	}
+	m := data.NewMap(0)
 	for first := true; ; first = false {
-		more, err := p.more(closing, first)
+		more, err := p.more(']', first)
+		if err == nil && more {
+			err = read(m, s, defaults)
+		}
 		if err != nil {
 			return data.Null, err
 		}
@@ -288,25 +282,7 @@ func (p *jsonParser) typedMap(s *data.Schema, defaults bool) (data.Value, error)
 			m.Index()
 			return data.MapValue(m), nil
 		}
-		if object {
-			err = p.member(m, s, defaults)
-		} else {
-			err = p.pair(m, s, defaults)
-		}
-		if err != nil {
-			return data.Null, err
-		}
 	}
-}
-
-func (p *jsonParser) member(m *data.Map, s *data.Schema, defaults bool) error {
-	k, err := p.key()
-	if err != nil {
-		return err
-	}
-	v, err := p.typed(s.Elem(), defaults)
-	m.Put(k, v)
-	return err
 }
 
 // pair reads [key,value].

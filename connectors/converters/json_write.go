@@ -32,6 +32,9 @@ func (c *JSON) appendValue(dst []byte, s *data.Schema, v data.Value) ([]byte, er
 	case data.TypeArray:
 		return c.appendArray(dst, s.Elem(), v.Array())
 	case data.TypeMap:
+		if c.dialect && (s.Key().Type() != data.TypeString || s.Key().Optional()) {
+			return c.appendEntries(dst, s, v.Map())
+		}
 		return c.appendMap(dst, s.Key(), s.Elem(), v.Map(), s.Key() == nil || s.Key().Type() == data.TypeString)
 	case data.TypeStruct:
 		return c.appendStruct(dst, s, v.Struct())
@@ -142,6 +145,9 @@ func (c *JSON) appendStruct(dst []byte, s *data.Schema, st *data.Struct) ([]byte
 	if st.Schema() != s && !st.Schema().Equal(s) {
 		return dst, fault.Data.New("Mismatching schema.")
 	}
+	if c.dialect {
+		return c.appendMembers(dst, s, st)
+	}
 	dst = append(dst, '{')
 	fields := s.Fields()
 	for i := range fields {
@@ -229,7 +235,10 @@ func appendUnicode(dst []byte, r rune) []byte {
 
 // schemaText writes a schema; field is its name in a struct, or "".
 func (c *JSON) schemaText(dst []byte, s *data.Schema, field string) ([]byte, error) {
-	var err error
+	err := data.RefuseWithin(s, "JsonConverter with schemas.enable")
+	if err != nil {
+		return dst, err
+	}
 	dst = append(append(append(dst, `{"type":"`...), jsonTypes[s.Type()]...), '"')
 	switch s.Type() {
 	case data.TypeArray:

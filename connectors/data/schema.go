@@ -26,6 +26,7 @@ type Schema struct {
 	fields     []Field
 	index      map[string]int
 	key, value *Schema
+	within     *Schema // what a reference of a Knot stands for
 }
 
 // logical is which logical type of Kafka's own a schema's name gives it.
@@ -126,15 +127,23 @@ func (s *Schema) IsLogical() bool { return s != nil && s.logical != plain }
 
 // Equal compares everything, as Kafka's ConnectSchema.equals.
 func (s *Schema) Equal(o *Schema) bool {
+	var seen equality
+	return s.equal(o, &seen)
+}
+
+func (s *Schema) equal(o *Schema, seen *equality) bool {
 	if s == o {
 		return true
 	}
 	if s == nil || o == nil {
 		return false
 	}
+	if (s.within != nil || o.within != nil) && !seen.open(s, o) {
+		return true
+	}
 	return s.typ == o.typ && s.optional == o.optional && s.name == o.name && s.doc == o.doc &&
 		s.hasVersion == o.hasVersion && s.version == o.version && s.def.Equal(o.def) &&
-		equalParams(s, o) && equalFields(s.fields, o.fields) && s.key.Equal(o.key) && s.value.Equal(o.value)
+		equalParams(s, o) && equalFields(s.fields, o.fields, seen) && s.key.equal(o.key, seen) && s.value.equal(o.value, seen)
 }
 
 func equalParams(s, o *Schema) bool {
@@ -149,12 +158,12 @@ func equalParams(s, o *Schema) bool {
 	return true
 }
 
-func equalFields(a, b []Field) bool {
+func equalFields(a, b []Field, seen *equality) bool {
 	if len(a) != len(b) {
 		return false
 	}
 	for i := range a {
-		if a[i].Name != b[i].Name || !a[i].Schema.Equal(b[i].Schema) {
+		if a[i].Name != b[i].Name || !a[i].Schema.equal(b[i].Schema, seen) {
 			return false
 		}
 	}

@@ -106,6 +106,9 @@ func (f *Flatten) plan(s *data.Schema) (*flatPlan, error) {
 // collect adds the fields of s. They are optional if anything above them is, and take their default from above if they
 // have none.
 func (f *Flatten) collect(p *flatPlan, b *data.SchemaBuilder, s *data.Schema, prefix string, path []int, optional bool, above *data.Struct) error {
+	if err := data.RefuseWithin(s, "Flatten"); err != nil {
+		return err
+	}
 	for _, fld := range s.Fields() {
 		name := f.name(prefix, fld.Name)
 		at := append(append([]int(nil), path...), fld.Index)

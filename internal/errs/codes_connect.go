@@ -22,6 +22,11 @@ var (
 		Explanation: "Settings name plugins in WebAssembly modules as wasm:FILE#COMPONENT or wasm:sha256:DIGEST#COMPONENT. Files are looked for under plugin.path of the worker; a component must be of the kind that the setting needs.",
 		Remedy:      "Put the module into a folder of plugin.path; wasmstream module inspect FILE lists its components.",
 	}
+	ConnectRecursion = Code{
+		ID: "E-CONNECT-RECURSION", Exit: ExitInput, Title: "A schema is within itself where that cannot be",
+		Explanation: "Types of Avro, Protobuf and JSON Schema can have themselves as fields: nodes of lists and trees. The converters read and write them, and most transformations pass them on. JsonConverter with schemas.enable, Flatten, and plugins in WebAssembly have no form for such a schema. The record is refused as one that cannot be converted (errors.tolerance, dead letters).",
+		Remedy:      "Drop or extract the field before it gets there, by ReplaceField or ExtractField, or let JsonConverter write without schemas (schemas.enable=false).",
+	}
 	ConnectUnreachable = Code{
 		ID: "E-CONNECT-UNREACHABLE", Exit: ExitEnvironment, Title: "No worker answers",
 		Explanation: "The connector commands speak to the REST API of a worker.",
@@ -30,5 +35,5 @@ var (
 )
 
 func connectCodes() []Code {
-	return []Code{ConnectConfig, ConnectStart, ConnectRefused, ConnectPlugin, ConnectUnreachable}
+	return []Code{ConnectConfig, ConnectStart, ConnectRefused, ConnectPlugin, ConnectRecursion, ConnectUnreachable}
 }

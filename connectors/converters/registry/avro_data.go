@@ -160,6 +160,7 @@ type avroBytes struct {
 	b     []byte
 	slab  *data.Slab
 	depth int
+	empty int // elements that took no bytes
 }
 
 func short() error { return fault.Data.New("the Avro data ends too early") }
@@ -280,12 +281,14 @@ func (r *avroBytes) record(t *avroType) (data.Value, error) {
 	return data.StructValue(r.slab.StructOf(t.connect, values)), nil
 }
 
-// collection reads the blocks of an array or map. Elements of nothing are bounded by maxEmpty, since they take no bytes.
+// maxEmpty bounds the elements of a message that take no bytes, which no end of the bytes bounds.
+const maxEmpty = 1 << 20
+
+// collection reads the blocks of an array or map.
 func (r *avroBytes) collection(t *avroType) (data.Value, error) {
-	const maxEmpty = 1 << 20
 	var list []data.Value
 	m := data.NewMap(0)
-	for count := 0; ; {
+	for {
 		n, err := r.long()
 		if err != nil {
 			return data.Null, err
@@ -303,11 +306,15 @@ func (r *avroBytes) collection(t *avroType) (data.Value, error) {
 			return data.Null, short()
 		}
 		for range n {
-			if count++; count > len(r.b)+maxEmpty {
-				return data.Null, short()
-			}
+			left := len(r.b)
 			if err := r.element(t, &list, m); err != nil {
 				return data.Null, err
+			}
+			if len(r.b) < left {
+				continue
+			}
+			if r.empty++; r.empty > maxEmpty {
+				return data.Null, short()
 			}
 		}
 	}

@@ -48,13 +48,29 @@ func readAvro(r registered) (*avroType, error) {
 	if err != nil {
 		return nil, fault.Data.Errorf("reading an Avro schema: %w", err)
 	}
-	return (&avroReader{named: map[string]*avroType{}}).read(s.Root(), false)
+	return (&avroReader{named: map[string]*avroType{}, open: map[string]*openAvro{}}).read(s.Root(), false)
 }
 
-// avroReader resolves names to types that came before. Types within themselves are refused: no schema here can say that.
+// avroReader resolves names to types that came before, or that are being read.
 type avroReader struct {
 	named map[string]*avroType
+	open  map[string]*openAvro
 	depth int
+}
+
+// openAvro is a record that is being read, with the types within it that are the record itself.
+type openAvro struct {
+	knot   data.Knot
+	within []*avroType
+}
+
+func (o *openAvro) tie(t *avroType) {
+	o.knot.Tie(t.connect)
+	for _, w := range o.within {
+		connect := w.connect
+		*w = *t
+		w.connect = connect
+	}
 }
 
 func (r *avroReader) read(n *avro.SchemaNode, optional bool) (*avroType, error) {
@@ -90,8 +106,12 @@ func (r *avroReader) read(n *avro.SchemaNode, optional bool) (*avroType, error) 
 	if t.connect, err = b.SetOptional(optional).Build(); err != nil {
 		return nil, err
 	}
-	if n.Name != "" {
-		r.named[fullName(n)] = t
+	if name := fullName(n); name != "" {
+		if o := r.open[name]; o != nil {
+			o.tie(t)
+			delete(r.open, name)
+		}
+		r.named[name] = t
 	}
 	return t, nil
 }
@@ -104,14 +124,14 @@ func fullName(n *avro.SchemaNode) string {
 }
 
 func (r *avroReader) reference(name string, optional bool) (*avroType, error) {
-	t := r.named[name]
-	for full, known := range r.named {
-		if t == nil && strings.HasSuffix(full, "."+name) {
-			t = known
-		}
+	t := lookUp(r.named, name)
+	if o := lookUp(r.open, name); t == nil && o != nil {
+		within := &avroType{connect: o.knot.Reference(optional)}
+		o.within = append(o.within, within)
+		return within, nil
 	}
 	if t == nil {
-		return nil, fault.Data.New("The Avro type " + name + " is within itself, or not known")
+		return nil, fault.Data.New("The Avro type " + name + " is not known")
 	}
 	if t.connect.Optional() == optional {
 		return t, nil
@@ -122,11 +142,26 @@ func (r *avroReader) reference(name string, optional bool) (*avroType, error) {
 	return &c, nil
 }
 
+// lookUp finds a full name, or the one of a name that has no namespace.
+func lookUp[T any](types map[string]*T, name string) *T {
+	if t := types[name]; t != nil {
+		return t
+	}
+	for full, t := range types {
+		if strings.HasSuffix(full, "."+name) {
+			return t
+		}
+	}
+	return nil
+}
+
 func (r *avroReader) record(t *avroType, n *avro.SchemaNode) (*data.SchemaBuilder, error) {
 	b := data.NewStructSchema()
-	if name := fullName(n); name != connectDefault {
+	name := fullName(n)
+	if !strings.HasPrefix(name, connectDefault) {
 		b.Name(name)
 	}
+	r.open[name] = &openAvro{}
 	for i := range n.Fields {
 		f, err := r.read(&n.Fields[i].Type, false)
 		if err != nil {
@@ -289,7 +324,7 @@ func branchName(n *avro.SchemaNode) string {
 
 // writeAvro makes the Avro schema of a schema, as Confluent's AvroData does.
 func writeAvro(s *data.Schema) (string, error) {
-	w := &avroWriter{defined: map[string]*data.Schema{}}
+	w := &avroWriter{defined: map[string]*data.Schema{}, names: map[*data.Schema]string{}}
 	v, err := w.write(s, true)
 	if err != nil {
 		return "", err
@@ -298,11 +333,17 @@ func writeAvro(s *data.Schema) (string, error) {
 	return string(text), err
 }
 
-type avroWriter struct{ defined map[string]*data.Schema }
+type avroWriter struct {
+	defined map[string]*data.Schema
+	names   map[*data.Schema]string // of structs, which may have none of their own
+}
 
 func (w *avroWriter) write(s *data.Schema, union bool) (any, error) {
 	if s == nil {
 		return nil, fault.Data.New("Avro needs a schema for all parts of the data")
+	}
+	if s.Type() == data.TypeStruct && s.Name() == unionName {
+		return w.union(s)
 	}
 	base, err := w.base(s)
 	if err != nil || !s.Optional() || !union {
@@ -312,6 +353,22 @@ func (w *avroWriter) write(s *data.Schema, union bool) (any, error) {
 		return []any{base, "null"}, nil
 	}
 	return []any{"null", base}, nil
+}
+
+// union is the choice between the fields of a struct.
+func (w *avroWriter) union(s *data.Schema) (any, error) {
+	branches := []any{}
+	if s.Optional() {
+		branches = append(branches, "null")
+	}
+	for _, f := range s.Fields() {
+		branch, err := w.write(f.Schema, false)
+		if err != nil {
+			return nil, err
+		}
+		branches = append(branches, branch)
+	}
+	return branches, nil
 }
 
 var avroNames = map[data.Type]string{
@@ -407,7 +464,13 @@ func (w *avroWriter) mapping(out map[string]any, s *data.Schema) error {
 }
 
 func (w *avroWriter) record(s *data.Schema) (any, error) {
-	name := s.Name()
+	name, itself := s.Name(), s
+	if s.Within() != nil {
+		itself = s.Within()
+		if known := w.names[itself]; known != "" {
+			return known, nil
+		}
+	}
 	if name == "" {
 		name = connectDefault
 		for i := 2; w.defined[name] != nil; i++ {
@@ -415,12 +478,12 @@ func (w *avroWriter) record(s *data.Schema) (any, error) {
 		}
 	}
 	if known := w.defined[name]; known != nil {
-		if !data.CopyAll(known).SetOptional(s.Optional()).Rebuild().Equal(s) {
+		if s.Within() == nil && !data.CopyAll(known).SetOptional(s.Optional()).Rebuild().Equal(s) {
 			return nil, fault.Data.New("Two structs of different schemas have the name " + name)
 		}
 		return name, nil
 	}
-	w.defined[name] = s
+	w.defined[name], w.names[itself] = s, name
 	out := map[string]any{"type": "record", "name": name}
 	if i := strings.LastIndexByte(name, '.'); i >= 0 {
 		out["namespace"], out["name"] = name[:i], name[i+1:]

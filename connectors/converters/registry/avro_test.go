@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"encoding/binary"
 	"math/big"
 	"strings"
 	"testing"
@@ -157,4 +158,70 @@ func FuzzAvro(f *testing.F) {
 			t.Fatalf("%v", err)
 		}
 	})
+}
+
+// TestAvroWithinItself reads and writes lists and trees.
+func TestAvroWithinItself(t *testing.T) {
+	reg := srfake.New()
+	defer reg.Close()
+	text := `{"type":"record","name":"Tree","namespace":"n","fields":[{"name":"v","type":"int"},{"name":"next","type":["null","Tree"],"default":null},{"name":"sub","type":{"type":"array","items":"n.Tree"}},
+		{"name":"any","type":["null","int","Tree",{"type":"record","name":"Leaf","fields":[{"name":"up","type":{"type":"map","values":"Tree"}}]}]}]}`
+	id := register(t, reg, sr.TypeAvro, "t-value", text)
+	other, err := avro.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := func(v int, next, other any, sub ...any) map[string]any {
+		return map[string]any{"v": v, "next": next, "any": other, "sub": append([]any{}, sub...)}
+	}
+	payload, err := other.Encode(tree(1, tree(2, nil, 5), map[string]any{"up": map[string]any{"k": tree(3, nil, tree(4, nil, nil))}}, tree(6, nil, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := append([]byte{0, 0, 0, 0, id}, payload...)
+	got, err := newAvro(t, reg.URL()).ToConnectData("t", nil, message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "Struct{v=1,next=Struct{v=2,sub=[],any=Struct{int=5}},sub=[Struct{v=6,sub=[]}],any=Struct{Leaf=Struct{up={k=Struct{v=3,sub=[],any=Struct{Tree=Struct{v=4,sub=[]}}}}}}}"
+	if got.Value.String() != want || got.Schema.Field("next").Schema.Within() != got.Schema {
+		t.Errorf("%s", got.Value)
+	}
+	if err := data.ValidateValue(got.Schema, got.Value); err != nil {
+		t.Error(err)
+	}
+	fresh := srfake.New()
+	defer fresh.Close()
+	out, _, err := newAvro(t, fresh.URL()).FromConnectData(nil, "t", nil, got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := newAvro(t, fresh.URL()).ToConnectData("t", nil, out)
+	if err != nil || again.Value.String() != want {
+		t.Errorf("%v %s", err, again.Value)
+	}
+	if out, _, err := newAvro(t, reg.URL(), "auto.register.schemas", "false", "use.latest.version", "true").FromConnectData(nil, "t", nil, got); err != nil || string(out) != string(message) {
+		t.Errorf("%v % x, not % x", err, out, message)
+	}
+	var k data.Knot
+	nameless := data.NewStructSchema().Field("next", k.Reference(true)).MustBuild()
+	k.Tie(nameless)
+	value := data.StructValue(data.StructOf(nameless, []data.Value{data.StructValue(data.StructOf(nameless.Field("next").Schema, make([]data.Value, 1)))}))
+	if out, _, err = newAvro(t, fresh.URL()).FromConnectData(nil, "nameless", nil, data.SchemaAndValue{Schema: nameless, Value: value}); err != nil || string(out[5:]) != "\x02\x00" {
+		t.Errorf("a struct without a name: %v % x", err, out)
+	}
+}
+
+// TestAvroOfNothing wants arrays of elements without bytes to cost no more than some memory, however they are nested.
+func TestAvroOfNothing(t *testing.T) {
+	reg := srfake.New()
+	defer reg.Close()
+	id := register(t, reg, sr.TypeAvro, "t-value", `{"type":"array","items":{"type":"array","items":{"type":"record","name":"E","fields":[]}}}`)
+	message := append([]byte{0, 0, 0, 0, id}, 16)
+	for range 8 {
+		message = append(binary.AppendVarint(message, 1<<19), 0)
+	}
+	if got, err := newAvro(t, reg.URL()).ToConnectData("t", nil, append(message, 0)); !fault.Data.Is(err) {
+		t.Errorf("%d: %v", len(got.Value.Array()), err)
+	}
 }

@@ -1,7 +1,7 @@
 package registry
 
 import (
-	"encoding/json"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/sr"
 
@@ -12,20 +12,14 @@ import (
 	"github.com/wasmstream/wasmstream/connectors/fault"
 )
 
-// JSONSchema is like Confluent's JsonSchemaConverter. Maps have strings as keys.
+// JSONSchema is like Confluent's JsonSchemaConverter.
 type JSONSchema struct {
 	client  *client
-	writer  converters.JSON
-	readers map[int]*jsonReader
-	numeric string
+	writer  *converters.JSON
+	readers map[int]*converters.JSON
+	numeric bool
 	// loose says that properties which are not required are optional.
 	loose bool
-}
-
-// jsonReader reads data of one schema.
-type jsonReader struct {
-	schema *data.Schema
-	json   converters.JSON
 }
 
 // ConfigDef defines the settings.
@@ -43,15 +37,14 @@ func (j *JSONSchema) Configure(props config.Props, isKey bool) error {
 	if err != nil {
 		return err
 	}
-	j.readers, j.numeric, j.loose = map[int]*jsonReader{}, v.String("decimal.format"), v.Bool("use.optional.for.nonrequired")
-	if j.client, err = newClient(v, sr.TypeJSON, isKey); err != nil {
-		return err
-	}
-	return j.writer.Configure(config.PropsOf(map[string]string{"schemas.enable": "false", "decimal.format": j.numeric}), isKey)
+	j.numeric, j.loose = strings.EqualFold(v.String("decimal.format"), "NUMERIC"), v.Bool("use.optional.for.nonrequired")
+	j.readers, j.writer = map[int]*converters.JSON{}, converters.JSONOf(nil, j.numeric)
+	j.client, err = newClient(v, sr.TypeJSON, isKey)
+	return err
 }
 
 // FromConnectData registers the schema and writes JSON. Data without a schema has to be primitive.
-func (j *JSONSchema) FromConnectData(dst []byte, topic string, h *connectors.Headers, v data.SchemaAndValue) ([]byte, bool, error) {
+func (j *JSONSchema) FromConnectData(dst []byte, topic string, _ *connectors.Headers, v data.SchemaAndValue) ([]byte, bool, error) {
 	if v.Value.IsNull() && (v.Schema == nil || v.Schema.Optional() && v.Schema.Default().IsNull()) {
 		return dst, true, nil
 	}
@@ -61,18 +54,11 @@ func (j *JSONSchema) FromConnectData(dst []byte, topic string, h *connectors.Hea
 		}
 		v.Schema = data.Primitive(v.Value.Type(), true)
 	}
-	r, err := j.client.find(topic, v.Schema, func() (string, error) {
-		out, err := writeJSONSchema(v.Schema)
-		if err != nil {
-			return "", err
-		}
-		text, err := json.Marshal(out)
-		return string(text), err
-	})
+	r, err := j.client.find(topic, v.Schema, func() (string, error) { return writeJSONSchema(v.Schema) })
 	if err != nil {
 		return dst, false, err
 	}
-	out, _, err := j.writer.FromConnectData(appendHeader(dst, r.id), topic, h, v)
+	out, err := j.writer.Append(appendHeader(dst, r.id), v.Schema, v.Value)
 	if err != nil {
 		return dst, false, err
 	}
@@ -95,23 +81,19 @@ func (j *JSONSchema) ToConnectData(topic string, h connectors.Headers, b []byte)
 		}
 		j.readers[id] = r
 	}
-	return r.json.ToConnectData(topic, h, rest)
+	return r.ToConnectData(topic, h, rest)
 }
 
-func (j *JSONSchema) reader(id int) (*jsonReader, error) {
+func (j *JSONSchema) reader(id int) (*converters.JSON, error) {
 	known, err := j.client.schema(id)
 	if err != nil {
 		return nil, err
 	}
-	r := &jsonReader{}
-	if r.schema, err = readJSONSchema(known, j.loose); err != nil {
-		return nil, err
-	}
-	content, err := converters.SchemaText(r.schema)
+	s, err := readJSONSchema(known, j.loose)
 	if err != nil {
 		return nil, err
 	}
-	return r, r.json.Configure(config.PropsOf(map[string]string{"schema.content": content}), false)
+	return converters.JSONOf(s, j.numeric), nil
 }
 
 // Close does nothing.
@@ -122,79 +104,4 @@ var jsonTypes = map[data.Type][2]string{
 	data.TypeInt8: {"integer", "int8"}, data.TypeInt16: {"integer", "int16"}, data.TypeInt32: {"integer", "int32"}, data.TypeInt64: {"integer", "int64"},
 	data.TypeFloat32: {"number", "float32"}, data.TypeFloat64: {"number", "float64"}, data.TypeBoolean: {"boolean", ""}, data.TypeString: {"string", ""},
 	data.TypeBytes: {"string", "bytes"},
-}
-
-func writeJSONSchema(s *data.Schema) (map[string]any, error) {
-	if s == nil {
-		return nil, fault.Data.New("JSON Schema needs a schema for all parts of the data")
-	}
-	out := map[string]any{}
-	var err error
-	switch s.Type() {
-	case data.TypeStruct:
-		out["type"] = "object"
-		err = writeProperties(out, s)
-	case data.TypeArray:
-		out["type"] = "array"
-		out["items"], err = writeJSONSchema(s.Elem())
-	case data.TypeMap:
-		if s.Key() == nil || s.Key().Type() != data.TypeString {
-			return nil, fault.Data.New("JSON Schema has maps with strings as keys only")
-		}
-		out["type"], out["connect.type"] = "object", "map"
-		out["additionalProperties"], err = writeJSONSchema(s.Elem())
-	default:
-		names := jsonTypes[s.Type()]
-		out["type"] = names[0]
-		if names[1] != "" {
-			out["connect.type"] = names[1]
-		}
-		if s.IsDecimal() {
-			out["type"] = []string{"string", "number"}
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	writeProps(out, s)
-	if s.Optional() {
-		return map[string]any{"oneOf": []any{map[string]any{"type": "null"}, out}}, nil
-	}
-	return out, nil
-}
-
-func writeProps(out map[string]any, s *data.Schema) {
-	if s.Name() != "" {
-		out["title"] = s.Name()
-	}
-	if v, ok := s.Version(); ok {
-		out["connect.version"] = v
-	}
-	if s.Doc() != "" {
-		out["description"] = s.Doc()
-	}
-	params := map[string]string{}
-	for _, p := range s.Parameters() {
-		params[p.Name] = p.Value
-	}
-	if len(params) > 0 {
-		out["connect.parameters"] = params
-	}
-	if def, ok := avroDefault(s); ok && def != nil {
-		out["default"] = def
-	}
-}
-
-func writeProperties(out map[string]any, s *data.Schema) error {
-	properties := map[string]any{}
-	for _, f := range s.Fields() {
-		p, err := writeJSONSchema(f.Schema)
-		if err != nil {
-			return err
-		}
-		p["connect.index"] = f.Index
-		properties[f.Name] = p
-	}
-	out["properties"] = properties
-	return nil
 }

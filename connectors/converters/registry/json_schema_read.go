@@ -3,6 +3,7 @@ package registry
 import (
 	"encoding/json"
 	"net/url"
+	"reflect"
 	"slices"
 	"sort"
 	"strconv"
@@ -14,18 +15,28 @@ import (
 
 // jsonDocument is a JSON Schema as it is read. Members of the wrong form are as good as missing.
 type jsonDocument struct {
-	root   map[string]any
-	others map[string]map[string]any // those that it refers to, by the names of the references and by their $id
-	loose  bool                      // properties that are not required are optional
-	nodes  *int                      // that were read: references make many of few
+	*jsonReading
+	root map[string]any
 }
 
-// maxNodes bounds the nodes of a schema whose references are followed.
-const maxNodes = 100_000
+// jsonReading is what the documents of one schema share.
+type jsonReading struct {
+	others map[string]map[string]any // those that are referred to, by the names of the references and by their $id
+	open   map[uintptr]*data.Knot    // nodes that are being read as structs
+	loose  bool                      // properties that are not required are optional
+	nodes  int                       // that were read: references make many of few
+	depth  int
+}
+
+// maxNodes bounds the nodes of a schema whose references are followed, maxSchemaDepth how deep they are nested.
+const (
+	maxNodes       = 100_000
+	maxSchemaDepth = 100
+)
 
 // readJSONSchema reads a schema as the registry has it.
 func readJSONSchema(r registered, loose bool) (*data.Schema, error) {
-	d := jsonDocument{others: map[string]map[string]any{}, loose: loose, nodes: new(int)}
+	d := jsonDocument{jsonReading: &jsonReading{others: map[string]map[string]any{}, open: map[uintptr]*data.Knot{}, loose: loose}}
 	for _, to := range append(slices.Clone(r.references), reference{"", r.text}) {
 		d.root = nil
 		if err := json.Unmarshal([]byte(to.text), &d.root); err != nil {
@@ -36,7 +47,7 @@ func readJSONSchema(r registered, loose bool) (*data.Schema, error) {
 			d.others[strings.TrimSuffix(id, "#")] = d.root
 		}
 	}
-	return d.schema(d.root, false, 0)
+	return d.schema(d.root, false)
 }
 
 // reference is the node that a $ref names, and the document that it lies in.
@@ -52,10 +63,21 @@ func (d jsonDocument) reference(ref string) (jsonDocument, map[string]any, error
 		}
 	}
 	var node any = d.root
-	for step := range strings.SplitSeq(strings.TrimPrefix(fragment, "/"), "/") {
-		if fragment == "" {
-			break
-		}
+	if fragment != "" && fragment[0] != '/' {
+		node = anchored(d.root, fragment)
+	} else if fragment != "" {
+		node = pointed(d.root, fragment[1:])
+	}
+	out, ok := node.(map[string]any)
+	if !ok {
+		return d, nil, fault.Data.New("The JSON Schema refers to " + ref + ", which is not there")
+	}
+	return d, out, nil
+}
+
+// pointed is the node at the end of a pointer, whose steps are separated by slashes.
+func pointed(node any, pointer string) any {
+	for step := range strings.SplitSeq(pointer, "/") {
 		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
 		if plain, err := url.PathUnescape(step); err == nil {
 			step = plain
@@ -69,49 +91,79 @@ func (d jsonDocument) reference(ref string) (jsonDocument, map[string]any, error
 				node = at[i]
 			}
 		default:
-			node = nil
+			return nil
 		}
 	}
-	out, ok := node.(map[string]any)
-	if !ok {
-		return d, nil, fault.Data.New("The JSON Schema refers to " + ref + ", which is not there")
+	return node
+}
+
+// anchored is the node whose $id or $anchor is a name.
+func anchored(node any, name string) any {
+	switch at := node.(type) {
+	case map[string]any:
+		if at["$id"] == "#"+name || at["id"] == "#"+name || at["$anchor"] == name {
+			return at
+		}
+		for _, key := range sortedKeys(at) {
+			if found := anchored(at[key], name); found != nil {
+				return found
+			}
+		}
+	case []any:
+		for _, x := range at {
+			if found := anchored(x, name); found != nil {
+				return found
+			}
+		}
 	}
-	return d, out, nil
+	return nil
 }
 
 // schema reads a node.
-func (d jsonDocument) schema(node map[string]any, optional bool, depth int) (*data.Schema, error) {
-	if *d.nodes++; depth > 100 || *d.nodes > maxNodes {
-		return nil, fault.Data.New("The JSON Schema nests too deep, or is within itself")
+func (d jsonDocument) schema(node map[string]any, optional bool) (*data.Schema, error) {
+	d.depth++
+	defer func() { d.depth-- }()
+	if d.nodes++; d.depth > maxSchemaDepth || d.nodes > maxNodes {
+		return nil, fault.Data.New("The JSON Schema nests too deep, or refers to itself without end")
 	}
 	if ref, ok := node["$ref"].(string); ok {
 		in, to, err := d.reference(ref)
 		if err != nil {
 			return nil, err
 		}
-		return in.schema(to, optional, depth+1)
-	}
-	if all, _ := node["allOf"].([]any); len(all) == 1 && node["type"] == nil {
-		only, _ := all[0].(map[string]any)
-		return d.schema(only, optional, depth+1)
-	}
-	for _, union := range []string{"oneOf", "anyOf"} {
-		branches, _ := node[union].([]any)
-		if len(branches) == 0 {
-			continue
+		if k := d.open[nodeID(to)]; k != nil {
+			return k.Reference(optional), nil
 		}
-		return d.union(branches, optional, depth)
+		return in.schema(to, optional)
 	}
-	typ, null := jsonType(node["type"])
-	optional = optional || null
-	b, err := d.builder(node, typ, depth)
+	switch parts := partsOf(node); {
+	case len(parts) > 1:
+		return d.all(node, parts, optional)
+	case len(parts) == 1 && parts[0].branches != nil && parts[0].all:
+		return d.all(node, parts[0].branches, optional)
+	case len(parts) == 1 && parts[0].branches != nil:
+		return d.union(node, parts[0].branches, optional)
+	}
+	return d.plain(node, nodeID(node), optional)
+}
+
+func nodeID(node map[string]any) uintptr { return reflect.ValueOf(node).Pointer() }
+
+// plain reads a node of one type, which references know as id.
+func (d jsonDocument) plain(node map[string]any, id uintptr, optional bool) (*data.Schema, error) {
+	var k data.Knot
+	b, err := d.builder(node, id, &k)
 	if err != nil {
 		return nil, err
 	}
 	describeJSON(b, node)
 	s, err := b.SetOptional(optional).Build()
-	if err != nil || node["default"] == nil || !s.Type().IsPrimitive() || s.IsLogical() {
-		return s, err
+	if err != nil {
+		return nil, err
+	}
+	k.Tie(s)
+	if node["default"] == nil || !s.Type().IsPrimitive() || s.IsLogical() {
+		return s, nil
 	}
 	text, _ := json.Marshal(node["default"])
 	if v, err := data.Convert(s, nil, data.StringValue(strings.Trim(string(text), `"`))); err == nil {
@@ -120,41 +172,34 @@ func (d jsonDocument) schema(node map[string]any, optional bool, depth int) (*da
 	return s, nil
 }
 
-// jsonType is the type of a node: of several, the one that is not null.
-func jsonType(v any) (name string, null bool) {
-	list, ok := v.([]any)
-	if !ok {
-		s, _ := v.(string)
-		return s, false
+// typeOf is the type of a node, or that which its other members speak of.
+func typeOf(node map[string]any) string {
+	if s, ok := node["type"].(string); ok {
+		return s
 	}
-	for _, x := range list {
-		if s, _ := x.(string); s == "null" {
-			null = true
-		} else if name == "" {
-			name = s
+	for _, hint := range [][2]string{{"properties", "object"}, {"additionalProperties", "object"}, {"required", "object"}, {"items", "array"}, {"enum", "string"}} {
+		if node[hint[0]] != nil {
+			return hint[1]
 		}
 	}
-	return name, null
+	switch node["const"].(type) {
+	case string:
+		return "string"
+	case bool:
+		return "boolean"
+	case float64:
+		return "number"
+	}
+	return ""
 }
 
-func (d jsonDocument) union(branches []any, optional bool, depth int) (*data.Schema, error) {
-	var others []map[string]any
-	for _, x := range branches {
-		b, _ := x.(map[string]any)
-		if t, _ := jsonType(b["type"]); t == "null" {
-			optional = true
-		} else if b != nil {
-			others = append(others, b)
-		}
-	}
-	if len(others) != 1 {
-		return nil, fault.Data.New("A JSON Schema with a choice of several types is not supported")
-	}
-	return d.schema(others[0], optional, depth+1)
-}
-
-func (d jsonDocument) builder(node map[string]any, typ string, depth int) (*data.SchemaBuilder, error) {
+// builder begins the schema of a node; knot is for a struct that is within itself.
+func (d jsonDocument) builder(node map[string]any, id uintptr, knot *data.Knot) (*data.SchemaBuilder, error) {
+	typ := typeOf(node)
 	connect, _ := node["connect.type"].(string)
+	if connect == "map" {
+		return d.mapping(node, typ)
+	}
 	for t, names := range jsonTypes {
 		if names[1] != "" && names[1] == connect {
 			return data.NewSchema(t), nil
@@ -162,7 +207,7 @@ func (d jsonDocument) builder(node map[string]any, typ string, depth int) (*data
 	}
 	switch typ {
 	case "string":
-		return data.NewSchema(data.TypeString), nil
+		return enumeration(node), nil
 	case "boolean":
 		return data.NewSchema(data.TypeBoolean), nil
 	case "integer":
@@ -170,20 +215,71 @@ func (d jsonDocument) builder(node map[string]any, typ string, depth int) (*data
 	case "number":
 		return data.NewSchema(data.TypeFloat64), nil
 	case "array":
-		items, _ := node["items"].(map[string]any)
-		elem, err := d.schema(items, false, depth+1)
+		items, ok := node["items"].(map[string]any)
+		if !ok {
+			return nil, fault.Data.New("Array schema did not specify the items type")
+		}
+		elem, err := d.schema(items, false)
 		return data.NewArraySchema(elem), err
 	case "object":
-		if extra, ok := node["additionalProperties"].(map[string]any); ok && node["properties"] == nil {
-			elem, err := d.schema(extra, false, depth+1)
-			return data.NewMapSchema(data.StringSchema, elem), err
+		if _, ok := node["additionalProperties"].(map[string]any); ok && node["properties"] == nil {
+			return d.mapping(node, typ)
 		}
-		return d.properties(node, depth)
+		return d.object(id, d.properties(node, nil), knot)
 	}
 	return nil, fault.Data.New("A JSON Schema of type '" + typ + "' is not supported")
 }
 
-func (d jsonDocument) properties(node map[string]any, depth int) (*data.SchemaBuilder, error) {
+// enumeration is a string; the values that are allowed are parameters.
+func enumeration(node map[string]any) *data.SchemaBuilder {
+	b := data.NewSchema(data.TypeString)
+	symbols, _ := node["enum"].([]any)
+	if len(symbols) > 0 {
+		b.Parameter(jsonEnum, "")
+	}
+	for _, x := range symbols {
+		symbol, ok := x.(string)
+		if text, err := json.Marshal(x); !ok && err == nil {
+			symbol = string(text)
+		}
+		if x == nil {
+			symbol = nullSymbol
+		}
+		b.Parameter(jsonEnum+"."+symbol, symbol)
+	}
+	return b
+}
+
+// mapping is a map: an object, or an array of objects with key and value.
+func (d jsonDocument) mapping(node map[string]any, typ string) (*data.SchemaBuilder, error) {
+	if typ != "array" {
+		extra, _ := node["additionalProperties"].(map[string]any)
+		elem, err := d.schema(extra, false)
+		return data.NewMapSchema(data.StringSchema, elem), err
+	}
+	items, _ := node["items"].(map[string]any)
+	properties, _ := items["properties"].(map[string]any)
+	var entry [2]*data.Schema
+	for i, name := range []string{"key", "value"} {
+		p, _ := properties[name].(map[string]any)
+		var err error
+		if entry[i], err = d.schema(p, false); err != nil {
+			return nil, err
+		}
+	}
+	return data.NewMapSchema(entry[0], entry[1]), nil
+}
+
+// jsonProperty is a member of an object, in the document that says so.
+type jsonProperty struct {
+	in       jsonDocument
+	name     string
+	node     map[string]any
+	required bool
+}
+
+// properties adds the members of an object, in the order of connect.index; those of the same name take the place of others.
+func (d jsonDocument) properties(node map[string]any, to []jsonProperty) []jsonProperty {
 	properties, _ := node["properties"].(map[string]any)
 	required, _ := node["required"].([]any)
 	names := sortedKeys(properties)
@@ -196,15 +292,29 @@ func (d jsonDocument) properties(node map[string]any, depth int) (*data.SchemaBu
 		return i
 	}
 	sort.SliceStable(names, func(a, b int) bool { return index(names[a]) < index(names[b]) })
-	b := data.NewStructSchema()
 	for _, name := range names {
 		p, _ := properties[name].(map[string]any)
-		optional := d.loose && !slices.Contains(required, any(name))
-		s, err := d.schema(p, optional, depth+1)
+		property := jsonProperty{d, name, p, slices.Contains(required, any(name))}
+		if i := slices.IndexFunc(to, func(p jsonProperty) bool { return p.name == name }); i >= 0 {
+			to[i] = property
+		} else {
+			to = append(to, property)
+		}
+	}
+	return to
+}
+
+// object begins the struct of a node with these members.
+func (d jsonDocument) object(id uintptr, properties []jsonProperty, knot *data.Knot) (*data.SchemaBuilder, error) {
+	d.open[id] = knot
+	defer delete(d.open, id)
+	b := data.NewStructSchema()
+	for _, p := range properties {
+		s, err := p.in.schema(p.node, d.loose && !p.required)
 		if err != nil {
 			return nil, err
 		}
-		b.Field(name, s)
+		b.Field(p.name, s)
 	}
 	return b, nil
 }

@@ -38,6 +38,7 @@ func (*Protobuf) ConfigDef() *config.Def {
 		flag("optional.for.nullables", false, "Whether fields that may be null have the label optional."),
 		flag("wrapper.for.nullables", false, "Whether the wrappers of google.protobuf are read as primitive values that may be null."),
 		flag("wrapper.for.raw.primitives", true, "Whether data that is no struct is written in a wrapper of google.protobuf."),
+		flag("enhanced.protobuf.schema.support", false, "Whether schemas are called by the full names of messages, with the package; by the last word, if not."),
 		flag("generate.index.for.unions", true, "Whether the name of a union's struct ends with its index."),
 		flag("flatten.unions", false, "Whether the fields of a union stand in the message itself."),
 	)...)
@@ -52,6 +53,7 @@ func (p *Protobuf) Configure(props config.Props, isKey bool) error {
 	p.options = protoOptions{
 		intEnums: v.Bool("int.for.enums"), labels: v.Bool("optional.for.nullables"), wrappers: v.Bool("wrapper.for.nullables"),
 		unwrap: v.Bool("wrapper.for.raw.primitives"), indexes: v.Bool("generate.index.for.unions"), flat: v.Bool("flatten.unions"),
+		fullNames: v.Bool("enhanced.protobuf.schema.support"),
 	}
 	p.wrap, p.nullable = v.Bool("wrapper.for.raw.primitives"), v.Bool("optional.for.nullables")
 	p.writers, p.readers = map[int]*protoTarget{}, map[int]*protoFile{}
@@ -73,7 +75,7 @@ func (p *Protobuf) FromConnectData(dst []byte, topic string, _ *connectors.Heade
 	if v.Schema.Type() != data.TypeStruct && (!p.wrap || !v.Schema.Type().IsPrimitive() || v.Schema.IsLogical()) {
 		return dst, false, fault.Data.New("ProtobufConverter writes structs, and primitive values with wrapper.for.raw.primitives, but here is " + v.Schema.String())
 	}
-	r, err := p.client.find(topic, v.Schema, func() (string, error) { return writeProto(v.Schema, p.nullable) })
+	r, err := p.client.find(topic, v.Schema, func() (string, error) { return writeProto(v.Schema, p.nullable, p.options.wrappers) })
 	if err != nil {
 		return dst, false, err
 	}
@@ -104,7 +106,8 @@ func (p *Protobuf) target(r registered, name string) (*protoTarget, error) {
 	}
 	path := []int{0}
 	for i := range f.desc.Messages().Len() {
-		if string(f.desc.Messages().Get(i).FullName()) == name {
+		m := f.desc.Messages().Get(i)
+		if string(m.FullName()) == name || string(m.Name()) == name {
 			path[0] = i
 		}
 	}
@@ -150,7 +153,7 @@ func (p *Protobuf) ToConnectData(_ string, _ connectors.Headers, b []byte) (data
 	if err != nil {
 		return data.SchemaAndValue{}, err
 	}
-	v, err := m.read(rest, &p.slab)
+	v, err := m.read(rest, &protoReading{slab: &p.slab})
 	if err != nil {
 		return data.SchemaAndValue{}, err
 	}

@@ -257,9 +257,22 @@ func (f *protoField) appendMessage(dst []byte, v data.Value) ([]byte, error) {
 	return dst, nil
 }
 
+// protoReading is what the messages within one share.
+type protoReading struct {
+	slab  *data.Slab
+	depth int
+}
+
+// maxProtoDepth is how deep messages may nest, as in Google's library.
+const maxProtoDepth = 100
+
 // read takes a message apart. Texts and bytes refer to b.
-func (t *protoType) read(b []byte, slab *data.Slab) (data.Value, error) {
-	values := slab.Values(len(t.connectFields()))
+func (t *protoType) read(b []byte, r *protoReading) (data.Value, error) {
+	if r.depth++; r.depth > maxProtoDepth {
+		return data.Value{}, fault.Data.Errorf("the Protobuf data nests deeper than %d messages", maxProtoDepth)
+	}
+	defer func() { r.depth-- }()
+	values := r.slab.Values(len(t.connectFields()))
 	var lists map[int][]data.Value
 	var entries map[int][]data.Entry
 	var logical [5]int64 // fields 1 to 4 of a message that stands for a logical type
@@ -289,7 +302,7 @@ func (t *protoType) read(b []byte, slab *data.Slab) (data.Value, error) {
 		switch {
 		case f == nil:
 		case f.key != nil:
-			e, err := f.entry(body, wire, slab)
+			e, err := f.entry(body, wire, r)
 			if err != nil {
 				return data.Value{}, err
 			}
@@ -302,22 +315,22 @@ func (t *protoType) read(b []byte, slab *data.Slab) (data.Value, error) {
 				lists = map[int][]data.Value{}
 			}
 			var err error
-			if lists[f.place], err = f.elements(lists[f.place], body, wire, slab); err != nil {
+			if lists[f.place], err = f.elements(lists[f.place], body, wire, r); err != nil {
 				return data.Value{}, err
 			}
 		default:
-			v, err := f.one(body, wire, slab)
+			v, err := f.one(body, wire, r)
 			if err != nil {
 				return data.Value{}, err
 			}
-			t.set(values, f, v, slab)
+			t.set(values, f, v, r)
 		}
 	}
 	if t.form != protoStruct {
 		return t.logical(logical, unscaled), nil
 	}
-	t.complete(values, lists, entries, slab)
-	return data.StructValue(slab.StructOf(t.connect, values)), nil
+	t.complete(values, lists, entries, r)
+	return data.StructValue(r.slab.StructOf(t.connect, values)), nil
 }
 
 func (t *protoType) connectFields() []data.Field {
@@ -337,26 +350,26 @@ func (t *protoType) byNumber(n protowire.Number) *protoField {
 }
 
 // set puts a value into its place; of a union's fields the last one counts.
-func (t *protoType) set(values []data.Value, f *protoField, v data.Value, slab *data.Slab) {
+func (t *protoType) set(values []data.Value, f *protoField, v data.Value, r *protoReading) {
 	if f.union < 0 {
 		values[f.place] = v
 		return
 	}
 	u := t.unions[f.union]
-	fields := slab.Values(u.size)
+	fields := r.slab.Values(u.size)
 	fields[f.place] = v
-	values[u.place] = data.StructValue(slab.StructOf(u.connect, fields))
+	values[u.place] = data.StructValue(r.slab.StructOf(u.connect, fields))
 }
 
 // complete puts in lists and maps, and for fields that were not written what that means.
-func (t *protoType) complete(values []data.Value, lists map[int][]data.Value, entries map[int][]data.Entry, slab *data.Slab) {
+func (t *protoType) complete(values []data.Value, lists map[int][]data.Value, entries map[int][]data.Entry, r *protoReading) {
 	for _, f := range t.fields {
 		switch {
 		case f.union >= 0:
 		case f.key != nil:
-			values[f.place] = data.MapValue(slab.Map(entries[f.place], 0))
+			values[f.place] = data.MapValue(r.slab.Map(entries[f.place], 0))
 		case f.list:
-			values[f.place] = slab.Array(lists[f.place])
+			values[f.place] = r.slab.Array(lists[f.place])
 		case values[f.place].IsNull() && !f.presence:
 			values[f.place] = f.zero()
 		}
@@ -404,7 +417,7 @@ func (t *protoType) logical(n [5]int64, unscaled []byte) data.Value {
 	return data.DateValue(((n[1]*60+n[2])*60+n[3])*1000 + n[4]/1_000_000)
 }
 
-func (f *protoField) entry(b []byte, wire protowire.Type, slab *data.Slab) (e data.Entry, err error) {
+func (f *protoField) entry(b []byte, wire protowire.Type, r *protoReading) (e data.Entry, err error) {
 	body, n := protowire.ConsumeBytes(b)
 	if wire != protowire.BytesType || n < 0 {
 		return e, brokenProto()
@@ -424,9 +437,9 @@ func (f *protoField) entry(b []byte, wire protowire.Type, slab *data.Slab) (e da
 		}
 		switch value := body[n : n+size]; number {
 		case 1:
-			e.Key, err = f.key.one(value, wire, slab)
+			e.Key, err = f.key.one(value, wire, r)
 		case 2:
-			e.Value, err = f.value.one(value, wire, slab)
+			e.Value, err = f.value.one(value, wire, r)
 		}
 		if err != nil {
 			return e, err
@@ -434,15 +447,15 @@ func (f *protoField) entry(b []byte, wire protowire.Type, slab *data.Slab) (e da
 		body = body[n+size:]
 	}
 	if e.Value.IsNull() {
-		e.Value, err = f.value.message.read(nil, slab)
+		e.Value, err = f.value.message.read(nil, r)
 	}
 	return e, err
 }
 
 // elements adds what a repeated field has, packed or not.
-func (f *protoField) elements(list []data.Value, b []byte, wire protowire.Type, slab *data.Slab) ([]data.Value, error) {
+func (f *protoField) elements(list []data.Value, b []byte, wire protowire.Type, r *protoReading) ([]data.Value, error) {
 	if wire != protowire.BytesType || f.wire() == protowire.BytesType {
-		v, err := f.one(b, wire, slab)
+		v, err := f.one(b, wire, r)
 		return append(list, v), err
 	}
 	body, n := protowire.ConsumeBytes(b)
@@ -454,7 +467,7 @@ func (f *protoField) elements(list []data.Value, b []byte, wire protowire.Type, 
 		if size < 0 {
 			return list, brokenProto()
 		}
-		v, err := f.one(body[:size], f.wire(), slab)
+		v, err := f.one(body[:size], f.wire(), r)
 		if err != nil {
 			return list, err
 		}
@@ -467,7 +480,7 @@ func (f *protoField) elements(list []data.Value, b []byte, wire protowire.Type, 
 func brokenProto() error { return fault.Data.New("the Protobuf data is broken") }
 
 // one reads a value; b is all of it.
-func (f *protoField) one(b []byte, wire protowire.Type, slab *data.Slab) (data.Value, error) {
+func (f *protoField) one(b []byte, wire protowire.Type, r *protoReading) (data.Value, error) {
 	if wire != f.wire() {
 		return data.Value{}, fault.Data.New("field " + f.name + " is not " + f.kind.String() + " in the Protobuf data")
 	}
@@ -477,7 +490,7 @@ func (f *protoField) one(b []byte, wire protowire.Type, slab *data.Slab) (data.V
 		if n < 0 {
 			return data.Value{}, brokenProto()
 		}
-		return f.bytes(body, slab)
+		return f.bytes(body, r)
 	case protowire.Fixed32Type:
 		n, _ := protowire.ConsumeFixed32(b)
 		if f.kind == protoreflect.FloatKind {
@@ -522,7 +535,7 @@ func (f *protoField) symbol(n int32) data.Value {
 	return data.StringValue("UNKNOWN_ENUM_VALUE_" + f.name + "_" + data.Int32Value(n).String())
 }
 
-func (f *protoField) bytes(b []byte, slab *data.Slab) (data.Value, error) {
+func (f *protoField) bytes(b []byte, r *protoReading) (data.Value, error) {
 	switch f.kind {
 	case protoreflect.StringKind:
 		if !utf8.Valid(b) {
@@ -532,7 +545,7 @@ func (f *protoField) bytes(b []byte, slab *data.Slab) (data.Value, error) {
 	case protoreflect.BytesKind:
 		return data.BytesValue(b[:len(b):len(b)]), nil
 	}
-	v, err := f.message.read(b, slab)
+	v, err := f.message.read(b, r)
 	if err != nil || !f.unwrap {
 		return v, err
 	}

@@ -37,6 +37,8 @@ const (
 const (
 	protoTag         = "io.confluent.connect.protobuf.Tag"
 	protoUnion       = "io.confluent.connect.protobuf.Union."
+	protoEnum        = "io.confluent.connect.protobuf.Enum"
+	protoIntegerKind = "io.confluent.connect.protobuf.Type"
 	protoConnectType = "connect.type"
 	protoScale       = "scale"
 	protoPrecision   = "precision"

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/bufbuild/protocompile"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -14,15 +15,30 @@ import (
 )
 
 // protoOptions say how Protobuf becomes Connect's data.
-type protoOptions struct{ intEnums, labels, wrappers, unwrap, indexes, flat bool }
+type protoOptions struct{ intEnums, labels, wrappers, unwrap, indexes, flat, fullNames bool }
 
 // protoFile is a compiled schema. It belongs to one goroutine.
 type protoFile struct {
 	desc     protoreflect.FileDescriptor
 	options  protoOptions
 	messages map[protoreflect.FullName]*protoType
-	within   map[protoreflect.FullName]bool // what is being read
+	open     map[protoreflect.FullName]*openProto
 	path     []int
+}
+
+// openProto is a message that is being read, with the types of fields within it that are the message itself.
+type openProto struct {
+	knot   data.Knot
+	within []*protoType
+}
+
+func (o *openProto) tie(t *protoType) {
+	o.knot.Tie(t.connect)
+	for _, w := range o.within {
+		connect := w.connect
+		*w = *t
+		w.connect = connect
+	}
 }
 
 // protoForm is what a message stands for.
@@ -102,7 +118,7 @@ func readProto(r registered, o protoOptions) (*protoFile, error) {
 	if err != nil {
 		return nil, fault.Data.Errorf("reading a Protobuf schema: %w", err)
 	}
-	return &protoFile{desc: files[0], options: o, messages: map[protoreflect.FullName]*protoType{}, within: map[protoreflect.FullName]bool{}}, nil
+	return &protoFile{desc: files[0], options: o, messages: map[protoreflect.FullName]*protoType{}, open: map[protoreflect.FullName]*openProto{}}, nil
 }
 
 // message is the one at a path of indexes.
@@ -119,7 +135,11 @@ func (f *protoFile) message(path []int) (*protoType, error) {
 	if m == nil {
 		return nil, fault.Data.New("the Protobuf schema has no message")
 	}
-	return f.read(m)
+	t, err := f.read(m)
+	if err != nil {
+		clear(f.messages) // some refer to what could not be read
+	}
+	return t, err
 }
 
 // read makes the type of a message, once.
@@ -127,54 +147,72 @@ func (f *protoFile) read(m protoreflect.MessageDescriptor) (*protoType, error) {
 	if t := f.messages[m.FullName()]; t != nil {
 		return t, nil
 	}
-	if f.within[m.FullName()] || len(f.within) > maxPath {
-		return nil, fault.Data.New("the Protobuf message " + string(m.FullName()) + " is within itself, which Connect's data cannot be")
+	if len(f.open) > maxPath {
+		return nil, fault.Data.New("the Protobuf message " + string(m.FullName()) + " is within too many others")
 	}
-	f.within[m.FullName()] = true
-	defer delete(f.within, m.FullName())
+	open := &openProto{}
+	f.open[m.FullName()] = open
+	defer delete(f.open, m.FullName())
 	t := &protoType{form: protoForms[m.FullName()], wrapper: wrapperNames[string(m.FullName())]}
-	b := data.NewStructSchema().Name(string(m.FullName()))
-	unions := map[protoreflect.FullName]int{}
-	places := 0
 	for i := range m.Fields().Len() {
-		fd := m.Fields().Get(i)
-		field, err := f.field(fd)
+		field, err := f.field(m.Fields().Get(i))
 		if err != nil {
 			return nil, err
 		}
 		t.fields = append(t.fields, field)
-		if one := fd.ContainingOneof(); one != nil && !one.IsSynthetic() && !f.options.flat {
-			u, known := unions[one.FullName()]
-			if !known {
-				u = len(t.unions)
-				unions[one.FullName()] = u
-				union, err := f.union(one)
-				if err != nil {
-					return nil, err
-				}
-				union.place = places
-				places++
-				t.unions = append(t.unions, union)
-				b.Field(f.unionName(one), union.connect)
-			}
-			field.union = u
-			continue
-		}
-		field.place = places
-		places++
-		b.Field(field.name, field.connect)
 	}
-	for _, field := range t.fields {
-		if field.union >= 0 {
-			field.place = t.unions[field.union].connect.Field(field.name).Index
-		}
+	b := data.NewStructSchema().Name(f.name(m))
+	if err := f.places(t, b, m); err != nil {
+		return nil, err
 	}
 	var err error
 	if t.connect, err = f.schema(t, b).Build(); err != nil {
 		return nil, err
 	}
+	open.tie(t)
 	f.messages[m.FullName()] = t
 	return t, nil
+}
+
+// name is what a message or an enumeration is called in Connect.
+func (f *protoFile) name(d protoreflect.Descriptor) string {
+	if f.options.fullNames {
+		return string(d.FullName())
+	}
+	return string(d.Name())
+}
+
+// places puts the fields of a message into its struct: a struct for each oneof, then the others.
+func (f *protoFile) places(t *protoType, b *data.SchemaBuilder, m protoreflect.MessageDescriptor) error {
+	places := 0
+	for i := range m.Oneofs().Len() {
+		one := m.Oneofs().Get(i)
+		if one.IsSynthetic() || f.options.flat {
+			continue
+		}
+		union := protoUnionField{place: places, size: one.Fields().Len()}
+		inner := data.NewStructSchema().Name(protoUnion + f.name(one)).Optional()
+		for j := range one.Fields().Len() {
+			field := t.fields[one.Fields().Get(j).Index()]
+			field.union, field.place = len(t.unions), j
+			inner.Field(field.name, field.connect)
+		}
+		var err error
+		if union.connect, err = inner.Build(); err != nil {
+			return err
+		}
+		b.Field(f.unionName(one), union.connect)
+		t.unions = append(t.unions, union)
+		places++
+	}
+	for _, field := range t.fields {
+		if field.union < 0 {
+			b.Field(field.name, field.connect)
+			field.place = places
+			places++
+		}
+	}
+	return nil
 }
 
 func (f *protoFile) unionName(one protoreflect.OneofDescriptor) string {
@@ -182,20 +220,6 @@ func (f *protoFile) unionName(one protoreflect.OneofDescriptor) string {
 		return string(one.Name()) + "_" + strconv.Itoa(one.Index())
 	}
 	return string(one.Name())
-}
-
-// union is the struct for a oneof, of whose fields one is set.
-func (f *protoFile) union(one protoreflect.OneofDescriptor) (protoUnionField, error) {
-	b := data.NewStructSchema().Name(protoUnion + string(one.Name())).Optional()
-	for i := range one.Fields().Len() {
-		field, err := f.field(one.Fields().Get(i))
-		if err != nil {
-			return protoUnionField{}, err
-		}
-		b.Field(field.name, field.connect)
-	}
-	s, err := b.Build()
-	return protoUnionField{size: one.Fields().Len(), connect: s}, err
 }
 
 // schema is that of a message: a logical type, or the struct that b builds.
@@ -218,18 +242,21 @@ func (f *protoFile) field(fd protoreflect.FieldDescriptor) (*protoField, error) 
 	out := &protoField{
 		number: fd.Number(), name: string(fd.Name()), kind: fd.Kind(), list: fd.IsList(), packed: fd.IsPacked(), presence: fd.HasPresence(), union: -1,
 	}
+	if fd.Kind() == protoreflect.MessageKind && f.open[fd.Message().FullName()] != nil {
+		return f.itself(out, f.open[fd.Message().FullName()])
+	}
 	b, err := f.base(out, fd)
 	if err != nil {
 		return nil, err
 	}
 	if out.list {
-		if out.elem, err = b.Build(); err != nil {
+		if out.elem, err = b.Optional().Build(); err != nil {
 			return nil, err
 		}
 		b = data.NewArraySchema(out.elem)
 	}
 	b.Parameter(protoTag, strconv.Itoa(int(fd.Number())))
-	out.connect, err = b.SetOptional(!f.options.labels || fd.HasOptionalKeyword() || fd.Kind() == protoreflect.MessageKind || fd.ContainingOneof() != nil).Build()
+	out.connect, err = b.SetOptional(f.nullable(fd)).Build()
 	if !out.list {
 		out.elem = out.connect
 	}
@@ -241,6 +268,28 @@ func (f *protoFile) field(fd protoreflect.FieldDescriptor) (*protoField, error) 
 	return out, err
 }
 
+// nullable tells whether the schema of a field allows null.
+func (f *protoFile) nullable(fd protoreflect.FieldDescriptor) bool {
+	return !f.options.labels || fd.HasOptionalKeyword() || fd.Kind() == protoreflect.MessageKind || fd.ContainingOneof() != nil
+}
+
+// itself is a field whose type is a message that the field is within.
+func (f *protoFile) itself(out *protoField, open *openProto) (*protoField, error) {
+	tag := data.Param{Name: protoTag, Value: strconv.Itoa(int(out.number))}
+	out.message = &protoType{}
+	open.within = append(open.within, out.message)
+	if !out.list {
+		out.connect = open.knot.Reference(true, tag)
+		out.elem, out.message.connect = out.connect, out.connect
+		return out, nil
+	}
+	out.elem = open.knot.Reference(true)
+	out.message.connect = out.elem
+	var err error
+	out.connect, err = data.NewArraySchema(out.elem).Parameter(tag.Name, tag.Value).Optional().Build()
+	return out, err
+}
+
 // base begins the schema of a field, or of the elements of a repeated one.
 func (f *protoFile) base(out *protoField, fd protoreflect.FieldDescriptor) (*data.SchemaBuilder, error) {
 	var err error
@@ -248,13 +297,7 @@ func (f *protoFile) base(out *protoField, fd protoreflect.FieldDescriptor) (*dat
 	case protoreflect.BoolKind:
 		return data.NewSchema(data.TypeBoolean), nil
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
-		switch protoNotes(fd)[protoConnectType] {
-		case "int8":
-			return data.NewSchema(data.TypeInt8), nil
-		case "int16":
-			return data.NewSchema(data.TypeInt16), nil
-		}
-		return data.NewSchema(data.TypeInt32), nil
+		return smallInteger(fd), nil
 	case protoreflect.FloatKind:
 		return data.NewSchema(data.TypeFloat32), nil
 	case protoreflect.DoubleKind:
@@ -283,7 +326,25 @@ func (f *protoFile) base(out *protoField, fd protoreflect.FieldDescriptor) (*dat
 		}
 		return data.CopyAll(out.message.connect), nil
 	}
-	return data.NewSchema(data.TypeInt64), nil // the other integers
+	return integerKind(data.NewSchema(data.TypeInt64), fd, protoreflect.Int64Kind), nil // the other integers
+}
+
+func smallInteger(fd protoreflect.FieldDescriptor) *data.SchemaBuilder {
+	switch protoNotes(fd)[protoConnectType] {
+	case "int8":
+		return data.NewSchema(data.TypeInt8)
+	case "int16":
+		return data.NewSchema(data.TypeInt16)
+	}
+	return integerKind(data.NewSchema(data.TypeInt32), fd, protoreflect.Int32Kind)
+}
+
+// integerKind notes how an integer is written if that is not the usual way.
+func integerKind(b *data.SchemaBuilder, fd protoreflect.FieldDescriptor, usual protoreflect.Kind) *data.SchemaBuilder {
+	if fd.Kind() != usual {
+		b.Parameter(protoIntegerKind, fd.Kind().String())
+	}
+	return b
 }
 
 func (f *protoFile) mapping(out *protoField, fd protoreflect.FieldDescriptor) (b *data.SchemaBuilder, err error) {
@@ -293,22 +354,48 @@ func (f *protoFile) mapping(out *protoField, fd protoreflect.FieldDescriptor) (b
 	if out.value, err = f.field(fd.MapValue()); err != nil {
 		return nil, err
 	}
-	return data.NewMapSchema(out.key.connect, out.value.connect), nil
+	name := strings.TrimSuffix(f.name(fd.Message()), "Entry")
+	return data.NewMapSchema(out.key.connect, out.value.connect).Name(mapField(name)), nil
 }
 
+// enum is the name of a value, or its number; parameters tell which there are.
 func (f *protoFile) enum(out *protoField, e protoreflect.EnumDescriptor) *data.SchemaBuilder {
+	b := data.NewSchema(data.TypeString)
 	if f.options.intEnums {
-		return data.NewSchema(data.TypeInt32)
+		b = data.NewSchema(data.TypeInt32)
+	} else {
+		out.numbers, out.symbols = map[string]int32{}, map[int32]string{}
 	}
-	out.numbers, out.symbols = map[string]int32{}, map[int32]string{}
+	b.Name(f.name(e)).Parameter(protoEnum, string(e.Name()))
 	for i := range e.Values().Len() {
 		v := e.Values().Get(i)
+		b.Parameter(protoEnum+"."+string(v.Name()), strconv.Itoa(int(v.Number())))
+		if f.options.intEnums {
+			continue
+		}
 		out.numbers[string(v.Name())] = int32(v.Number())
 		if _, known := out.symbols[int32(v.Number())]; !known {
 			out.symbols[int32(v.Number())] = string(v.Name())
 		}
 	}
-	return data.NewSchema(data.TypeString)
+	return b
+}
+
+// mapField is the name of a map's field, which the name of its entries is made of: ByName of by_name.
+func mapField(entries string) string {
+	at := strings.LastIndexByte(entries, '.') + 1
+	var b strings.Builder
+	b.WriteString(entries[:at])
+	for i, c := range entries[at:] {
+		if unicode.IsUpper(c) {
+			if i > 0 {
+				b.WriteByte('_')
+			}
+			c = unicode.ToLower(c)
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
 }
 
 func decimalOf(fd protoreflect.FieldDescriptor) *data.SchemaBuilder {

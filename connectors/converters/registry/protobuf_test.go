@@ -1,12 +1,14 @@
 package registry_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/bufbuild/protocompile"
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
@@ -52,7 +54,7 @@ func TestProtobufRoundTrip(t *testing.T) {
 	if err := data.ValidateValue(got.Schema, got.Value); err != nil {
 		t.Error(err)
 	}
-	if got.Schema.Name() != "a.b.All" || got.Schema.Field("i8").Schema.Type() != data.TypeInt8 || got.Schema.Field("in").Schema.Name() != "a.b.All.Inner" {
+	if got.Schema.Name() != "All" || got.Schema.Field("i8").Schema.Type() != data.TypeInt8 || got.Schema.Field("in").Schema.Name() != "Inner" {
 		t.Errorf("%s", got.Schema)
 	}
 	again, _, err := newProtobuf(t, reg.URL(), "optional.for.nullables", "true", "auto.register.schemas", "false").FromConnectData(nil, "t", nil, all)
@@ -113,7 +115,7 @@ func TestForeignProtobuf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "Struct{id=-5,tags=[1, 2, 300],lines=[Struct{quantity=4000000000,delta=-3,big=9}],by_name={a=Struct{quantity=1,delta=0,big=0}},state=PAID,payment_0=Struct{voucher=12},at=Mon Nov 23 10:15:00 UTC 2026,nick=,total=Struct{cents=5},done=false,words=[x]}"
+	want := "Struct{payment_0=Struct{voucher=12},id=-5,tags=[1, 2, 300],lines=[Struct{quantity=4000000000,delta=-3,big=9}],by_name={a=Struct{quantity=1,delta=0,big=0}},state=PAID,at=Mon Nov 23 10:15:00 UTC 2026,nick=,total=Struct{cents=5},done=false,words=[x]}"
 	if got.Value.String() != want {
 		t.Errorf("got  %s\nwant %s", got.Value, want)
 	}
@@ -183,7 +185,7 @@ func TestProtobufFaults(t *testing.T) {
 		"no such message":      "\x00\x00\x00\x00" + string(rune(id)) + "\x02\x10",
 		"a path without end":   "\x00\x00\x00\x00" + string(rune(id)) + "\x08\x02",
 		"a path below nothing": "\x00\x00\x00\x00" + string(rune(id)) + "\x01",
-		"within itself":        "\x00\x00\x00\x00" + string(rune(id)) + "\x00",
+		"too deep":             "\x00\x00\x00\x00" + string(rune(id)) + "\x00" + string(nestedProto(101)),
 		"cut off":              "\x00\x00\x00\x00" + string(rune(id)) + "\x02\x02\x08",
 		"not what it says":     "\x00\x00\x00\x00" + string(rune(id)) + "\x02\x02\x0a\x01x",
 		"not UTF-8":            "\x00\x00\x00\x00" + string(rune(id)) + "\x02\x02\x12\x01\xff",
@@ -203,6 +205,99 @@ func TestProtobufFaults(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// nestedProto is a message whose third field is such a message, so many deep.
+func nestedProto(depth int) []byte {
+	var b []byte
+	for range depth {
+		b = append(protowire.AppendVarint([]byte{0x1a}, uint64(len(b))), b...)
+	}
+	return b
+}
+
+// trees has messages within themselves: at once, by a list, a map and a oneof, and through another.
+const trees = `syntax = "proto3"; package shop;
+message Tree {
+  message Leaf { Tree parent = 1; }
+  enum Kind { ROOT = 0; BRANCH = 5; OLD = -1; }
+  int32 v = 1;
+  Tree next = 3;
+  repeated Tree sub = 4;
+  map<string, Tree> by_name = 5;
+  oneof other { Tree left = 6; Leaf leaf = 8; }
+  Kind kind = 9;
+  uint32 n = 10;
+}
+`
+
+func TestProtobufWithinItself(t *testing.T) {
+	reg := srfake.New()
+	defer reg.Close()
+	id := register(t, reg, sr.TypeProtobuf, "t-value", trees)
+	tree := foreignMessage(t, strings.Replace(trees, "package shop;", "package shop; message Order {}", 1), `syntax = "proto3"; package common;`).Descriptor().ParentFile().Messages().ByName("Tree")
+	message := dynamicpb.NewMessage(tree)
+	if err := protojson.Unmarshal([]byte(`{"v":1,"next":{"v":2,"next":{"v":3}},"sub":[{"v":4},{"v":5,"sub":[{"v":6}]}],"byName":{"a":{"v":7}},"leaf":{"parent":{"v":8,"left":{"v":9}}},"kind":"BRANCH","n":4000000000}`), message); err != nil {
+		t.Fatal(err)
+	}
+	body, err := proto.Marshal(message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := newProtobuf(t, reg.URL()).ToConnectData("t", nil, append([]byte{0, 0, 0, 0, id, 0}, body...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := data.ValidateValue(got.Schema, got.Value); err != nil {
+		t.Error(err)
+	}
+	if next := got.Schema.Field("next").Schema; next.Within() != got.Schema || !next.Optional() {
+		t.Errorf("next is within %v", next.Within())
+	}
+	// The schema that is written for it is another text, which says the same.
+	for _, settings := range [][]string{nil, {"enhanced.protobuf.schema.support", "true", "optional.for.nullables", "true"}} {
+		fresh := srfake.New()
+		got, err := newProtobuf(t, reg.URL(), settings...).ToConnectData("t", nil, append([]byte{0, 0, 0, 0, id, 0}, body...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, _, err := newProtobuf(t, fresh.URL(), settings...).FromConnectData(nil, "t", nil, got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := dynamicpb.NewMessage(tree)
+		if err := proto.Unmarshal(out[6:], back); err != nil || !proto.Equal(message, back) {
+			t.Errorf("%v: %v, not %v", err, back, message)
+		}
+		again, err := newProtobuf(t, fresh.URL(), settings...).ToConnectData("t", nil, out)
+		if err != nil || again.Value.String() != got.Value.String() || !again.Schema.Equal(got.Schema) {
+			s, _ := fresh.GetSchema("t-value", 1)
+			t.Errorf("%v: %s %s, not %s\n%s", err, again.Schema, again.Value, got.Value, s.Schema.Schema)
+		}
+		fresh.Close()
+	}
+}
+
+// FuzzProtobufText wants any schema and message to be read or refused, and what is read to be written.
+func FuzzProtobufText(f *testing.F) {
+	f.Add(trees, []byte("\x00\x1a\x02\x08\x01"))
+	f.Add(`syntax = "proto3"; message A { B b = 1; } message B { repeated A a = 1; oneof x { A c = 2; string s = 3; } }`, []byte("\x00\x0a\x04\x0a\x02\x0a\x00"))
+	f.Add(`syntax = "proto2"; message a { required a a = 1; optional group G = 2 { } }`, []byte("\x00\x0a\x00"))
+	f.Fuzz(func(t *testing.T, text string, message []byte) {
+		reg := srfake.New()
+		defer reg.Close()
+		id, _, err := reg.RegisterSchema("x", sr.Schema{Type: sr.TypeProtobuf, Schema: text})
+		if err != nil {
+			return
+		}
+		got, err := newProtobuf(t, reg.URL()).ToConnectData("t", nil, append([]byte{0, 0, 0, 0, byte(id)}, message...))
+		if err == nil {
+			_, _, err = newProtobuf(t, reg.URL()).FromConnectData(nil, "t", nil, got)
+		}
+		if err != nil && !fault.Data.Is(err) {
+			t.Error(err)
+		}
+	})
 }
 
 // FuzzProtobuf wants any bytes to be read or refused, and what is read to be valid.

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -19,30 +20,50 @@ var protoNames = map[data.Type][2]string{
 	data.TypeString: {"string", "StringValue"}, data.TypeBytes: {"bytes", "BytesValue"},
 }
 
+// integerKinds are the other ways in which integers are written, and the wrappers for them.
+var integerKinds = map[string]string{
+	"uint32": "UInt32Value", "fixed32": "UInt32Value", "sint32": "Int32Value", "sfixed32": "Int32Value",
+	"uint64": "UInt64Value", "fixed64": "UInt64Value", "sint64": "Int64Value", "sfixed64": "Int64Value",
+}
+
 // protoWriter writes a schema as the text of a file.
 type protoWriter struct {
 	nullable bool // fields that may be null get the label optional
+	wrappers bool // fields that may be null are wrappers of google.protobuf
 	imports  map[string]bool
 	body     strings.Builder
-	depth    int
+	pkg      string
+	open     []*protoScope
 }
 
-// protoScope are the messages that are defined within one.
-type protoScope map[string]*data.Schema
+// protoScope is a message that is being written, with the messages and enumerations that are defined within it.
+type protoScope struct {
+	schema   *data.Schema
+	name     string // with those of the messages around it
+	messages map[string]*data.Schema
+	enums    map[string]*data.Schema
+	numbers  []int // of the fields that are not written yet
+}
+
+func (c *protoScope) number() int {
+	n := c.numbers[0]
+	c.numbers = c.numbers[1:]
+	return n
+}
 
 // writeProto is the text of a schema: a struct, or a primitive type as a wrapper of google.protobuf.
-func writeProto(s *data.Schema, nullable bool) (string, error) {
-	w := &protoWriter{nullable: nullable, imports: map[string]bool{}}
-	pkg, name := "", connectDefaultProto+"1"
+func writeProto(s *data.Schema, nullable, wrappers bool) (string, error) {
+	w := &protoWriter{nullable: nullable, wrappers: wrappers, imports: map[string]bool{}}
+	name := connectDefaultProto + "1"
 	if s.Type() != data.TypeStruct {
-		pkg, name = "google.protobuf", protoNames[s.Type()][1]
+		w.pkg, name = "google.protobuf", protoNames[s.Type()][1]
 		fmt.Fprintf(&w.body, "message %s {\n  %s value = 1%s;\n}\n", name, protoNames[s.Type()][0], w.note(s))
 	} else {
 		if s.Name() != "" {
 			name = s.Name()
 		}
 		if i := strings.LastIndexByte(name, '.'); i >= 0 {
-			pkg, name = name[:i], name[i+1:]
+			w.pkg, name = name[:i], name[i+1:]
 		}
 		if err := w.message(s, name, ""); err != nil {
 			return "", err
@@ -50,13 +71,13 @@ func writeProto(s *data.Schema, nullable bool) (string, error) {
 	}
 	var out strings.Builder
 	out.WriteString("syntax = \"proto3\";\n")
-	if pkg != "" {
-		for part := range strings.SplitSeq(pkg, ".") {
+	if w.pkg != "" {
+		for part := range strings.SplitSeq(w.pkg, ".") {
 			if err := checkProtoName(part); err != nil {
 				return "", err
 			}
 		}
-		fmt.Fprintf(&out, "package %s;\n", pkg)
+		fmt.Fprintf(&out, "package %s;\n", w.pkg)
 	}
 	out.WriteByte('\n')
 	for _, path := range slices.Sorted(maps.Keys(w.imports)) {
@@ -85,26 +106,27 @@ func (w *protoWriter) message(s *data.Schema, name, indent string) error {
 	if err := checkProtoName(name); err != nil {
 		return err
 	}
-	if w.depth++; w.depth > maxPath {
+	scope := &protoScope{schema: s, name: name, messages: map[string]*data.Schema{}, enums: map[string]*data.Schema{}}
+	if len(w.open) > 0 {
+		scope.name = w.open[len(w.open)-1].name + "." + name
+	}
+	if w.open = append(w.open, scope); len(w.open) > maxPath {
 		return fault.Data.New("The schema nests too deep for Protobuf")
 	}
-	defer func() { w.depth-- }()
+	defer func() { w.open = w.open[:len(w.open)-1] }()
 	fmt.Fprintf(&w.body, "%smessage %s {\n", indent, name)
-	scope := protoScope{}
-	numbers := fieldNumbers(s)
-	for i, f := range s.Fields() {
-		if err := checkProtoName(f.Name); err != nil {
+	scope.numbers = fieldNumbers(s)
+	if err := w.fields(s.Fields(), scope, indent+"  "); err != nil {
+		return err
+	}
+	for _, nested := range slices.Sorted(maps.Keys(scope.messages)) {
+		w.body.WriteByte('\n')
+		if err := w.message(scope.messages[nested], nested, indent+"  "); err != nil {
 			return err
 		}
-		typ, err := w.field(f.Schema, scope)
-		if err != nil {
-			return fault.Data.Errorf("field %s: %w", f.Name, err)
-		}
-		fmt.Fprintf(&w.body, "%s  %s %s = %d%s;\n", indent, typ, f.Name, numbers[i], w.note(elementOf(f.Schema)))
 	}
-	for _, nested := range slices.Sorted(maps.Keys(scope)) {
-		w.body.WriteByte('\n')
-		if err := w.message(scope[nested], nested, indent+"  "); err != nil {
+	for _, nested := range slices.Sorted(maps.Keys(scope.enums)) {
+		if err := w.enum(scope.enums[nested], nested, indent+"  "); err != nil {
 			return err
 		}
 	}
@@ -112,11 +134,58 @@ func (w *protoWriter) message(s *data.Schema, name, indent string) error {
 	return nil
 }
 
-// fieldNumbers are those that the schema remembers of the Protobuf that it comes from, else 1, 2, 3.
+// fields writes fields; those of a union stand in a oneof.
+func (w *protoWriter) fields(fields []data.Field, scope *protoScope, indent string) error {
+	for _, f := range fields {
+		if union, ok := unionOf(f.Schema); ok {
+			if err := checkProtoName(union); err != nil {
+				return err
+			}
+			fmt.Fprintf(&w.body, "%soneof %s {\n", indent, union)
+			if err := w.choices(f.Schema.Fields(), scope, indent+"  "); err != nil {
+				return err
+			}
+			fmt.Fprintf(&w.body, "%s}\n", indent)
+			continue
+		}
+		typ, err := w.field(f, scope)
+		if err != nil {
+			return fault.Data.Errorf("field %s: %w", f.Name, err)
+		}
+		fmt.Fprintf(&w.body, "%s%s %s = %d%s;\n", indent, typ, f.Name, scope.number(), w.note(elementOf(f.Schema)))
+	}
+	return nil
+}
+
+func (w *protoWriter) choices(fields []data.Field, scope *protoScope, indent string) error {
+	for _, f := range fields {
+		if err := checkProtoName(f.Name); err != nil {
+			return err
+		}
+		if t := f.Schema.Type(); t == data.TypeArray || t == data.TypeMap {
+			return fault.Data.New("Protobuf has no arrays or maps in a oneof, but here is " + f.Name)
+		}
+		typ, err := w.element(f.Schema, f.Name, scope)
+		if err != nil {
+			return fault.Data.Errorf("field %s: %w", f.Name, err)
+		}
+		fmt.Fprintf(&w.body, "%s%s %s = %d%s;\n", indent, typ, f.Name, scope.number(), w.note(f.Schema))
+	}
+	return nil
+}
+
+// unionOf is the name of the oneof that a struct stands for.
+func unionOf(s *data.Schema) (string, bool) {
+	name, ok := strings.CutPrefix(s.Name(), protoUnion)
+	return name[strings.LastIndexByte(name, '.')+1:], ok && s.Type() == data.TypeStruct
+}
+
+// fieldNumbers are those that the schemas of the fields remember of the Protobuf that they come from, else 1, 2, 3.
 func fieldNumbers(s *data.Schema) []int {
-	out := make([]int, len(s.Fields()))
+	fields := leaves(s, nil)
+	out := make([]int, len(fields))
 	tagged := true
-	for i, f := range s.Fields() {
+	for i, f := range fields {
 		tag, _ := f.Schema.Parameter(protoTag)
 		n, err := strconv.Atoi(tag)
 		out[i], tagged = n, tagged && err == nil
@@ -129,6 +198,18 @@ func fieldNumbers(s *data.Schema) []int {
 	return out
 }
 
+// leaves are the fields of a message, those of its unions among them.
+func leaves(s *data.Schema, to []data.Field) []data.Field {
+	for _, f := range s.Fields() {
+		if _, union := unionOf(f.Schema); union {
+			to = append(to, f.Schema.Fields()...)
+		} else {
+			to = append(to, f)
+		}
+	}
+	return to
+}
+
 func elementOf(s *data.Schema) *data.Schema {
 	if s.Type() == data.TypeArray {
 		return s.Elem()
@@ -137,12 +218,19 @@ func elementOf(s *data.Schema) *data.Schema {
 }
 
 // field is a field's label and type.
-func (w *protoWriter) field(s *data.Schema, scope protoScope) (string, error) {
+func (w *protoWriter) field(f data.Field, scope *protoScope) (string, error) {
+	if err := checkProtoName(f.Name); err != nil {
+		return "", err
+	}
+	s := f.Schema
 	switch s.Type() {
 	case data.TypeArray:
-		typ, err := w.element(s.Elem(), scope)
+		typ, err := w.element(s.Elem(), f.Name, scope)
 		return "repeated " + typ, err
 	case data.TypeMap:
+		if s.Key() == nil || s.Elem() == nil {
+			return "", fault.Data.New("Protobuf needs a schema for all parts of the data")
+		}
 		key, ok := protoNames[s.Key().Type()]
 		switch s.Key().Type() {
 		case data.TypeFloat32, data.TypeFloat64, data.TypeBytes:
@@ -151,18 +239,39 @@ func (w *protoWriter) field(s *data.Schema, scope protoScope) (string, error) {
 		if !ok {
 			return "", fault.Data.New("Protobuf has no maps with keys of type " + s.Key().Type().String())
 		}
-		typ, err := w.element(s.Elem(), scope)
-		return "map<" + key[0] + ", " + typ + ">", err
+		typ, err := w.element(s.Elem(), f.Name, scope)
+		return "map<" + kindOf(s.Key(), key[0]) + ", " + typ + ">", err
 	}
-	typ, err := w.element(s, scope)
+	if w.wrappers && s.Optional() && s.Type().IsPrimitive() && !s.IsLogical() && !isProtoEnum(s) {
+		w.imports["google/protobuf/wrappers.proto"] = true
+		name := protoNames[s.Type()][1]
+		if kind, ok := s.Parameter(protoIntegerKind); ok && integerKinds[kind] != "" {
+			name = integerKinds[kind]
+		}
+		return "google.protobuf." + name, nil
+	}
+	typ, err := w.element(s, f.Name, scope)
 	if w.nullable && s.Optional() {
 		typ = "optional " + typ
 	}
 	return typ, err
 }
 
+// kindOf is the way in which the schema says that integers are written, or the usual one.
+func kindOf(s *data.Schema, usual string) string {
+	if kind, ok := s.Parameter(protoIntegerKind); ok && integerKinds[kind] != "" && (s.Type() == data.TypeInt32 || s.Type() == data.TypeInt64) {
+		return kind
+	}
+	return usual
+}
+
+func isProtoEnum(s *data.Schema) bool {
+	_, ok := s.Parameter(protoEnum)
+	return ok && (s.Type() == data.TypeString || s.Type() == data.TypeInt32)
+}
+
 // element is the type of a value that is no array and no map.
-func (w *protoWriter) element(s *data.Schema, scope protoScope) (string, error) {
+func (w *protoWriter) element(s *data.Schema, field string, scope *protoScope) (string, error) {
 	use := func(path, name string) (string, error) {
 		w.imports[path] = true
 		return name, nil
@@ -179,18 +288,36 @@ func (w *protoWriter) element(s *data.Schema, scope protoScope) (string, error) 
 	case s.IsTimestamp():
 		return use("google/protobuf/timestamp.proto", "google.protobuf.Timestamp")
 	case s.Type() == data.TypeStruct:
-		return scope.name(s), nil
+		return w.messageOf(s, field, scope), nil
+	case isProtoEnum(s):
+		name, _ := s.Parameter(protoEnum)
+		scope.enums[name] = s
+		return name, nil
 	}
 	names, ok := protoNames[s.Type()]
 	if !ok {
 		return "", fault.Data.New("Protobuf has no arrays or maps within arrays and maps")
 	}
-	return names[0], nil
+	return kindOf(s, names[0]), nil
 }
 
-// name is the message of a struct within its parent: the last word of its name.
-func (c protoScope) name(s *data.Schema) string {
+// messageOf is the message of a struct: one that the field is within, or one defined in the same message, called by the last word of the
+// struct's name, which may not be that of the field.
+func (w *protoWriter) messageOf(s *data.Schema, field string, scope *protoScope) string {
+	if s.Within() != nil {
+		for _, around := range slices.Backward(w.open) {
+			if around.schema == s.Within() || around.schema.Within() == s.Within() || s.Name() != "" && around.schema.Name() == s.Name() {
+				if w.pkg != "" {
+					return "." + w.pkg + "." + around.name
+				}
+				return "." + around.name
+			}
+		}
+	}
 	base := s.Name()[strings.LastIndexByte(s.Name(), '.')+1:]
+	if base == field {
+		base += "Message"
+	}
 	for i := 1; ; i++ {
 		name := base
 		if base == "" {
@@ -198,15 +325,68 @@ func (c protoScope) name(s *data.Schema) string {
 		} else if i > 1 {
 			name += strconv.Itoa(i)
 		}
-		known := c[name]
+		known := scope.messages[name]
 		if known == nil {
-			c[name] = s
+			scope.messages[name] = s
 			return name
 		}
-		if data.CopyAll(known).SetOptional(s.Optional()).Rebuild().Equal(s) {
+		if sameMessage(known, s) {
 			return name
 		}
 	}
+}
+
+// sameMessage tells whether structs have the same name and fields.
+func sameMessage(a, b *data.Schema) bool {
+	if a == b || a.Within() != nil && a.Within() == b.Within() {
+		return true
+	}
+	return a.Name() == b.Name() && slices.EqualFunc(a.Fields(), b.Fields(), func(a, b data.Field) bool { return a.Name == b.Name && a.Schema.Equal(b.Schema) })
+}
+
+// enum writes an enumeration. The first value has to be zero.
+func (w *protoWriter) enum(s *data.Schema, name, indent string) error {
+	if err := checkProtoName(name); err != nil {
+		return err
+	}
+	type value struct {
+		name   string
+		number int
+	}
+	var values []value
+	numbers := map[int]bool{}
+	aliases := false
+	for _, p := range s.Parameters() {
+		symbol, ok := strings.CutPrefix(p.Name, protoEnum+".")
+		if !ok {
+			continue
+		}
+		n, err := strconv.Atoi(p.Value)
+		if err != nil {
+			return fault.Data.New("The value " + symbol + " of the enumeration " + name + " has no number")
+		}
+		if err := checkProtoName(symbol); err != nil {
+			return err
+		}
+		aliases = aliases || numbers[n]
+		numbers[n] = true
+		values = append(values, value{symbol, n})
+	}
+	slices.SortStableFunc(values, func(a, b value) int {
+		if (a.number == 0) != (b.number == 0) {
+			return cmp.Compare(max(a.number, -a.number), max(b.number, -b.number))
+		}
+		return cmp.Compare(a.number, b.number)
+	})
+	fmt.Fprintf(&w.body, "%senum %s {\n", indent, name)
+	if aliases {
+		fmt.Fprintf(&w.body, "%s  option allow_alias = true;\n", indent)
+	}
+	for _, v := range values {
+		fmt.Fprintf(&w.body, "%s  %s = %d;\n", indent, v.name, v.number)
+	}
+	fmt.Fprintf(&w.body, "%s}\n", indent)
+	return nil
 }
 
 // note is the option with what Protobuf's type does not tell.
@@ -214,6 +394,8 @@ func (w *protoWriter) note(s *data.Schema) string {
 	var params []string
 	add := func(key, value string) { params = append(params, fmt.Sprintf("{key: %q, value: %q}", key, value)) }
 	switch {
+	case s == nil:
+		return ""
 	case s.IsDecimal():
 		scale, _ := s.Parameter(data.ScaleParameter)
 		precision, ok := s.Parameter("connect.decimal.precision")

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -123,13 +124,22 @@ func TestJSONSchemaReferences(t *testing.T) {
 		"unknown":     `{"type":"object","properties":{"a":{"$ref":"other.json"}}}`,
 		"no object":   `{"type":"array","items":{"$ref":"#/type"}}`,
 		"in itself":   `{"$ref":"#"}`,
-		"many of few": `{"type":"object","properties":{"a":{"$ref":"#/x/0"}},"x":[` + strings.Repeat(`{"type":"object","properties":{"a":{"$ref":"#/x/1"},"b":{"$ref":"#/x/1"}}},`, 1) + `{"type":"object","properties":{"a":{"$ref":"#/x/0"},"b":{"$ref":"#/x/0"}}}]}`,
+		"many of few": `{"type":"object","properties":{"a":{"$ref":"#/x/0"}},"x":[` + fewAsMany(20) + `{"type":"string"}]}`,
 	} {
 		id := register(t, reg, sr.TypeJSON, name, schema)
 		if v, err := newJSON().ToConnectData("t", nil, append([]byte{0, 0, 0, 0, id}, "{}"...)); !fault.Data.Is(err) {
 			t.Errorf("%s: %v %v", name, v.Value, err)
 		}
 	}
+}
+
+// fewAsMany are objects that each refer to the next one twice.
+func fewAsMany(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `{"type":"object","properties":{"a":{"$ref":"#/x/%[1]d"},"b":{"$ref":"#/x/%[1]d"}}},`, i+1)
+	}
+	return b.String()
 }
 
 // TestReferencesThatAreNotThere wants a schema that refers to nothing to be a DataException, not a panic and not another try.

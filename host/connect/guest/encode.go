@@ -124,6 +124,9 @@ func (e *encoder) schema(s *data.Schema, depth int) (uint32, error) {
 		e.last, e.lastID = s, id
 		return id, nil
 	}
+	if err := data.RefuseWithin(s, "a plugin in WebAssembly"); err != nil {
+		return 0, err
+	}
 	if depth == abi.MaxDatumDepth {
 		return 0, fault.Data.New(fmt.Sprintf("a schema is nested deeper than %d", abi.MaxDatumDepth))
 	}
