@@ -104,6 +104,14 @@ func TestQueriesAreBounded(t *testing.T) {
 	if resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("a query of %d bytes gave %s", maxQueryBytes, resp.Status)
 	}
+	resp, err = http.Post(server.URL+"/state/query", "application/json", strings.NewReader(`{"store": "s"} and more`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("a query with something behind it gave %s", resp.Status)
+	}
 	resp, err = http.Post(server.URL+"/state/query", "text/plain", strings.NewReader("{}")) // as a web page of elsewhere could
 	if err != nil {
 		t.Fatal(err)
@@ -111,6 +119,27 @@ func TestQueriesAreBounded(t *testing.T) {
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("a query that is no JSON gave %s", resp.Status)
+	}
+}
+
+// deadlines is a connection that tells until when it is read.
+type deadlines struct {
+	http.ResponseWriter
+	read time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.read = t
+	return nil
+}
+
+// TestSlowQueriesEnd: who sends a query byte by byte does not keep its place for ever.
+func TestSlowQueriesEnd(t *testing.T) {
+	h := &Host{querying: make(chan struct{}, 1)}
+	d := &deadlines{ResponseWriter: httptest.NewRecorder()}
+	h.bounded(h.queryRequest)(d, httptest.NewRequest(http.MethodPost, "/state/query", nil))
+	if d.read.IsZero() {
+		t.Error("the query may take for ever to come")
 	}
 }
 

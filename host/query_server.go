@@ -76,6 +76,8 @@ func (h *Host) bounded(answer func(w http.ResponseWriter, r *http.Request) error
 			writeQueryError(w, errs.QueryBusy.New(r.Host, "it answers as many queries as it may", ""))
 			return
 		}
+		// One that sends its query byte by byte keeps the others waiting no longer than the slowest query.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(queryTimeout))
 		ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 		defer cancel()
 		if err := answer(w, r.WithContext(ctx)); err != nil {
@@ -101,7 +103,11 @@ func (h *Host) queryRequest(w http.ResponseWriter, r *http.Request) error {
 	var q StoreQuery
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQueryBytes))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&q); err != nil {
+	err := d.Decode(&q)
+	if err == nil && d.More() {
+		err = errors.New("something follows the object")
+	}
+	if err != nil {
 		return errs.QueryInvalid.New(r.Host, "the query is no JSON of a query", "").WithCause(err)
 	}
 	answer, err := h.answer(r.Context(), q, r.URL.Query().Get("local") == "true")

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -44,17 +45,17 @@ const (
 	queryBytes = 1 << 20 // keys and values together; the last row may go beyond
 )
 
-// StoreQuery asks one partition of a store. Keys are serialised. Times are in milliseconds; nil is open. Its names in
-// JSON are a contract.
+// StoreQuery asks one partition of a store. Keys are serialised; an empty one is a key, nil is none. Times are in
+// milliseconds; nil is open. Its names in JSON are a contract.
 type StoreQuery struct {
 	Store     string    `json:"store"`
 	Partition int32     `json:"partition"`
 	Type      QueryType `json:"type"`
 
-	Key        []byte `json:"key,omitempty"`
-	KeyFrom    []byte `json:"keyFrom,omitempty"`
-	KeyTo      []byte `json:"keyTo,omitempty"`
-	Prefix     []byte `json:"prefix,omitempty"`
+	Key        []byte `json:"key,omitzero"`
+	KeyFrom    []byte `json:"keyFrom,omitzero"`
+	KeyTo      []byte `json:"keyTo,omitzero"`
+	Prefix     []byte `json:"prefix,omitzero"`
 	From       *int64 `json:"from,omitempty"`
 	To         *int64 `json:"to,omitempty"`
 	AsOf       *int64 `json:"asOf,omitempty"`
@@ -62,7 +63,7 @@ type StoreQuery struct {
 
 	// Limit is the most rows of the answer; 0 and more than 1000 are 1000. After is the Next of an earlier answer.
 	Limit int    `json:"limit,omitempty"`
-	After []byte `json:"after,omitempty"`
+	After []byte `json:"after,omitzero"`
 	// Bound wants all input up to its offsets in the state that is read (KIP-796); nil wants nothing.
 	Bound Position `json:"bound,omitempty"`
 	// Stale allows the answer of a store that is being restored or of a standby (StoreQueryParameters.enableStaleStores).
@@ -87,7 +88,7 @@ type QueryRow struct {
 type StoreAnswer struct {
 	Rows []QueryRow `json:"rows"`
 	// Next goes on behind the last row; nil after the last of all.
-	Next []byte `json:"next,omitempty"`
+	Next []byte `json:"next,omitzero"`
 	// Position holds the offsets up to which the input is in the state at least; nil if it is not known.
 	Position Position `json:"position,omitempty"`
 	// Stale tells that the store was being restored, or is a standby's.
@@ -178,6 +179,8 @@ func (q *StoreQuery) check(spec *topology.StoreSpec) error {
 		return errs.QueryInvalid.New(q.Store, "the key is missing", "")
 	case from > to && family(spec.Kind) != topology.Session:
 		return errs.QueryInvalid.New(q.Store, fmt.Sprintf("the span of time from %d to %d is empty", from, to), "")
+	case q.Type == MultiVersionedKeyQuery && q.After != nil && len(q.After) != timeCursor:
+		return errs.QueryInvalid.New(q.Store, "after is not what an answer gave as next", "")
 	case q.Partition < 0 || q.Limit < 0:
 		return errs.QueryInvalid.New(q.Store, fmt.Sprintf("partition and limit must not be negative (got %d and %d)", q.Partition, q.Limit), "")
 	}
@@ -314,9 +317,9 @@ func keyBounds(q *StoreQuery) (from, to []byte) {
 		}
 	}
 	switch {
-	case q.After != nil && q.Descending:
+	case q.After != nil && q.Descending && (to == nil || bytes.Compare(q.After, to) < 0):
 		to = q.After
-	case q.After != nil:
+	case q.After != nil && !q.Descending && bytes.Compare(q.After, from) >= 0:
 		from = append(append([]byte{}, q.After...), 0)
 	}
 	return from, to
@@ -399,14 +402,42 @@ func (r *queryReader) versions(s state.VersionedKeyValueStore) error {
 		return err
 	}
 	from, to := r.q.times()
+	switch {
+	case r.q.After == nil:
+	case r.q.Descending:
+		to = min(to, timeIn(r.q.After)-1)
+	default:
+		from = max(from, timeIn(r.q.After))
+	}
+	if from > to {
+		return nil
+	}
 	it, err := s.Versions(r.q.Key, from, to, !r.q.Descending)
 	if err != nil {
 		return err
 	}
-	for it.Next() && !r.full() {
-		r.version(it.Version())
+	var next []byte
+	for it.Next() {
+		if r.full() {
+			r.answer.Next = next
+			break
+		}
+		v := it.Version()
+		r.version(v)
+		next = appendVersionCursor(next[:0], &v, r.q.Descending)
 	}
 	return errors.Join(it.Err(), it.Close())
+}
+
+// timeCursor is the size of a Next of versions.
+const timeCursor = 8
+
+// appendVersionCursor appends what goes on behind a version: the time where it ends, downwards the one where it begins.
+func appendVersionCursor(dst []byte, v *state.Version, descending bool) []byte {
+	if descending {
+		return binary.BigEndian.AppendUint64(dst, uint64(v.Timestamp))
+	}
+	return binary.BigEndian.AppendUint64(dst, uint64(v.ValidTo))
 }
 
 func (r *queryReader) version(v state.Version) {

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,6 +113,8 @@ func queriesOfEveryKind(t *testing.T, b *brokertest.Broker, inMemory bool) {
 		{StoreQuery{Store: "counts", Type: RangeQuery, KeyTo: []byte("ac")}, []string{"ab = 3 @190", "ac = 1 @10"}},
 		{StoreQuery{Store: "counts", Type: RangeQuery, Prefix: []byte("a")}, []string{"ab = 3 @190", "ac = 1 @10"}},
 		{StoreQuery{Store: "counts", Type: RangeQuery, KeyFrom: []byte("z"), KeyTo: []byte("a")}, nil},
+		{StoreQuery{Store: "counts", Type: RangeQuery, KeyFrom: []byte("b"), After: []byte("a")}, []string{"b = 1 @200"}},
+		{StoreQuery{Store: "counts", Type: RangeQuery, KeyTo: []byte("ab"), After: []byte("z"), Descending: true}, []string{"ab = 3 @190"}},
 		{StoreQuery{Store: "windows", Type: WindowKeyQuery, Key: []byte("ab")}, []string{"ab [0-100] = 2 @30", "ab [100-200] = 1 @190"}},
 		{StoreQuery{Store: "windows", Type: WindowKeyQuery, Key: []byte("ab"), From: at(50)}, []string{"ab [100-200] = 1 @190"}},
 		{StoreQuery{Store: "windows", Type: WindowRangeQuery, From: at(100), To: at(200)}, []string{"ab [100-200] = 1 @190", "b [200-300] = 1 @200"}},
@@ -145,14 +148,23 @@ func queriesOfEveryKind(t *testing.T, b *brokertest.Broker, inMemory bool) {
 
 // testPages reads stores row by row.
 func testPages(t *testing.T, app *instance) {
-	for store, typ := range map[string]QueryType{"counts": RangeQuery, "windows": WindowRangeQuery, "sessions": SessionRangeQuery, "global": RangeQuery} {
+	for _, all := range []StoreQuery{
+		{Store: "counts", Type: RangeQuery},
+		{Store: "windows", Type: WindowRangeQuery},
+		{Store: "sessions", Type: SessionRangeQuery},
+		{Store: "global", Type: RangeQuery},
+		{Store: "versions", Type: MultiVersionedKeyQuery, Key: []byte("k")},
+		{Store: "versions", Type: MultiVersionedKeyQuery, Key: []byte("k"), From: at(15), To: at(29)},
+	} {
 		for _, descending := range []bool{false, true} {
-			whole, err := app.Query(&StoreQuery{Store: store, Type: typ, Descending: descending})
+			q := all
+			q.Descending = descending
+			whole, err := app.Query(&q)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got []string
-			q := StoreQuery{Store: store, Type: typ, Descending: descending, Limit: 1}
+			q.Limit = 1
 			for range len(whole.Rows) + 1 {
 				page, err := app.Query(&q)
 				if err != nil {
@@ -164,7 +176,7 @@ func testPages(t *testing.T, app *instance) {
 				}
 			}
 			if diff := cmp.Diff(rowTexts(whole.Rows), got); diff != "" {
-				t.Errorf("%s in pages, descending %v:\n%s", store, descending, diff)
+				t.Errorf("%s in pages, descending %v:\n%s", q.Store, descending, diff)
 			}
 		}
 	}
@@ -183,6 +195,7 @@ func testRefusals(t *testing.T, app *instance, in string) {
 		{StoreQuery{Store: "counts", Type: KeyQuery}, errs.QueryInvalid},
 		{StoreQuery{Store: "counts", Type: RangeQuery, Partition: 1}, errs.QueryInvalid},
 		{StoreQuery{Store: "counts", Type: RangeQuery, Partition: -1}, errs.QueryInvalid},
+		{StoreQuery{Store: "versions", Type: MultiVersionedKeyQuery, Key: []byte("k"), After: []byte("k")}, errs.QueryInvalid},
 		{StoreQuery{Store: "windows", Type: WindowKeyQuery, Key: []byte("a"), From: at(2), To: at(1)}, errs.QueryInvalid},
 		{StoreQuery{Store: "counts", Type: RangeQuery, Bound: Position{in: {0: 1000}}}, errs.QueryBound},
 		{StoreQuery{Store: "counts", Type: RangeQuery, Bound: Position{"other": {0: 0}}}, errs.QueryBound},
@@ -359,5 +372,24 @@ func queriesOfStandbys(t *testing.T, b *brokertest.Broker, inMemory bool) {
 		if diff := cmp.Diff([]string{fmt.Sprintf("%d = 1 @0", p)}, instances[1].ask(StoreQuery{Store: "counts", Partition: p, Type: RangeQuery})); diff != "" {
 			t.Errorf("partition %d when one instance has gone:\n%s", p, diff)
 		}
+	}
+}
+
+// TestEmptyKeysCross: an empty key is not none, on its way to another process too.
+func TestEmptyKeysCross(t *testing.T) {
+	want := StoreQuery{Store: "s", Type: RangeQuery, Key: []byte{}, KeyTo: []byte{}, After: []byte{}}
+	text, err := json.Marshal(&want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got StoreQuery
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s differs:\n%s", text, diff)
+	}
+	if from, to := keyBounds(&got); to == nil || string(from) != "\x00" {
+		t.Errorf("from %q to %q", from, to)
 	}
 }
