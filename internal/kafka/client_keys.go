@@ -109,7 +109,7 @@ func connectionKeys() []clientKey {
 		key("reconnect.backoff.ms", Long, "50", "the wait before a broker is dialled again; doubles with each failure").atLeast(0),
 		key("reconnect.backoff.max.ms", Long, "1000", "the longest wait before a broker is dialled again").atLeast(0),
 		key("request.timeout.ms", Int, "30000", "how long an answer may take, here at most 15 minutes").between(100, 900000),
-		key("retry.backoff.ms", Long, "100", "the wait before a request is sent again; doubles with each failure").atLeast(0),
+		key("retry.backoff.ms", Long, "100", "the wait before a request is sent again, which doubles with each failure, and before metadata is asked for again").atLeast(0),
 		key("retry.backoff.max.ms", Long, "1000", "the longest wait before a request is sent again").atLeast(0),
 		key("send.buffer.bytes", Int, "131072", "SO_SNDBUF; -1 is the system's").atLeast(-1),
 		key("receive.buffer.bytes", Int, "65536", "SO_RCVBUF; -1 is the system's").atLeast(-1),

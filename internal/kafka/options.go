@@ -55,7 +55,7 @@ func connectionOptions(p Properties, where string) ([]kgo.Opt, error) {
 		kgo.MinVersions(kversion.V2_5_0()),
 		kgo.ConnIdleTimeout(p.duration("connections.max.idle.ms")),
 		kgo.MetadataMaxAge(p.duration("metadata.max.age.ms")),
-		kgo.MetadataMinAge(min(250*time.Millisecond, p.duration("metadata.max.age.ms"))),
+		kgo.MetadataMinAge(metadataMinAge(p)),
 		kgo.RequestTimeoutOverhead(p.duration("request.timeout.ms")),
 		kgo.RetryBackoffFn(backoff(p.duration("retry.backoff.ms"), p.duration("retry.backoff.max.ms"))),
 	}
@@ -76,6 +76,18 @@ func connectionOptions(p Properties, where string) ([]kgo.Opt, error) {
 		opts = append(opts, kgo.SASL(mechanism))
 	}
 	return opts, nil
+}
+
+// shortestMetadataAge is the least that kgo takes.
+const shortestMetadataAge = 10 * time.Millisecond
+
+// metadataMinAge is retry.backoff.ms, which is also what Kafka's clients wait before they ask for metadata again. It is
+// more than that here: kgo holds back a partition whose batch the broker answered with a passing error until metadata has
+// been asked for once more, so this, and not the function of backoffs, is the pause before such a batch is sent again.
+// With transactions of version 2 that is the answer to the first batch that comes before the transaction before it
+// is through.
+func metadataMinAge(p Properties) time.Duration {
+	return min(max(p.duration("retry.backoff.ms"), shortestMetadataAge), p.duration("metadata.max.age.ms"))
 }
 
 // backoff doubles from first to most and takes up to a fifth off or on, so that clients do not come in step.
