@@ -141,6 +141,7 @@ func (p *jsonParser) object(elem *data.Schema, defaults bool) (data.Value, error
 		return data.Null, err
 	}
 	base := len(p.entries)
+	var seen uint64 // marks of names
 	for first := true; ; first = false {
 		more, err := p.more('}', first)
 		if err != nil {
@@ -157,7 +158,9 @@ func (p *jsonParser) object(elem *data.Schema, defaults bool) (data.Value, error
 		if err != nil {
 			return data.Null, err
 		}
-		p.putEntry(base, k, v)
+		mark := markOf(k)
+		p.putEntry(base, k, v, seen&mark != 0)
+		seen |= mark
 	}
 	if len(p.entries)-base > linearKeys {
 		p.dedupe(base)
@@ -171,9 +174,19 @@ func (p *jsonParser) object(elem *data.Schema, defaults bool) (data.Value, error
 // linearKeys is how many names are compared one by one to find one that comes twice.
 const linearKeys = 32
 
-// putEntry adds an entry; of a name that comes twice the last value counts. Beyond linearKeys dedupe sees to that.
-func (p *jsonParser) putEntry(base int, k string, v data.Value) {
-	if len(p.entries)-base <= linearKeys {
+// markOf is one of 64 bits. Names of different marks are different.
+func markOf(name string) uint64 {
+	n := uint(len(name))
+	if n == 0 {
+		return 1
+	}
+	return 1 << ((uint(name[0])*5 + uint(name[n-1])*11 + n*3) % 64)
+}
+
+// putEntry adds an entry; of a name that comes twice, which it may only if maybe says so, the last value counts. Beyond
+// linearKeys dedupe sees to that.
+func (p *jsonParser) putEntry(base int, k string, v data.Value, maybe bool) {
+	if maybe && len(p.entries)-base <= linearKeys {
 		for i := base; i < len(p.entries); i++ {
 			if p.entries[i].Key.Str() == k {
 				p.entries[i].Value = v
@@ -295,11 +308,13 @@ func (p *jsonParser) number() (text string, integer bool, err error) {
 }
 
 func (p *jsonParser) digits() bool {
-	start := p.pos
-	for p.pos < len(p.b) && p.b[p.pos] >= '0' && p.b[p.pos] <= '9' {
-		p.pos++
+	rest := p.b[p.pos:]
+	n := 0
+	for n < len(rest) && rest[n]-'0' <= 9 {
+		n++
 	}
-	return p.pos > start
+	p.pos += n
+	return n > 0
 }
 
 func (p *jsonParser) plainNumber() (data.Value, error) {
@@ -308,6 +323,9 @@ func (p *jsonParser) plainNumber() (data.Value, error) {
 		return data.Null, err
 	}
 	if integer {
+		if len(text) <= safeDigits {
+			return data.Int64Value(shortInt(text)), nil
+		}
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			return data.Null, p.fail("the integer " + clip(text) + " does not fit 64 bits")
@@ -315,6 +333,25 @@ func (p *jsonParser) plainNumber() (data.Value, error) {
 		return data.Int64Value(n), nil
 	}
 	return data.Float64Value(parseFloat(text, 64)), nil
+}
+
+// safeDigits is how many digits, or digits and a sign, fit 64 bits whatever they are.
+const safeDigits = 18
+
+// shortInt reads an integer of at most safeDigits digits.
+func shortInt(text string) int64 {
+	negative := text[0] == '-'
+	if negative {
+		text = text[1:]
+	}
+	var n int64
+	for i := range len(text) {
+		n = n*10 + int64(text[i]-'0')
+	}
+	if negative {
+		return -n
+	}
+	return n
 }
 
 // parseFloat is what Java makes of the number: what is too large is infinite.
@@ -334,27 +371,38 @@ func clip(s string) string {
 func (p *jsonParser) string() (string, error) {
 	p.pos++
 	start := p.pos
+	rest := p.b[start:]
 	ascii := true
-	for p.pos < len(p.b) {
-		switch c := p.b[p.pos]; {
+	for n, c := range rest {
+		if plainByte[c] {
+			continue
+		}
+		p.pos = start + n
+		switch {
 		case c == '"':
-			s := p.b[start:p.pos]
 			p.pos++
-			if !ascii && !utf8.Valid(s) {
+			if !ascii && !utf8.Valid(rest[:n]) {
 				return "", p.fail("invalid UTF-8")
 			}
-			return unsafeString(s), nil
+			return unsafeString(rest[:n]), nil
 		case c == '\\':
 			return p.escaped(start)
 		case c < 0x20:
 			return "", p.fail("control character in a string")
-		case c >= 0x80:
-			ascii = false
 		}
-		p.pos++
+		ascii = false
 	}
+	p.pos = len(p.b)
 	return "", errEnd
 }
+
+// plainByte is what may stand in a string of ASCII without an escape.
+var plainByte = func() (plain [256]bool) {
+	for c := byte(0x20); c < 0x80; c++ {
+		plain[c] = c != '"' && c != '\\'
+	}
+	return plain
+}()
 
 // escaped reads the rest of a string that has an escape at the current byte.
 func (p *jsonParser) escaped(start int) (string, error) {

@@ -3,8 +3,13 @@ package converters_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/wasmstream/wasmstream/connectors/config"
 	"github.com/wasmstream/wasmstream/connectors/converters"
@@ -12,7 +17,7 @@ import (
 	"github.com/wasmstream/wasmstream/connectors/fault"
 )
 
-func newJSON(t testing.TB, settings ...string) *converters.JSON {
+func newJSON(t rapid.TB, settings ...string) *converters.JSON {
 	t.Helper()
 	props := config.Props{}
 	for i := 0; i < len(settings); i += 2 {
@@ -87,6 +92,76 @@ func TestManyMembers(t *testing.T) {
 	if got := v.Value.Map().Get("ka10"); got.Int() != 7 {
 		t.Errorf("%s", got)
 	}
+}
+
+// TestNamesThatComeTwice compares objects of few names with what encoding/json makes of them: the last value of a name counts.
+func TestNamesThatComeTwice(t *testing.T) {
+	c := newJSON(t, "schemas.enable", "false")
+	rapid.Check(t, func(t *rapid.T) {
+		names := rapid.SliceOfN(rapid.StringMatching(`[abz]{0,2}|\\u0061|field_[0-9]{1,2}`), 0, 45).Draw(t, "names")
+		var b bytes.Buffer
+		for i, name := range names {
+			b.WriteString(map[bool]string{true: "{", false: ","}[i == 0] + `"` + name + `":` + strconv.Itoa(i-3))
+		}
+		text := "{}"
+		if b.Len() > 0 {
+			text = b.String() + "}"
+		}
+		var want map[string]int64
+		if err := json.Unmarshal([]byte(text), &want); err != nil {
+			t.Fatal(err)
+		}
+		v, err := c.ToConnectData("t", nil, []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int64{}
+		for _, e := range v.Value.Map().Entries() {
+			got[e.Key.Str()] = e.Value.Int()
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(got) != v.Value.Map().Len() {
+			t.Fatalf("%s is read as %s\n%s", text, v.Value, diff)
+		}
+	})
+}
+
+// TestIntegers compares integers around the bounds of what is read without strconv with what strconv makes of them.
+func TestIntegers(t *testing.T) {
+	c := newJSON(t, "schemas.enable", "false")
+	for _, text := range []string{"0", "-0", "007", "-1", "999999999999999999", "-99999999999999999", "-999999999999999999", "9223372036854775807", "-9223372036854775808"} {
+		want, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err := c.ToConnectData("t", nil, []byte(text)); err != nil || v.Value.Int() != want {
+			t.Errorf("%s is read as %s, %v", text, v.Value, err)
+		}
+	}
+}
+
+// TestSchemaThatIsKnown holds that a message is read as by a converter that has never seen its schema, whatever is wrong with it.
+func TestSchemaThatIsKnown(t *testing.T) {
+	const message = `{"schema":{"type":"struct","fields":[{"field":"a","type":"int32","optional":true,"default":4},{"field":"b","type":"array","items":{"type":"string"}}]},` +
+		`"payload":{"a":null,"b":["x","y"]}}`
+	at := strings.Index(message, `,"payload"`)
+	rapid.Check(t, func(t *rapid.T) {
+		warm := newJSON(t)
+		if _, err := warm.ToConnectData("t", nil, []byte(message)); err != nil {
+			t.Fatal(err)
+		}
+		text := message
+		for range rapid.IntRange(0, 3).Draw(t, "changes") {
+			from := rapid.SampledFrom([]int{0, at, at, at}).Draw(t, "from")
+			i := rapid.IntRange(min(from, len(text)), len(text)).Draw(t, "start")
+			j := rapid.IntRange(i, min(len(text), i+12)).Draw(t, "end")
+			text = text[:i] + rapid.SampledFrom([]string{"", " ", "}", `"`, ",", "null", "1", "]", "[", `,"payload":{"b":[]}`, `,"c":1`, "\xff"}).Draw(t, "new") + text[j:]
+		}
+		want, wantErr := newJSON(t).ToConnectData("t", nil, []byte(text))
+		got, err := warm.ToConnectData("t", nil, []byte(text))
+		if fmt.Sprint(err) != fmt.Sprint(wantErr) || !got.Schema.Equal(want.Schema) || !got.Value.Equal(want.Value) {
+			t.Fatalf("%s\nis read as %s, %v\nwant %s, %v", text, got.Value, err, want.Value, wantErr)
+		}
+	})
 }
 
 // TestSchemaContent: with a schema in the settings payloads come without an envelope (KIP-1054).

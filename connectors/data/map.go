@@ -65,6 +65,7 @@ func (m *Map) Put(key string, v Value) {
 		return
 	}
 	m.append(Entry{Key: StringValue(key), Value: v})
+	m.grown()
 }
 
 // PutKey sets the value of any key.
@@ -74,6 +75,14 @@ func (m *Map) PutKey(key, v Value) {
 		return
 	}
 	m.append(Entry{Key: key, Value: v})
+	m.grown()
+}
+
+// grown has a map that is filled key by key looked into by an index before that gets slow.
+func (m *Map) grown() {
+	if len(m.entries) == indexFrom {
+		m.Index()
+	}
 }
 
 func (m *Map) append(e Entry) {
