@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"sort"
+	"strings"
 )
 
 // Type is the type of a setting.
@@ -182,6 +183,9 @@ func (d *Def) Embed(prefix, group string, order int, child *Def) error {
 		k.Dependents = deps
 		if k.Recommender != nil {
 			k.Recommender = prefixed{k.Recommender, prefix}
+		}
+		if inner := k.Validator; inner != nil {
+			k.Validator = Check(func(name string, value any) error { return inner.Ensure(strings.TrimPrefix(name, prefix), value) })
 		}
 		d.Define(k)
 	}

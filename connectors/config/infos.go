@@ -81,9 +81,6 @@ func NewInfos(name string, keys []*Key, values []*Value, groups []string) Infos 
 			continue
 		}
 		info := v.Info(String)
-		if !v.Undefined {
-			info.Errors = append(info.Errors, "Configuration is not defined: "+v.Name)
-		}
 		infos.ErrorCount += len(info.Errors)
 		infos.Configs = append(infos.Configs, Info{Value: info})
 	}

@@ -127,14 +127,16 @@ func TestValidateAllAtOnce(t *testing.T) {
 		config.Key{Name: "b", Type: config.Boolean, Default: false},
 		config.Key{Name: "secret", Type: config.Password, Nullable: true, Dependents: []string{"ghost"}},
 		config.Key{Name: "list", Type: config.List, Default: []string{}, Validator: config.FilledElements},
+		config.Key{Name: "twice", Type: config.List, Default: []string{}, Validator: config.FilledElements},
 	)
-	props := config.PropsOf(map[string]string{"n": "x", "b": "maybe", "secret": "hush", "list": "a,,b"})
+	props := config.PropsOf(map[string]string{"n": "x", "b": "maybe", "secret": "hush", "list": "a,,b", "twice": "a, b,a"})
 	values := def.ValidateAll(props)
 	want := map[string][]string{
 		"need":  {`Missing required configuration "need" which has no default value.`},
 		"n":     {"Invalid value x for configuration n: Not a number of type INT", "Invalid value null for configuration n: Value must be non-null"},
 		"b":     {"Invalid value maybe for configuration b: Expected value to be either true or false"},
 		"list":  {"Configuration 'list' values must not be empty."},
+		"twice": {"Configuration 'twice' values must not be duplicated."},
 		"ghost": {"ghost is referred in the dependents, but not defined."},
 	}
 	got := map[string][]string{}
@@ -147,7 +149,7 @@ func TestValidateAllAtOnce(t *testing.T) {
 		t.Error(diff)
 	}
 	infos := config.NewInfos("c", []*config.Key{def.Key("secret")}, []*config.Value{values["secret"], values["ghost"]}, def.Groups())
-	if *infos.Configs[1].Value.Value != "[hidden]" || infos.Configs[0].Key != nil || infos.ErrorCount != 2 {
+	if *infos.Configs[1].Value.Value != "[hidden]" || infos.Configs[0].Key != nil || infos.ErrorCount != 1 {
 		t.Errorf("%+v", infos)
 	}
 }

@@ -9,7 +9,6 @@ type Value struct {
 	Recommended []string
 	Errors      []string
 	Visible     bool
-	Undefined   bool // no key defines it, and that is not what is wrong with it
 }
 
 // AddError adds a message.

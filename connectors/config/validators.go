@@ -36,7 +36,7 @@ var NonEmptyList Check = func(name string, value any) error {
 	return nil
 }
 
-// FilledList refuses empty lists, null, and lists with empty elements (KIP-1161).
+// FilledList refuses empty lists, null, and lists with elements that are empty or there twice (KIP-1161).
 var FilledList Check = func(name string, value any) error {
 	l, _ := value.([]string)
 	switch {
@@ -48,9 +48,15 @@ var FilledList Check = func(name string, value any) error {
 	return FilledElements(name, value)
 }
 
-// FilledElements refuses lists with empty elements.
+// FilledElements refuses lists with elements that are empty or there twice.
 var FilledElements Check = func(name string, value any) error {
-	if l, _ := value.([]string); slices.Contains(l, "") {
+	l, _ := value.([]string)
+	for i, element := range l {
+		if slices.Contains(l[:i], element) {
+			return Exception("Configuration '" + name + "' values must not be duplicated.")
+		}
+	}
+	if slices.Contains(l, "") {
 		return Exception("Configuration '" + name + "' values must not be empty.")
 	}
 	return nil

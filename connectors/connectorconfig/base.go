@@ -7,6 +7,7 @@ package connectorconfig
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/wasmstream/wasmstream/connectors"
@@ -128,18 +129,21 @@ func errorKeys() []config.Key {
 	}
 }
 
-func sinkKeys() []config.Key {
-	dlq := grouped(
+func deadLetterKeys() []config.Key {
+	return grouped(
 		errorGroup, 5,
 		config.Key{Name: "errors.deadletterqueue.topic.name", Type: config.String, Default: "", Importance: config.Medium, Width: config.WidthMedium, Display: "Dead Letter Queue Topic Name", Doc: "The topic for records that failed; none if it is empty."},
 		config.Key{Name: "errors.deadletterqueue.topic.replication.factor", Type: config.Short, Default: 3, Importance: config.Medium, Width: config.WidthMedium, Display: "Dead Letter Queue Topic Replication Factor", Doc: "The replication factor with which that topic is made if it does not exist."},
 		config.Key{Name: "errors.deadletterqueue.context.headers.enable", Type: config.Boolean, Default: false, Importance: config.Medium, Width: config.WidthMedium, Display: "Enable Error Context Headers", Doc: "Whether records in that topic have headers that tell what happened."},
 	)
+}
+
+func sinkKeys() []config.Key {
 	topics := grouped(commonGroup, 3,
-		config.Key{Name: "topics", Type: config.List, Default: []string{}, Importance: config.High, Width: config.WidthLong, Display: "Topics", Doc: "The topics to read. Either these or topics.regex."})
+		config.Key{Name: "topics", Type: config.List, Default: []string{}, Validator: config.FilledElements, Importance: config.High, Width: config.WidthLong, Display: "Topics", Doc: "The topics to read. Either these or topics.regex."})
 	regex := grouped(commonGroup, 3,
 		config.Key{Name: "topics.regex", Type: config.String, Default: "", Validator: config.Check(checkRegex), Importance: config.High, Width: config.WidthLong, Display: "Topics regex", Doc: "A Java regular expression for the topics to read. Either this or topics."})
-	return append(append(topics, regex...), dlq...)
+	return append(append(topics, regex...), deadLetterKeys()...)
 }
 
 func checkRegex(name string, value any) error {
@@ -174,13 +178,19 @@ func notNegative(name string, value any) error {
 	return config.AtLeast(0)(name, value)
 }
 
+// everyKind is for a class that may be anything.
+var everyKind = []connectors.Kind{
+	connectors.KindSource, connectors.KindSink, connectors.KindConverter, connectors.KindHeaderConverter, connectors.KindTransformation,
+	connectors.KindPredicate,
+}
+
 // find finds a plugin of a kind, with the complaint that Kafka has about the class of a setting.
 func (d *Defs) find(key, class string, kind connectors.Kind) (connectors.Plugin, error) {
 	p, err := d.plugins.Find(class, kind)
 	if err == nil || !errors.Is(err, connectors.ErrUnknownPlugin) {
 		return p, err
 	}
-	if other, err := d.plugins.Find(class, connectors.KindSource, connectors.KindSink, connectors.KindConverter, connectors.KindHeaderConverter, connectors.KindTransformation, connectors.KindPredicate); err == nil {
+	if other, err := d.plugins.Find(class, everyKind...); err == nil {
 		return p, config.Exception("Class class " + other.Class + " does not implement the " + interfaceOf(kind) + " interface")
 	}
 	var sides []string
@@ -235,6 +245,7 @@ func (r recommended) ValidValues(string, config.Values) []string {
 	for _, p := range r.plugins.List(r.kind) {
 		out = append(out, p.Class)
 	}
+	slices.Sort(out)
 	return out
 }
 

@@ -19,7 +19,7 @@ type Options struct {
 	Converters map[string]string
 	// ExactlyOnce says that the worker has exactly.once.source.support=enabled.
 	ExactlyOnce bool
-	// KafkaCompat leaves out what Kafka does not check: predicates that are missing.
+	// KafkaCompat leaves out what Kafka does not check: predicates that are missing, settings that it has not.
 	KafkaCompat bool
 	// Overrides checks producer.override.* and its kin, and returns infos of them to be merged. It may be nil.
 	Overrides func(kind connectors.Kind, props config.Props) []config.Infos
@@ -47,18 +47,15 @@ func (d *Defs) Validate(props config.Props, opts Options) (config.Infos, error) 
 		return config.Infos{}, err
 	}
 	values := def.ValidateAll(props)
-	for _, side := range []string{"key", "value", "header"} {
-		if v := values[side+".converter"]; len(v.Errors) > 0 {
-			v.Value = nil // a class that there is not is no value
-		}
-	}
+	d.fullNames(def, values)
 	if p.Kind == connectors.KindSink {
 		checkSink(props, values, opts)
-	} else {
+	} else if !opts.KafkaCompat || opts.WorkerGroup != "" { // Kafka's standalone worker does not ask
 		checkSource(conn, props, values, opts)
 	}
 	if !opts.KafkaCompat {
 		checkPredicates(props, values)
+		checkOwn(p.Kind, props, values)
 	}
 	refuseNulls(props, values)
 	infos := d.join(class, def, values, conn, props)
@@ -73,6 +70,32 @@ func (d *Defs) Validate(props config.Props, opts Options) (config.Infos, error) 
 		}
 	}
 	return infos, nil
+}
+
+// fullNames has settings that are classes show the class that an alias stands for, as Kafka does. A class that there is not is no
+// value.
+func (d *Defs) fullNames(def *config.Def, values map[string]*config.Value) {
+	for _, name := range def.Names() {
+		if def.Key(name).Type != config.Class {
+			continue
+		}
+		v := values[name]
+		class, _ := v.Value.(string)
+		if full, ok := d.fullName(strings.TrimSpace(class)); ok {
+			v.Value = full
+		} else if len(v.Errors) > 0 {
+			v.Value = nil
+		}
+	}
+}
+
+func (d *Defs) fullName(class string) (full string, ok bool) {
+	for _, kind := range everyKind {
+		if p, err := d.plugins.Find(class, kind); err == nil {
+			return p.Class, true
+		}
+	}
+	return "", false
 }
 
 // withoutTopicCreation are settings as Kafka looks at them: it reads those of topic creation when tasks start.
@@ -144,7 +167,7 @@ func refuseNulls(props config.Props, values map[string]*config.Value) {
 	for _, name := range props.Names() {
 		if props[name] == nil {
 			if values[name] == nil {
-				values[name] = &config.Value{Name: name, Visible: true, Undefined: true}
+				values[name] = &config.Value{Name: name, Visible: true}
 			}
 			add(values, name, "Null value can not be supplied as the configuration value.")
 		}

@@ -49,7 +49,7 @@ func (*JSON) ConfigDef() *config.Def {
 			Doc: "A schema, as the envelope would hold it, for messages that come without one.",
 		},
 		config.Key{
-			Name: "decimal.format", Type: config.String, Default: "BASE64", Validator: config.OneOfFold("BASE64", "NUMERIC"), Importance: config.Low, Group: "Serialization", Order: 0, Width: config.WidthMedium, Display: "Decimal Format",
+			Name: "decimal.format", Type: config.String, Default: "BASE64", Validator: config.OneOfFold("NUMERIC", "BASE64"), Importance: config.Low, Group: "Serialization", Order: 0, Width: config.WidthMedium, Display: "Decimal Format",
 			Doc: "How decimals are written: BASE64 or NUMERIC.",
 		},
 		config.Key{

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/connectorconfig"
 )
 
 // taskFailed restarts a task that has failed, as the restart policy says. One that was fenced waits until this worker has heard
@@ -66,12 +67,16 @@ func (h *Herder) restartLater(
 		f = &Failures{}
 		h.mu.failures[id] = f
 	}
-	wait, more := h.policyOf(connector).Next(f, time.Since(began))
+	policy := h.policyOf(connector)
+	wait, more := policy.Next(f, time.Since(began))
 	if more {
 		h.wg.Add(1)
 	}
 	h.mu.Unlock()
 	if !more {
+		if policy.Enabled {
+			h.log.Error("what has failed stays failed: the limit of restarts is reached", "connector", id.Connector, "task", id.Task, "restarts", policy.Limit)
+		}
 		return
 	}
 	wait = max(wait, least)
@@ -105,11 +110,20 @@ func (h *Herder) forgetFailuresLocked(connector string) {
 // policyOf is the restart policy of a connector, which may differ from the worker's.
 func (h *Herder) policyOf(connector config.Props) RestartPolicy {
 	p := h.cfg.Restart
-	switch connector.Or(restartPolicyKey, "") {
-	case "none":
-		p.Enabled = false
-	case "on-failure":
-		p.Enabled = true
+	own, err := connectorconfig.Restart(connector)
+	if err != nil {
+		return p // settings of before they were checked
+	}
+	if !own.Null(restartPolicyKey) {
+		p.Enabled = own.String(restartPolicyKey) == "on-failure"
+	}
+	if !own.Null(restartLimitKey) {
+		p.Limit = own.Int(restartLimitKey)
+	}
+	for key, wait := range map[string]*time.Duration{restartFirstKey: &p.First, restartMostKey: &p.Most} {
+		if !own.Null(key) {
+			*wait = time.Duration(own.Int(key)) * time.Millisecond
+		}
 	}
 	return p
 }

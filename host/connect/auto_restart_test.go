@@ -92,6 +92,7 @@ func TestRestartsEnd(t *testing.T) {
 		{"off for the worker", map[string]string{"restart.policy": "none"}, nil, 99},
 		{"off for the connector", nil, map[string]string{"restart.policy": "none"}, 99},
 		{"on for the connector alone", map[string]string{"restart.policy": "none", "restart.limit": "1"}, map[string]string{"restart.policy": "on-failure"}, 98},
+		{"limit of the connector", map[string]string{"restart.limit": "3", "restart.backoff.ms": "600000"}, map[string]string{"restart.limit": "2", "restart.backoff.ms": "1"}, 97},
 		{"as Kafka", map[string]string{"kafka.compat": "true"}, nil, 99},
 	} {
 		t.Run(tt.what, func(t *testing.T) {

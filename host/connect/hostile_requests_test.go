@@ -113,6 +113,9 @@ func TestHostileBodies(t *testing.T) {
 			{"PATCH", "/connectors/c/offsets", `{"offsets":{}}`, 500, "want a list of offsets: it is of type object"},
 			{"PATCH", "/connectors/c/offsets", offsets("null"), 500, "it is null"},
 			{"PATCH", "/connectors/c/offsets", offsets(`{"partition":{"filename":"f"},"offset":{"position":99999999999999999999}}`), 500, "the offset is no object of texts, numbers and booleans: "},
+			{"PATCH", "/connectors/c/offsets", offsets(`{}`), 200, "altered successfully"}, // as Kafka: there is nothing to reset
+			{"PATCH", "/connectors/c/offsets", offsets(`{"offset":{"position":9}}`), 500, "Partition objects cannot be null"},
+			{"POST", "/connectors/c/tasks/99999999999/restart", "", 404, "HTTP 404 Not Found"},
 			{"PATCH", "/connectors/c/offsets", offsets(`{"partition":[1],"offset":{"position":9}}`), 500, "the partition is no object"},
 			{"PUT", "/admin/loggers/root", "", 500, "there is nothing"},
 			{"PUT", "/admin/loggers/root", "null", 400, "Desired 'level' parameter was not specified in request."},

@@ -27,5 +27,10 @@ const (
 	boundaryKey        = "transaction.boundary"
 	boundaryMillisKey  = "transaction.boundary.interval.ms"
 	offsetsTopicKey    = "offsets.storage.topic"
+	idempotenceKey     = "enable.idempotence"
+	inFlightKey        = "max.in.flight.requests.per.connection"
 	restartPolicyKey   = "restart.policy"
+	restartFirstKey    = "restart.backoff.ms"
+	restartMostKey     = "restart.backoff.max.ms"
+	restartLimitKey    = "restart.limit"
 )

@@ -206,6 +206,8 @@ func (h *Herder) alterSource(ctx context.Context, c connectors.SourceConnector, 
 			return false, err
 		}
 	}
+	// A partition that is null is one for the connector to judge; nobody could read its offset again.
+	offsets = slices.DeleteFunc(offsets, func(o PartitionOffset) bool { return o.Partition == nil })
 	if len(offsets) == 0 {
 		return known, nil
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/fault"
 	"github.com/wasmstream/wasmstream/internal/kafka"
 )
 
@@ -32,7 +33,7 @@ func (r *reporter) report(f *Failed, at *Place, raw *kgo.Record) {
 		if !r.placed {
 			at = nil
 		}
-		r.log.Error(ErrorLogText(r.task, f, at), "error", f.Cause.Error())
+		r.log.Error(ErrorLogText(r.task, f, at), "error", fault.Trace(f.Cause))
 	}
 	if r.letters != nil && raw != nil {
 		r.letters.send(r.task, f, raw, at)

@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/wasmstream/wasmstream/connectors"
@@ -475,9 +475,9 @@ func (h *Herder) checkSignature(body []byte, s RequestSignature) error {
 
 // ParseTaskPath is the number in a path, an error of status 404 if it is none.
 func ParseTaskPath(s string) (int, error) {
-	n := 0
-	if _, err := fmt.Sscanf(s, "%d", &n); err != nil || fmt.Sprint(n) != s {
+	n, err := strconv.ParseInt(s, 10, 32)
+	if err != nil || strconv.FormatInt(n, 10) != s {
 		return 0, notFound("HTTP 404 Not Found")
 	}
-	return n, nil
+	return int(n), nil
 }

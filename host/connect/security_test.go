@@ -1,6 +1,7 @@
 package connect_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -12,6 +13,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"math/big"
 	"net"
@@ -26,6 +28,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/connectors/config"
 	"github.com/wasmstream/wasmstream/host/connect"
+	"github.com/wasmstream/wasmstream/host/rest"
 	"github.com/wasmstream/wasmstream/internal/brokertest"
 )
 
@@ -199,6 +202,33 @@ func TestGroupOverHTTPS(t *testing.T) {
 	if resp, err := plain.Get(urlOf(one.herder) + "/"); err == nil {
 		resp.Body.Close()
 		t.Error("a client without a certificate was let in")
+	}
+}
+
+// TestListenersAreNamed wants listeners named as one asks them, and strangers who speak no TLS to leave nothing in the log of operators.
+func TestListenersAreNamed(t *testing.T) {
+	b := brokertest.Fake(t)
+	pem, _, _ := privateAuthority(t)
+	h := standalone(t, b.Addr, t.TempDir(), map[string]string{
+		"listeners": "http://127.0.0.1:0, https://127.0.0.1:0", "listeners.https.ssl.keystore.location": pem,
+	})
+	var said bytes.Buffer
+	server, _, err := rest.Listen(rest.Config{Herder: h, Log: slog.New(slog.NewTextHandler(&said, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"http://" + server.Addrs[0], "https://" + server.Addrs[1]}; !slices.Equal(server.URLs, want) {
+		t.Errorf("%q", server.URLs)
+	}
+	ctx, end := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- server.Run(ctx) }()
+	if resp, err := http.Get("http://" + server.Addrs[1] + "/"); err == nil {
+		resp.Body.Close()
+	}
+	end()
+	if err := <-ended; err != nil || said.Len() > 0 {
+		t.Errorf("%v %s", err, &said)
 	}
 }
 

@@ -49,6 +49,9 @@ func (r *taskRun) newSourceProducer(transactionalID string) (*sourceProducer, er
 	if _, set := props["transaction.timeout.ms"]; !set && boundaryOf(r.v) == "interval" {
 		props["transaction.timeout.ms"] = strconv.FormatInt(min(r.interval()+time.Minute, longestTransaction).Milliseconds(), 10)
 	}
+	if transactionalID != "" {
+		props[idempotenceKey] = "true" // which refuses acks that would lose what it promises
+	}
 	opts, err := kafka.Options(kafka.Producer, props, "connector "+r.spec.ID.Connector)
 	if err != nil {
 		return nil, err

@@ -54,11 +54,7 @@ var principalKeys = []string{"sasl.jaas.config", "sasl.mechanism", "security.pro
 
 // overrides lists client properties that the connector overrides.
 func (v *Validator) overrides(kind connectors.Kind, props config.Props) (out []config.Infos) {
-	prefixes := []string{"producer.override.", "admin.override."}
-	if kind == connectors.KindSink {
-		prefixes = append(prefixes, "consumer.override.")
-	}
-	for _, prefix := range prefixes {
+	for _, prefix := range v.overridable(kind, props) {
 		given := props.WithPrefix(prefix)
 		if len(given) == 0 {
 			continue
@@ -67,7 +63,7 @@ func (v *Validator) overrides(kind connectors.Kind, props config.Props) (out []c
 		for _, k := range kafka.ClientKeys(clientOf(prefix)) {
 			known[k.Name] = k
 		}
-		infos := config.Infos{Groups: []string{strings.TrimSuffix(prefix, ".override.")}}
+		infos := config.Infos{}
 		for _, name := range given.Names() {
 			info := overrideInfo(prefix, name, given.Or(name, ""), known)
 			if !v.allowed(name) {
@@ -77,6 +73,24 @@ func (v *Validator) overrides(kind connectors.Kind, props config.Props) (out []c
 			infos.Configs = append(infos.Configs, info)
 		}
 		out = append(out, infos)
+	}
+	return out
+}
+
+// overridable are the prefixes of clients that a connector of this kind has. Kafka's sources have no dead letters, and both kinds use
+// an admin client where topics are made by settings only.
+func (v *Validator) overridable(kind connectors.Kind, props config.Props) []string {
+	deadLetters := props.Or(dlqTopicKey, "") != ""
+	out := []string{"producer.override.", "admin.override."}
+	switch {
+	case !v.Compat:
+	case kind == connectors.KindSink && !deadLetters:
+		out = nil
+	case kind == connectors.KindSource && props.Or("topic.creation.default.replication.factor", "") == "":
+		out = out[:1]
+	}
+	if kind == connectors.KindSink {
+		out = append(out, "consumer.override.")
 	}
 	return out
 }
@@ -111,11 +125,16 @@ func overrideInfo(prefix, name, value string, known map[string]kafka.Key) config
 	if !ok {
 		return info
 	}
+	key := config.Key{Name: prefix + name, Type: config.Type(strings.ToUpper(string(k.Type))), Nullable: true, Importance: config.Medium, Doc: k.Note, Order: -1, Width: config.WidthNone, Display: name}
 	if k.Secret() {
 		shown = config.Secret(value).String()
+	} else if _, err := config.ParseType(name, value, key.Type); err != nil {
+		info.Value.Errors = append(info.Value.Errors, err.Error())
 	}
-	key := config.Key{Name: prefix + name, Type: config.Type(strings.ToUpper(string(k.Type))), Nullable: true, Importance: config.Medium, Doc: k.Note, Order: -1, Width: config.WidthNone, Display: prefix + name}
 	info.Key = key.Info()
+	if k.HasDefault() {
+		info.Key.DefaultValue = &k.Default
+	}
 	return info
 }
 

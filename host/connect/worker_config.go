@@ -91,8 +91,8 @@ func workerDef(distributed bool) *config.Def {
 		text("rest.advertised.host.name", ""), text("rest.advertised.listener", ""),
 		config.Key{Name: "rest.advertised.port", Type: config.Int, Nullable: true, Importance: config.Low},
 		config.Key{Name: restartPolicyKey, Type: config.String, Default: "on-failure", Validator: config.OneOf("on-failure", "none"), Importance: config.Low},
-		ms("restart.backoff.ms", 1000), ms("restart.backoff.max.ms", 300000),
-		config.Key{Name: "restart.limit", Type: config.Int, Default: 10, Validator: config.AtLeast(0), Importance: config.Low},
+		ms(restartFirstKey, 1000), ms(restartMostKey, 300000),
+		config.Key{Name: restartLimitKey, Type: config.Int, Default: 10, Validator: config.AtLeast(0), Importance: config.Low},
 	)
 	if !distributed {
 		d.Define(config.Key{Name: "offset.storage.file.filename", Type: config.String, Importance: config.High})
@@ -159,8 +159,8 @@ func ParseWorkerConfig(props config.Props, distributed bool) (*WorkerConfig, err
 		TopicCreation: v.Bool("topic.creation.enable"), OverridePolicy: policyOf(v.String("connector.client.config.override.policy")), Overridable: v.List("connector.client.config.override.allowlist"), Listeners: v.List("listeners"),
 		OffsetsFile: v.String("offset.storage.file.filename"), ExactlyOnce: "disabled", Restart: DefaultRestartPolicy(),
 	}
-	c.Restart.Enabled, c.Restart.Limit = v.String(restartPolicyKey) == "on-failure", v.Int("restart.limit")
-	c.Restart.First, c.Restart.Most = ms("restart.backoff.ms"), ms("restart.backoff.max.ms")
+	c.Restart.Enabled, c.Restart.Limit = v.String(restartPolicyKey) == "on-failure", v.Int(restartLimitKey)
+	c.Restart.First, c.Restart.Most = ms(restartFirstKey), ms(restartMostKey)
 	if admin, ok := props.Get("admin.listeners"); ok {
 		c.AdminListeners = append([]string{}, kafka.SplitList(admin)...)
 	}
@@ -295,7 +295,23 @@ func (c *WorkerConfig) ClientProperties(kind kafka.Kind, overrides config.Props)
 	}
 	add(c.Props.WithPrefix(clientPrefix(kind)))
 	add(overrides.WithPrefix(clientPrefix(kind) + "override."))
+	if kind == kafka.Producer {
+		plainWhereAsked(out)
+	}
 	return out
+}
+
+// plainWhereAsked has a producer whose acks the idempotent one cannot have be a plain one, as Kafka's (KIP-679), that keeps the order of
+// its records as Connect's.
+func plainWhereAsked(producer kafka.Properties) {
+	acks := producer["acks"]
+	if _, said := producer[idempotenceKey]; said || acks != "0" && acks != "1" {
+		return
+	}
+	producer[idempotenceKey] = "false"
+	if _, said := producer[inFlightKey]; !said {
+		producer[inFlightKey] = "1"
+	}
 }
 
 // converters are the classes of the worker's converters by setting.

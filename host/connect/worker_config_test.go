@@ -43,6 +43,52 @@ func TestInternalTopicsMustFit(t *testing.T) {
 	})
 }
 
+// TestOverridesHaveTypes wants what a connector overrides checked with the rest of its settings, for the clients that it has.
+func TestOverridesHaveTypes(t *testing.T) {
+	b := brokertest.Fake(t)
+	overrides := map[string]string{"producer.override.batch.size": "abc", "consumer.override.max.poll.records": "z", "admin.override.retries": "many", "producer.override.nobodys": "x"}
+	for _, tt := range []struct {
+		class, compat string
+		more          map[string]string
+		want          int
+	}{
+		{"FileStreamSource", "false", nil, 2},
+		{"FileStreamSource", "true", nil, 1},
+		{"FileStreamSink", "false", nil, 3},
+		{"FileStreamSink", "true", nil, 1},
+		{"FileStreamSink", "true", map[string]string{"errors.deadletterqueue.topic.name": "d"}, 3},
+	} {
+		h := standalone(t, b.Addr, t.TempDir(), map[string]string{"kafka.compat": tt.compat})
+		props := map[string]string{"name": "c", "connector.class": tt.class, "topic": "t", "topics": "t"}
+		maps.Copy(props, overrides)
+		maps.Copy(props, tt.more)
+		infos, err := h.Validate(config.PropsOf(props))
+		if err != nil || infos.ErrorCount != tt.want {
+			t.Errorf("%s, compat %s: %d errors, %v", tt.class, tt.compat, infos.ErrorCount, err)
+		}
+		for _, i := range infos.Configs {
+			if i.Value.Name == "producer.override.batch.size" && i.Value.Errors[0] != "Invalid value abc for configuration batch.size: Not a number of type INT" {
+				t.Errorf("%q", i.Value.Errors)
+			}
+		}
+	}
+}
+
+// TestFewerAcks has sources that override acks, which Kafka's producers of sources allow: they are not idempotent unless it is asked for.
+func TestFewerAcks(t *testing.T) {
+	b := brokertest.Fake(t)
+	for acks, more := range map[string]map[string]string{
+		"0": nil, "1": nil, "all": nil, "-1": {"producer.override.enable.idempotence": "true"},
+	} {
+		topic := b.CreateTopic(t, b.Name("out"+acks), 1)
+		h := standaloneWith(t, b.Addr, t.TempDir(), withSource(newFragile(0, 0, topic)), nil)
+		settings := map[string]string{"connector.class": "Scripted", "producer.override.acks": acks, "restart.policy": "none"}
+		maps.Copy(settings, more)
+		put(t, h, "src", settings)
+		await(t, "the records with acks "+acks, func() bool { return len(b.ReadAll(t, topic)) == 10 })
+	}
+}
+
 // TestOverridePolicies holds connectors to what the worker lets them override.
 func TestOverridePolicies(t *testing.T) {
 	b := brokertest.Fake(t)

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,8 +20,10 @@ import (
 type Server struct {
 	servers   []*http.Server
 	listeners []net.Listener
-	// Addrs are the addresses in order of listeners and admin.listeners.
-	Addrs  []string
+	// Addrs are the addresses in order of listeners and admin.listeners, URLs the same with http:// or https:// in front.
+	Addrs, URLs []string
+
+	log    *slog.Logger
 	silent silentConns
 }
 
@@ -58,7 +61,10 @@ func (s *silentConns) close() {
 func Listen(cfg Config) (s *Server, open []string, err error) {
 	w := cfg.Herder.Config()
 	cfg.Admin = w.AdminListeners == nil
-	s = &Server{}
+	s = &Server{log: cfg.Log}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
 	main, admin := NewHandler(cfg), http.Handler(nil)
 	if len(w.AdminListeners) > 0 {
 		cfg.AdminOnly = true
@@ -91,7 +97,9 @@ func (s *Server) add(listener string, handler http.Handler, worker *connect.Work
 	if err != nil {
 		return nil, err
 	}
+	scheme := "http://"
 	if strings.EqualFold(u.Scheme, "https") {
+		scheme = "https://"
 		settings, err := worker.ListenerTLS()
 		if err != nil {
 			ln.Close()
@@ -100,8 +108,11 @@ func (s *Server) add(listener string, handler http.Handler, worker *connect.Work
 		ln = tls.NewListener(ln, settings)
 	}
 	s.listeners = append(s.listeners, ln)
-	s.servers = append(s.servers, &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ConnState: s.silent.state})
-	s.Addrs = append(s.Addrs, ln.Addr().String())
+	s.servers = append(s.servers, &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ConnState: s.silent.state,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // what strangers do to a port, such as a TLS handshake that fails
+	})
+	s.Addrs, s.URLs = append(s.Addrs, ln.Addr().String()), append(s.URLs, scheme+ln.Addr().String())
 	return ln.Addr(), nil
 }
 

@@ -1,0 +1,122 @@
+package connectorconfig_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wasmstream/wasmstream/connectors/builtin"
+	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/connectorconfig"
+)
+
+const transforms = "org.apache.kafka.connect.transforms."
+
+// TestValidate has settings, over those of a file source or sink, with the errors that Kafka 4.3.1 answers, or ours where it has none.
+func TestValidate(t *testing.T) {
+	for _, tt := range []struct {
+		what  string
+		class string
+		props map[string]string
+		opts  connectorconfig.Options
+		want  errs
+	}{
+		{"topics twice", "FileStreamSink", map[string]string{"topics": "a, a ,b"}, kafka, errs{"topics": {"Configuration 'topics' values must not be duplicated."}}},
+		{"topics without a name", "FileStreamSink", map[string]string{"topics": "a,,b"}, kafka, errs{"topics": {"Configuration 'topics' values must not be empty."}}},
+		{
+			"a transformation's own checks know their settings without the prefix", "FileStreamSource",
+			map[string]string{"transforms": "a", "transforms.a.type": transforms + "DropHeaders", "transforms.a.headers": "x,x"},
+			kafka,
+			errs{"transforms.a.headers": {"Configuration 'headers' values must not be duplicated."}},
+		},
+		{
+			"and what is missing with it", "FileStreamSource",
+			map[string]string{"transforms": "a", "transforms.a.type": transforms + "DropHeaders"},
+			kafka,
+			errs{"transforms.a.headers": {"Missing required configuration \"transforms.a.headers\" which has no default value.", "Configuration 'headers' values must not be null."}},
+		},
+		{
+			"a standalone worker of Kafka does not ask for exactly once", "FileStreamSource", map[string]string{"exactly.once.support": "required"}, kafka, errs{},
+		},
+		{
+			"ours does", "FileStreamSource",
+			map[string]string{"exactly.once.support": "required"},
+			ours,
+			errs{"exactly.once.support": {"This worker does not have exactly-once source support enabled."}},
+		},
+		{
+			"restarts", "FileStreamSink",
+			map[string]string{"topics": "t", "restart.policy": "sometimes", "restart.limit": "-1", "restart.backoff.ms": "soon"},
+			ours,
+			errs{
+				"restart.policy":     {"Invalid value sometimes for configuration restart.policy: String must be one of: on-failure, none"},
+				"restart.limit":      {"Invalid value -1 for configuration restart.limit: Value must be at least 0"},
+				"restart.backoff.ms": {"Invalid value soon for configuration restart.backoff.ms: Not a number of type LONG"},
+			},
+		},
+		{"restarts, of which Kafka knows nothing", "FileStreamSink", map[string]string{"topics": "t", "restart.policy": "sometimes"}, kafka, errs{}},
+		{
+			"dead letters of a source", "FileStreamSource",
+			map[string]string{"errors.deadletterqueue.topic.replication.factor": "x"},
+			ours,
+			errs{"errors.deadletterqueue.topic.replication.factor": {"Invalid value x for configuration errors.deadletterqueue.topic.replication.factor: Not a number of type SHORT"}},
+		},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			props := config.PropsOf(map[string]string{"name": "c", "connector.class": tt.class, "file": "f"})
+			if tt.class == "FileStreamSource" {
+				props.Set("topic", "t")
+			}
+			for name, v := range tt.props {
+				props.Set(name, v)
+			}
+			infos, err := connectorconfig.New(builtin.Plugins()).Validate(props, tt.opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := errs{}
+			for _, i := range infos.Configs {
+				if len(i.Value.Errors) > 0 {
+					got[i.Value.Name] = i.Value.Errors
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+type errs map[string][]string
+
+var kafka, ours = connectorconfig.Options{KafkaCompat: true}, connectorconfig.Options{}
+
+// TestFullNames wants the class that an alias stands for in the answer, and nothing for one that is not there; connector.class stays as it
+// was given.
+func TestFullNames(t *testing.T) {
+	infos, err := connectorconfig.New(builtin.Plugins()).Validate(config.PropsOf(map[string]string{
+		"name": "c", "connector.class": "FileStreamSink", "topics": "t", "key.converter": "StringConverter", "value.converter": "Nobodys", "header.converter": "JsonConverter",
+		"transforms": "a", "transforms.a.type": "Filter", "predicates": "p", "predicates.p.type": "RecordIsTombstone",
+	}), kafka)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"connector.class": "FileStreamSink", "key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter": "null",
+		"header.converter": "org.apache.kafka.connect.json.JsonConverter", "transforms.a.type": transforms + "Filter",
+		"predicates.p.type": transforms + "predicates.RecordIsTombstone",
+	}
+	got := map[string]string{}
+	for _, i := range infos.Configs {
+		if _, asked := want[i.Value.Name]; !asked {
+			continue
+		}
+		got[i.Value.Name] = "null"
+		if i.Value.Value != nil {
+			got[i.Value.Name] = *i.Value.Value
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
