@@ -15,7 +15,7 @@ import (
 // A Batch belongs to one goroutine. After Commit it is empty and can be filled again.
 type Batch struct {
 	db      *DB
-	pebble  *pebble.Batch // made by the first write
+	pebble  *pebble.Batch // made by the first write, and filled again after a commit
 	staged  []*KeyValueBytes
 	offsets []batchOffset
 	inputs  []batchInputs
@@ -43,7 +43,8 @@ func (db *DB) NewBatch() *Batch { return &Batch{db: db} }
 // pebbleBatch is nil if the database is in memory.
 func (b *Batch) pebbleBatch() *pebble.Batch {
 	if b.pebble == nil && b.db.pebble != nil {
-		b.pebble = b.db.pebble.NewBatch()
+		// A batch of half a table in memory goes beside the tables, and its bytes with it.
+		b.pebble = b.db.pebble.NewBatch(pebble.WithMaxRetainedSizeBytes(int(b.db.opts.MemTableBytes / 2)))
 	}
 	return b.pebble
 }
@@ -78,8 +79,10 @@ func (b *Batch) Commit() error {
 		s.committed()
 	}
 	b.publish()
-	b.staged = b.staged[:0]
-	b.Close()
+	b.clear()
+	if b.pebble != nil {
+		b.pebble.Reset()
+	}
 	return nil
 }
 
@@ -152,10 +155,15 @@ func (b *Batch) Close() {
 	for _, s := range b.staged {
 		s.staged = false
 	}
-	clear(b.staged)
-	b.staged, b.offsets, b.inputs, b.times = b.staged[:0], b.offsets[:0], b.inputs[:0], b.times[:0]
+	b.clear()
 	if b.pebble != nil {
 		_ = b.pebble.Close() // returns memory only
 		b.pebble = nil
 	}
+}
+
+// clear forgets what the batch was to write, but for the bytes of it.
+func (b *Batch) clear() {
+	clear(b.staged)
+	b.staged, b.offsets, b.inputs, b.times = b.staged[:0], b.offsets[:0], b.inputs[:0], b.times[:0]
 }

@@ -32,7 +32,7 @@ const (
 // catalog that an older program would misread.
 const (
 	formatName    = "wasmstream-state"
-	formatVersion = "1"
+	formatVersion = "2"
 )
 
 // prefixSize is the length of a store's number before its keys.

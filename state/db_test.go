@@ -143,10 +143,10 @@ func TestDatabaseOfAnother(t *testing.T) {
 func TestDatabaseOfAnotherFormat(t *testing.T) {
 	fs := vfs.NewMem()
 	db := openTestDB(t, fs)
-	noError(t, db.pebble.Set(metaKey(kindFormat), []byte("wasmstream-state\n2\nid\napp"), nil))
+	noError(t, db.pebble.Set(metaKey(kindFormat), []byte("wasmstream-state\n3\nid\napp"), nil))
 	noError(t, db.Close())
 	_, err := OpenDB("db", testOptions(fs))
-	wantCode(t, err, errs.StateFormat, `format "2", this program reads "1"`)
+	wantCode(t, err, errs.StateFormat, `format "3", this program reads "2"`)
 }
 
 func wantCode(t *testing.T, err error, code errs.Code, text string) {

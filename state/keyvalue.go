@@ -256,7 +256,7 @@ func (s *KeyValueBytes) stageTime(b *pebble.Batch) error {
 	if !ok || !s.seg.changed() {
 		return nil
 	}
-	var state [16]byte
+	var state [segmentStateBytes]byte
 	if err := p.set(b, nil, segmentMeta, nil, s.seg.appendState(state[:0])); err != nil {
 		return err
 	}

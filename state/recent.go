@@ -18,6 +18,9 @@ import (
 //	start >  rowsFrom: every live row is here
 //	start >  keysFrom: the key of every live row is here, with its latest start
 //
+// Half of a join's retention is for records that come late. So rows are kept for as long only as a walk has ever reached
+// back, and for the whole retention before the first.
+//
 // It belongs to the goroutine of its store, and knows nothing of transactions: a discard forgets everything.
 type recentRows struct {
 	budget *rowBudget
@@ -28,6 +31,7 @@ type recentRows struct {
 	chunks             []*rowChunk
 	first              uint64
 	rowsFrom, keysFrom int64
+	reach              int64      // of the walks so far, back from the stream time; -1 before the first
 	open               int        // walks
 	spare              *rowChunk  // to be filled again
 	found              []foundRow // to be filled by the next walk
@@ -92,7 +96,18 @@ func (b *rowBudget) give(n int64) { b.used.Add(-n) }
 
 // newRecentRows begins with a store whose rows, which are not known, start at time or before.
 func newRecentRows(budget *rowBudget, time int64) *recentRows {
-	return &recentRows{budget: budget, seed: maphash.MakeSeed(), first: 1, rowsFrom: time, keysFrom: time}
+	return &recentRows{budget: budget, seed: maphash.MakeSeed(), first: 1, rowsFrom: time, keysFrom: time, reach: -1}
+}
+
+// asked notes that a walk begins at from.
+func (r *recentRows) asked(from, streamTime int64) { r.reach = max(r.reach, streamTime-from) }
+
+// wanted is the earliest start of rows that walks may ask for, oldest at least.
+func (r *recentRows) wanted(oldest, streamTime int64) int64 {
+	if r.reach < 0 {
+		return oldest
+	}
+	return max(oldest, streamTime-r.reach)
 }
 
 // reset forgets all; the rows that the store has start at time or before.
@@ -109,10 +124,10 @@ func (r *recentRows) reset(time int64) {
 	r.rowsFrom, r.keysFrom = time, time
 }
 
-// put adds a row. All rows before oldest are obsolete.
+// put adds a row. All rows before oldest are obsolete, or not worth their memory.
 func (r *recentRows) put(key, value []byte, start int64, seq int32, oldest int64) {
 	for len(r.chunks) > 0 && r.chunks[0].latest < oldest {
-		r.dropChunk()
+		r.forgetChunk()
 	}
 	k := r.enter(r.hash(key), oldest)
 	if k == nil {
@@ -170,7 +185,7 @@ func (r *recentRows) enter(hash uint64, oldest int64) *recentKey {
 	return k
 }
 
-// grow makes room for as many keys again as are live.
+// grow makes room for as many keys again as have rows from oldest on.
 func (r *recentRows) grow(oldest int64) bool {
 	before, live := r.keys, 0
 	for i := range before {
@@ -191,6 +206,7 @@ func (r *recentRows) grow(oldest int64) bool {
 			*r.slot(before[i].hash) = before[i]
 		}
 	}
+	r.keysFrom = max(r.keysFrom, oldest-1)
 	r.budget.give(int64(len(before)) * recentKeyBytes)
 	return true
 }
@@ -204,8 +220,7 @@ func (r *recentRows) room(n int) *rowChunk {
 	}
 	c := r.chunk(n)
 	for c == nil && len(r.chunks) > 0 {
-		r.rowsFrom = max(r.rowsFrom, r.chunks[0].latest)
-		r.dropChunk()
+		r.forgetChunk()
 		c = r.chunk(n)
 	}
 	if c != nil {
@@ -231,6 +246,12 @@ func (r *recentRows) chunk(n int) *rowChunk {
 }
 
 func (c *rowChunk) bytes() int64 { return int64(cap(c.data)) + int64(cap(c.rows))*rowBytes }
+
+// forgetChunk is dropChunk of rows that may still be live.
+func (r *recentRows) forgetChunk() {
+	r.rowsFrom = max(r.rowsFrom, r.chunks[0].latest)
+	r.dropChunk()
+}
 
 // dropChunk forgets the rows that were put first. Walks under way still read them.
 func (r *recentRows) dropChunk() {

@@ -177,3 +177,23 @@ func TestRecentWalkIsASnapshot(t *testing.T) {
 		t.Errorf("%d iterators are open", n)
 	}
 }
+
+// TestRecentRowsThatNoWalkAsksFor holds that rows which are live, but further back than any walk has reached, take no memory, and are
+// found all the same.
+func TestRecentRowsThatNoWalkAsksFor(t *testing.T) {
+	const retention, reach = 1_000_000, 1000
+	db, s := windowStore(t, StoreConfig{Retention: retention, RetainDuplicates: true})
+	value := bytes.Repeat([]byte("v"), 1000)
+	most := int64(0)
+	for at := int64(0); at < retention/2; at += 100 {
+		noError(t, s.PutWindow(fmt.Appendf(nil, "%d", at), value, at))
+		rowsOf(t, s, "none", at-reach, at, false)
+		most = max(most, db.recent.used.Load())
+	}
+	if bound := int64(8 * rowChunkBytes); most > bound {
+		t.Errorf("%d bytes of rows, want at most %d for the %d that are asked for", most, bound, reach/100)
+	}
+	if got := rowsOf(t, s, "100", 0, forever, false); !cmp.Equal(got, []string{"100@100=" + string(value)}) {
+		t.Errorf("the second row: %d rows", len(got))
+	}
+}

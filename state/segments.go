@@ -10,7 +10,9 @@ import (
 //
 //	uint64 2*number   | key of a row in Kafka's layout          -> value
 //	uint64 2*number+1 | time | rest of that key in other order  -> value, in time-ordered stores
-//	0xff                                                        -> int64 stream time | uint32 seq
+//	0xff                                                        -> int64 stream time | uint32 seq | int64 interval
+//
+// A store keeps the interval that it was begun with, whatever it is opened with later: its rows are filed by it.
 type segments struct {
 	retention, interval int64
 	// spare is how much longer than Kafka's in-memory stores a row is there, in milliseconds: 1 in the stores of
@@ -93,14 +95,22 @@ func (s *segments) changed() bool { return s.current != s.committed }
 
 func (s *segments) appendState(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(s.current.streamTime))
-	return binary.BigEndian.AppendUint32(dst, s.current.seq)
+	dst = binary.BigEndian.AppendUint32(dst, s.current.seq)
+	return binary.BigEndian.AppendUint64(dst, uint64(s.interval))
 }
+
+const segmentStateBytes = 20
 
 // load takes in the stored state; false if it is none.
 func (s *segments) load(stored []byte) bool {
-	if len(stored) != 12 {
+	if len(stored) != segmentStateBytes {
 		return false
 	}
+	interval := int64(binary.BigEndian.Uint64(stored[12:]))
+	if interval <= 0 {
+		return false
+	}
+	s.interval = interval
 	s.committed = segmentState{int64(binary.BigEndian.Uint64(stored)), binary.BigEndian.Uint32(stored[8:])}
 	s.current = s.committed
 	return true

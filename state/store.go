@@ -48,7 +48,7 @@ type StoreConfig struct {
 	// session) is later than the largest time put less Retention; in time-ordered stores, not earlier.
 	Retention int64
 	// SegmentInterval is the length of the ranges in which rows expire; 0 is Kafka's, the larger of Retention/2 and 60 s.
-	// It is never less than Retention/64.
+	// It is never less than Retention/64. A store keeps the interval with which it was begun.
 	SegmentInterval int64
 	// RetainDuplicates of window stores: every put is a row of its own.
 	RetainDuplicates bool

@@ -42,7 +42,7 @@ func (s *MeteredWindowStore) PutWindow(key, value []byte, start int64) error {
 	if s.seg.live(start) {
 		s.rowKey(key, start, seq)
 		if err = s.put(value); err == nil && s.recent != nil {
-			s.recent.put(key, value, start, seq, s.seg.oldest())
+			s.recent.put(key, value, start, seq, s.recent.wanted(s.seg.oldest(), s.StreamTime()))
 		}
 	} else {
 		s.metrics.Expired.Add(1)
@@ -105,6 +105,9 @@ func (s *MeteredWindowStore) FetchWindows(key []byte, from, to int64, reverse bo
 // fetchRecent is FetchWindows of rows that are in memory, and nil if they are to be found in the database only.
 func (s *MeteredWindowStore) fetchRecent(key []byte, from, to int64, reverse bool) WindowIterator {
 	from, to, ok := s.seg.span(from, to)
+	if ok {
+		s.recent.asked(from, s.StreamTime())
+	}
 	switch {
 	case !ok || s.recent.nothing(key, from):
 		s.end(OpRange, s.begin(&s.metrics.Ranges))

@@ -132,6 +132,42 @@ func TestWindowDuplicates(t *testing.T) {
 	})
 }
 
+// TestSegmentsOfAnotherRetention holds that rows are found, and expire, in a store that is opened with another retention than before.
+func TestSegmentsOfAnotherRetention(t *testing.T) {
+	fs := vfs.NewMem()
+	open := func(retention int64) (*DB, *MeteredWindowStore) {
+		db, err := OpenDB("db", testOptions(fs))
+		noError(t, err)
+		s, err := db.NewStore(StoreConfig{ID: StoreID{Task: "0_0", Store: "w"}, Kind: WindowKind, Retention: retention})
+		noError(t, err)
+		return db, s.(*MeteredWindowStore)
+	}
+	db, s := open(60_000)
+	noError(t, s.PutWindow([]byte("k"), []byte("a"), 100_000))
+	commitStore(t, db, s)
+	noError(t, db.Close())
+	for _, retention := range []int64{600_000, 90_000} {
+		db, s = open(retention)
+		if got := rowsOf(t, s, "k", 0, forever, false); !slices.Equal(got, []string{"k@100000=a"}) {
+			t.Errorf("retention %d: %q", retention, got)
+		}
+		v, err := s.View()
+		noError(t, err)
+		if got := rowsOf(t, v.Store.(WindowStore), "k", 0, forever, false); !slices.Equal(got, []string{"k@100000=a"}) {
+			t.Errorf("a view, retention %d: %q", retention, got)
+		}
+		noError(t, v.Close())
+		noError(t, db.Close())
+	}
+	db, s = open(90_000)
+	noError(t, s.PutWindow([]byte("z"), []byte("z"), 300_000))
+	commitStore(t, db, s)
+	if n := len(contents(t, s.bytes)); n != 2 { // the time, and the row put last
+		t.Errorf("%d pairs are left", n)
+	}
+	noError(t, db.Close())
+}
+
 func TestRetentionRefused(t *testing.T) {
 	db := openTestDB(t, vfs.NewMem())
 	for _, kind := range []Kind{WindowKind, SessionKind} {

@@ -205,6 +205,11 @@ func (j *streamJoinBuilder) outerStoreName(generated string) string {
 
 func (j *streamJoinBuilder) inMemory() bool { return j.o.InMemory || j.b.defaults.InMemory }
 
+// minJoinInterval is how many milliseconds of rows a join's store at least drops at once. Kafka's minute bounds how many databases it
+// has open; here it would only have rows carried along long after they have left a window of seconds. Much shorter is dear, too: a
+// range that was dropped costs each read of the database something until it is merged.
+const minJoinInterval = 10_000
+
 // windowStore describes the store of one side.
 func (j *streamJoinBuilder) windowStore(given *JoinStore, name string, key, value topology.Serde) *topology.StoreSpec {
 	spec := &topology.StoreSpec{
@@ -212,6 +217,7 @@ func (j *streamJoinBuilder) windowStore(given *JoinStore, name string, key, valu
 		LoggingDisabled: j.o.LoggingDisabled, ChangelogConfigs: j.o.ChangelogConfigs,
 		Retention: plus(j.windows.sizeMs(), j.windows.GraceMs), WindowSize: j.windows.sizeMs(), RetainDuplicates: true,
 	}
+	spec.SegmentInterval = max(spec.Retention/2, minJoinInterval)
 	if given == nil {
 		return spec
 	}
