@@ -112,7 +112,7 @@ func connectionKeys() []clientKey {
 		key("retry.backoff.ms", Long, "100", "the wait before a request is sent again, which doubles with each failure, and before metadata is asked for again").atLeast(0),
 		key("retry.backoff.max.ms", Long, "1000", "the longest wait before a request is sent again").atLeast(0),
 		key("send.buffer.bytes", Int, "131072", "SO_SNDBUF; -1 is the system's").atLeast(-1),
-		key("receive.buffer.bytes", Int, "65536", "SO_RCVBUF; -1 is the system's").atLeast(-1),
+		key("receive.buffer.bytes", Int, "65536", "SO_RCVBUF; unset or -1 it is the system's, which grows with what comes").atLeast(-1),
 		key("socket.connection.setup.timeout.ms", Long, "10000", "how long a connection may take; doubles with each failure").atLeast(0),
 		key("socket.connection.setup.timeout.max.ms", Long, "30000", "the longest time a connection may take").atLeast(0),
 		key("security.protocol", String, "PLAINTEXT", "TLS with SSL and SASL_SSL, SASL with SASL_PLAINTEXT and SASL_SSL").

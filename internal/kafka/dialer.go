@@ -32,7 +32,7 @@ type failure struct {
 func newDialer(p Properties, where string) (*dialer, error) {
 	d := &dialer{
 		sendBuffer:    int(p.integer("send.buffer.bytes")),
-		receiveBuffer: int(p.integer("receive.buffer.bytes")),
+		receiveBuffer: int(p.integer(receiveBufferBytes)),
 		setupTimeout:  max(p.duration("socket.connection.setup.timeout.ms"), time.Millisecond),
 		setupLongest:  p.duration("socket.connection.setup.timeout.max.ms"),
 		backoff:       backoff(p.duration("reconnect.backoff.ms"), p.duration("reconnect.backoff.max.ms")),

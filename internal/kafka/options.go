@@ -13,9 +13,9 @@ import (
 )
 
 // Options checks props and returns what makes a franz-go client of them: with Kafka's defaults, not franz-go's, for
-// what is not set. Options that the caller appends win. where names the place of the properties in errors.
+// what is not set, but for the receive buffer. Options that the caller appends win. where names the place of the properties in errors.
 func Options(kind Kind, props Properties, where string) ([]kgo.Opt, error) {
-	p, err := props.Check(kind, where)
+	p, err := checkedProperties(kind, props, where)
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +41,22 @@ func Options(kind Kind, props Properties, where string) ([]kgo.Opt, error) {
 		opts = append(opts, producer...)
 	}
 	return opts, nil
+}
+
+// The receive buffer is the system's unless it is set. Of Kafka's 64 KiB, and of the 32 of Kafka Streams, Linux throws away
+// the end of an answer that is larger when the reader is not there at once, and the broker sends it again after 200 ms.
+const (
+	receiveBufferBytes = "receive.buffer.bytes"
+	systemBuffer       = "-1"
+)
+
+// checkedProperties are props as checked, with the default that is ours.
+func checkedProperties(kind Kind, props Properties, where string) (Properties, error) {
+	p, err := props.Check(kind, where)
+	if err == nil && !props.isSet(receiveBufferBytes) {
+		p[receiveBufferBytes] = systemBuffer
+	}
+	return p, err
 }
 
 func connectionOptions(p Properties, where string) ([]kgo.Opt, error) {

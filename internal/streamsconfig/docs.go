@@ -68,8 +68,8 @@ that has it; ` + "`consumer.`, `producer.` and `admin.`" + ` direct it to one, `
 are those of Kafka's clients; for its own clients Kafka Streams sets ` + "`auto.offset.reset` earliest, `max.poll.records` 1000, `linger.ms`" + `
 100 and, under exactly_once_v2, ` + "`isolation.level` read_committed, `transaction.timeout.ms` 10000 and `delivery.timeout.ms`" + ` without end. Where Kafka's
 defaults would cost memory or time, ` + "`fetch.max.bytes` is 256 KiB, `fetch.max.wait.ms` 10 and `buffer.memory`" + ` 16 MiB in a
-running application, and ` + "`max.poll.records`" + ` has no bound, because what waits is bounded by the buffers; all hold as set
-once they are set.
+running application, ` + "`max.poll.records`" + ` has no bound, because what waits is bounded by the buffers, and ` + "`receive.buffer.bytes`" + `
+is left to the system, whose buffer grows; all hold as set once they are set.
 `
 
 func table(b *strings.Builder, keys []kafka.Key) {
