@@ -272,7 +272,7 @@ func (a *App) run(ctx context.Context) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil // stopped while it started
 	}
-	if err == nil && !a.staysInGroup() {
+	if a.leavesAfter(err) {
 		a.leaveRest(client, dir.ProcessID())
 	}
 	return errors.Join(err, dir.Close())

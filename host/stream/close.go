@@ -1,6 +1,10 @@
 package stream
 
-import "context"
+import (
+	"context"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+)
 
 // CloseOptions say how an application is closed (KafkaStreams.CloseOptions). The zero value is what the end of Run's context
 // does.
@@ -33,3 +37,14 @@ func (a *App) Close(ctx context.Context, o CloseOptions) error {
 
 // staysInGroup tells whether a clean stop leaves the members in the group.
 func (a *App) staysInGroup() bool { return a.remains.Load() || a.cfg.Streams.RemainInGroup }
+
+// leavesAfter tells whether no member of this process is to be left when Run ends with err. After a failure there is nobody
+// to come back for their tasks; but under the names of one that was fenced another process works.
+func (a *App) leavesAfter(err error) bool {
+	switch {
+	case err == nil, errs.StreamUncommitted.Is(err):
+		return !a.staysInGroup()
+	default:
+		return !errs.KafkaFenced.Is(err)
+	}
+}

@@ -171,8 +171,9 @@ func (a *App) leaveStale(ctx context.Context, client *kgo.Client, processID stri
 	}
 }
 
-// leaveRest removes what members of this process are left after a stop. They are of a life that was killed, because
-// this one was stopped before they had joined again, and nobody will come back for their partitions.
+// leaveRest removes what members of this process are left after its end: of a life that was killed, because this one was
+// stopped before they had joined again, or of a thread whose last session ended with what might have passed in the next one.
+// Nobody will come back for their partitions.
 func (a *App) leaveRest(client *kgo.Client, processID string) {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()

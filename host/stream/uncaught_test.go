@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -47,6 +48,25 @@ func TestAThreadThatFailedIsReplaced(t *testing.T) {
 		}
 		running.stop()
 	})
+}
+
+// TestAnApplicationThatGivesUpLeavesTheGroup: no commit succeeds for task.timeout.ms, which each session takes for something
+// that passes. At the end no member is left, for the others would wait for it until its session is over.
+func TestAnApplicationThatGivesUpLeavesTheGroup(t *testing.T) {
+	b := brokertest.Fake(t)
+	h := newHarness(t, b)
+	in, out := b.CreateTopic(t, b.Name("in"), 2), b.CreateTopic(t, b.Name("out"), 2)
+	app := h.start(countTopology(t, in, out), "task.timeout.ms=200", "num.stream.threads=2").running()
+	b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Count: -1, Err: kerr.UnknownServerError, When: ofTheApplication(h.appID), TopLevel: true})
+	b.Produce(t, numbered(in, 0, 100, 7, 2)...)
+	err := <-app.done
+	app.done = nil
+	if !passes(err) {
+		t.Errorf("the application ended with %v", err)
+	}
+	if members := h.members(); len(members) != 0 {
+		t.Errorf("members are left after the end: %v", members)
+	}
 }
 
 // TestAPausedApplicationStaysInTheGroupAndDoesNothing and goes on where it was.

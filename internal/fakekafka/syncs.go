@@ -1,0 +1,103 @@
+package fakekafka
+
+import (
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// syncPatience bounds how long a member's end waits for its leader, which has its assignment ready in milliseconds unless
+// it is dead.
+const syncPatience = 3 * time.Second
+
+// syncs knows which members of groups wait in SyncGroup for what their leader assigns. kfake counts a member that is
+// removed from there as one that had joined the next generation and did not: the others then join one short, for ever, and
+// are answered after the rebalance timeout. So nobody is removed from there: who leaves, or takes a static member's place,
+// waits until the leader has spoken.
+type syncs struct {
+	mu     sync.Mutex
+	groups map[string]*syncRound
+}
+
+// syncRound is one generation of a group between its joins and its leader's word.
+type syncRound struct {
+	members map[string]bool // that wait, by id and by instance
+	over    chan struct{}   // closed when they have been answered
+}
+
+func mendSyncs(cluster *kfake.Cluster) {
+	s := &syncs{groups: make(map[string]*syncRound)}
+	control := func(key kmsg.Key, look func(kmsg.Request)) {
+		cluster.ControlKey(int16(key), func(r kmsg.Request) (kmsg.Response, error, bool) {
+			look(r)
+			return nil, nil, false
+		})
+	}
+	control(kmsg.SyncGroup, func(r kmsg.Request) { s.sync(r.(*kmsg.SyncGroupRequest)) })
+	control(kmsg.JoinGroup, func(r kmsg.Request) {
+		join := r.(*kmsg.JoinGroupRequest)
+		if join.InstanceID != nil && join.MemberID == "" {
+			s.await(cluster, join.Group, *join.InstanceID)
+		}
+		s.end(join.Group) // a join begins another generation, and whoever waits is told
+	})
+	control(kmsg.LeaveGroup, func(r kmsg.Request) {
+		leave := r.(*kmsg.LeaveGroupRequest)
+		s.await(cluster, leave.Group, leave.MemberID)
+		for _, m := range leave.Members {
+			s.await(cluster, leave.Group, m.MemberID)
+			if m.InstanceID != nil {
+				s.await(cluster, leave.Group, *m.InstanceID)
+			}
+		}
+	})
+}
+
+// sync notes a member that begins to wait; the leader does not, and ends the wait of all.
+func (s *syncs) sync(r *kmsg.SyncGroupRequest) {
+	if len(r.GroupAssignment) > 0 {
+		s.end(r.Group)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	round := s.groups[r.Group]
+	if round == nil {
+		round = &syncRound{members: make(map[string]bool), over: make(chan struct{})}
+		s.groups[r.Group] = round
+	}
+	round.members[r.MemberID] = true
+	if r.InstanceID != nil {
+		round.members[*r.InstanceID] = true
+	}
+}
+
+func (s *syncs) end(group string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if round := s.groups[group]; round != nil {
+		close(round.over)
+		delete(s.groups, group)
+	}
+}
+
+// await lets other requests go first as long as the member waits.
+func (s *syncs) await(cluster *kfake.Cluster, group, member string) {
+	s.mu.Lock()
+	round := s.groups[group]
+	waits := round != nil && round.members[member]
+	s.mu.Unlock()
+	if !waits {
+		return
+	}
+	cluster.SleepControl(func() {
+		patience := time.NewTimer(syncPatience)
+		defer patience.Stop()
+		select {
+		case <-round.over:
+		case <-patience.C:
+		}
+	})
+}
