@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
@@ -20,7 +21,7 @@ type GlobalStore struct {
 // records that the store is restored from too. Every processor of the topology may read it without being connected.
 func (t *Topology) AddGlobalStore(spec *StoreSpec, source string, o SourceOptions, topic, processor string, s ProcessorSupplier) error {
 	_, isTable := s.(interface{ RestoresRows() })
-	if err := t.checkGlobal(spec, source, topic, processor, s); err != nil {
+	if err := errors.Join(t.checkGlobal(spec, source, topic, processor, s), spec.Validate()); err != nil {
 		return err
 	}
 	in := sourceNode(source, o)

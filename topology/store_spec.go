@@ -1,9 +1,13 @@
 package topology
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"strconv"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
 // StoreKind names the kinds of state stores.
@@ -49,6 +53,36 @@ type StoreSpec struct {
 	HistoryRetention int64
 	// MaxEntries of LRU stores.
 	MaxEntries int64
+}
+
+// Validate holds the store to Kafka's rules for its kind (Stores and the builders of stores). The error joins all faults.
+func (s *StoreSpec) Validate() error {
+	var faults []error
+	retention := func(what string) {
+		faults = append(faults, errs.StateRetention.New(s.Name, what, "").InKafka("IllegalArgumentException"))
+	}
+	if s.Retention < 0 {
+		retention(fmt.Sprintf("retentionPeriod cannot be negative (got %d ms)", s.Retention))
+	}
+	if s.HistoryRetention < 0 {
+		retention(fmt.Sprintf("historyRetention cannot be negative (got %d ms)", s.HistoryRetention))
+	}
+	if s.SegmentInterval < 0 {
+		retention(fmt.Sprintf("segmentInterval cannot be zero or negative (got %d ms)", s.SegmentInterval))
+	}
+	windowed := s.Kind == Window || s.Kind == TimestampedWindow
+	switch {
+	case windowed && s.WindowSize < 0:
+		retention(fmt.Sprintf("windowSize cannot be negative (got %d ms)", s.WindowSize))
+	case windowed && s.Retention >= 0 && s.WindowSize > s.Retention:
+		retention(fmt.Sprintf("The retention period of the window store %s must be no smaller than its window size. Got size=[%d], retention=[%d]",
+			s.Name, s.WindowSize, s.Retention))
+	case s.Kind == VersionedKeyValue && s.CachingEnabled:
+		faults = append(faults, errs.TopologyInvalid.New(s.Name, "Versioned stores do not support caching", "do not enable it").InKafka("IllegalStateException"))
+	case s.Kind == LRU && s.MaxEntries < 1:
+		faults = append(faults, errs.StateEntries.New(s.Name, fmt.Sprintf("an lru store keeps at least one entry (got %d)", s.MaxEntries), ""))
+	}
+	return errors.Join(faults...)
 }
 
 const day = 24 * 60 * 60 * 1000

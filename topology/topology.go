@@ -151,6 +151,9 @@ func (t *Topology) AddStateStore(spec *StoreSpec, processors ...string) error {
 	} else if old != spec {
 		return errs.TopologyStoreClash.New(spec.Name, "A different StateStore has already been added with the name "+spec.Name, "")
 	}
+	if err := spec.Validate(); err != nil {
+		return err
+	}
 	for _, p := range processors {
 		if err := t.connect(p, spec.Name); err != nil {
 			return err

@@ -137,6 +137,14 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// TestNoFolderForState: an empty state.dir would be wherever the process was started.
+func TestNoFolderForState(t *testing.T) {
+	_, err := streamsconfig.Load(layer(map[string]string{"state.dir": ""}))
+	if !errs.ConfigInvalid.Is(err) || !strings.Contains(err.Error(), "state.dir: want a folder") {
+		t.Errorf("an empty state.dir gave %v", err)
+	}
+}
+
 // TestAllFaultsAtOnce: each fault of each layer is told, with its place.
 func TestAllFaultsAtOnce(t *testing.T) {
 	file := streamsconfig.Layer{Origin: "app.yaml", Where: map[string]string{"comit.interval.ms": "app.yaml:5:3"}, Values: map[string]string{

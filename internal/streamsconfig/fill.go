@@ -122,10 +122,14 @@ func (c *Config) serde(key string) (topology.Serde, error) {
 }
 
 func (c *Config) checkNames() error {
+	var faults []error
 	if e := c.values["application.id"]; !applicationName.MatchString(e.Value) || e.Value == "." || e.Value == ".." {
-		return errs.ConfigInvalid.New(e.Origin, `application.id: want letters, digits, '.', '_' and '-', at most 200 (got "`+e.Value+`")`, "it becomes part of topic names")
+		faults = append(faults, errs.ConfigInvalid.New(e.Origin, `application.id: want letters, digits, '.', '_' and '-', at most 200 (got "`+e.Value+`")`, "it becomes part of topic names"))
 	}
-	return nil
+	if e := c.values["state.dir"]; e.Value == "" {
+		faults = append(faults, errs.ConfigInvalid.New(e.Origin, `state.dir: want a folder (got "")`, "remove the key for "+defaultStateDir))
+	}
+	return errors.Join(faults...)
 }
 
 // checkServer checks the addresses of queries. One that other machines reach is not listened on without a token.

@@ -31,6 +31,9 @@ const (
 	InMemorySuppliers           = "BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers"
 )
 
+// defaultStateDir is Kafka's.
+const defaultStateDir = "/tmp/kafka-streams"
+
 // Guarantees.
 const (
 	AtLeastOnce   = "at_least_once"
@@ -133,7 +136,7 @@ func runtimeKeys() []kafka.Key {
 
 func stateKeys() []kafka.Key {
 	return []kafka.Key{
-		text("state.dir", "/tmp/kafka-streams", "local state; ours lies in a folder of its own beside Java's"),
+		text("state.dir", defaultStateDir, "local state; ours lies in a folder of its own beside Java's"),
 		number(kafka.Long, "statestore.cache.max.bytes", "10485760", 0, "record caches of all threads together; 0 forwards every update"),
 		number(kafka.Long, "cache.max.bytes.buffering", "10485760", 0, "deprecated name of statestore.cache.max.bytes"),
 		oneOf(text("default.dsl.store", "rocksDB", "deprecated name of dsl.store.suppliers.class"), "rocksDB", "in_memory"),

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/topology"
 )
 
@@ -80,8 +81,16 @@ func (b *StreamsBuilder) AddStateStore(spec topology.StoreSpec) *StreamsBuilder 
 	if err := checkName(spec.Name); err != nil {
 		b.fail(err)
 	}
+	invalid := errs.Flatten(spec.Validate())
+	for _, err := range invalid {
+		b.fail(err)
+	}
 	b.addGraphNode(&graphNode{name: spec.Name, lower: func(t *topology.Topology, _ []string) error {
-		return t.AddStateStore(&spec)
+		err := t.AddStateStore(&spec)
+		if len(invalid) > 0 && !errs.TopologyStoreClash.Is(err) {
+			return nil // told already
+		}
+		return err
 	}}, b.root)
 	return b
 }

@@ -68,8 +68,9 @@ func (d *document) readStores(v *value) {
 		return
 	}
 	for _, item := range v.items {
+		faults := len(d.faults)
 		if s, ok := d.storeSpec(item, "a store"); ok {
-			d.addStore(item, &storeEntry{at: entry{line: item.line, col: item.col}, spec: s})
+			d.addStore(item, &storeEntry{at: entry{line: item.line, col: item.col}, spec: s}, len(d.faults) > faults)
 		}
 	}
 }
@@ -120,7 +121,9 @@ func (d *document) fitKind(v *value, kind topology.StoreKind) {
 	}
 }
 
-func (d *document) addStore(item *value, s *storeEntry) {
+// addStore gives the store to the builder. What that finds is not told where something is told of the store already: a
+// value that cannot be understood stands there as 0.
+func (d *document) addStore(item *value, s *storeEntry, told bool) {
 	if d.store(s.spec.Name) != nil {
 		d.faultAt(errs.TopologyStoreClash, item.get("name"), fmt.Sprintf("the store %q is described twice", s.spec.Name), "")
 		return
@@ -128,7 +131,9 @@ func (d *document) addStore(item *value, s *storeEntry) {
 	d.stores = append(d.stores, s)
 	before := len(d.builder.Faults())
 	d.builder.AddStateStore(s.spec)
-	d.adopt(before, item, nil)
+	if !told {
+		d.adopt(before, item, nil)
+	}
 }
 
 func (d *document) store(name string) *storeEntry {
