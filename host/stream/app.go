@@ -487,7 +487,7 @@ func (a *App) sharedThreadConfig(plan *topicPlan, processID string, db *state.DB
 		bufferedRecords: s.BufferedRecords, bufferedBytes: number(consumer["max.partition.fetch.bytes"]), maxRecord: number(producer["max.request.size"]),
 		caching: s.CacheBytes > 0, shutdownGrace: shutdownGrace, pollRecords: -1,
 		clock: a.clock, log: a.log, changed: a.threadChanged, purge: a.notePurge,
-		replan: a.replan, paused: a.IsPaused, remains: a.staysInGroup, queries: &a.queries,
+		replan: a.replan, paused: a.IsPaused, remains: a.staysInGroup, settle: a.settle, queries: &a.queries,
 	}
 	if _, set := s.Client(streamsconfig.MainConsumer)["max.poll.records"]; set && a.isSet("max.poll.records") {
 		c.pollRecords = consumer.MaxPollRecords()

@@ -93,6 +93,8 @@ type threadConfig struct {
 	clock   func() time.Time
 	// paused tells whether processing is paused, and remains whether a clean stop keeps the place in the group.
 	paused, remains func() bool
+	// settle ends what a producer of a transactional id has left open.
+	settle func(ctx context.Context, transactionalID string) error
 	// replan looks at the topics again if there are partitions in an assignment that are new.
 	replan func(ctx context.Context, assigned map[string][]int32) error
 	// purge notes the committed offset of a repartition topic.
@@ -638,6 +640,9 @@ func (s *session) close(clean, leave bool) error {
 		faults = append(faults, s.tasks.close(reason))
 	}
 	s.failure = errSessionOver // callbacks from here on find nothing to do
+	if leave && !clean {
+		s.settleTransaction()
+	}
 	if s.consumer != nil {
 		s.consumer.close(s.hard, leave)
 	}
@@ -653,6 +658,20 @@ func (s *session) close(clean, leave bool) error {
 	}
 	s.batch.Close()
 	return errors.Join(faults...)
+}
+
+// settleTransaction ends the transaction that a failure left open, before the tasks go to others: those cannot read the
+// committed offsets, nor readers the outputs, until it has ended. It does so as the next session would, by a producer that
+// fences this one; whether the last commit got through is the broker's to know.
+func (s *session) settleTransaction() {
+	if s.producer == nil || !s.producer.transactional() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.hard), leaveTimeout)
+	defer cancel()
+	if err := s.cfg.settle(ctx, s.cfg.transactionalID); err != nil {
+		s.log.Warn("the open transaction holds readers back until transaction.timeout.ms", "transactional.id", s.cfg.transactionalID, "err", err)
+	}
 }
 
 var errSessionOver = errors.New("the session is over")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -66,6 +67,35 @@ func TestAnApplicationThatGivesUpLeavesTheGroup(t *testing.T) {
 	}
 	if members := h.members(); len(members) != 0 {
 		t.Errorf("members are left after the end: %v", members)
+	}
+}
+
+// TestAFailureLeavesNoTransactionOpen: others could neither read the offsets nor the outputs until its timeout.
+func TestAFailureLeavesNoTransactionOpen(t *testing.T) {
+	b := brokertest.Fake(t)
+	h := newHarness(t, b)
+	in, out := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
+	app := h.start(countTopology(t, in, out), "statestore.cache.max.bytes=0").running()
+	b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.ClusterAuthorizationFailed, When: ofTheApplication(h.appID), TopLevel: true})
+	b.Produce(t, numbered(in, 0, 100, 7, 1)...)
+	err := <-app.done
+	app.done = nil
+	if err == nil || passes(err) {
+		t.Errorf("the application ended with %v", err)
+	}
+	adm := kadm.NewClient(b.Client(t))
+	ends, err := adm.ListEndOffsets(t.Context(), out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stable, err := adm.ListCommittedOffsets(t.Context(), out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end, _ := ends.Lookup(out, 0)
+	last, _ := stable.Lookup(out, 0)
+	if end.Offset == 0 || last.Offset != end.Offset {
+		t.Errorf("readers of committed records see %d of %d", last.Offset, end.Offset)
 	}
 }
 
