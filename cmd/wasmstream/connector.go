@@ -36,7 +36,7 @@ func connectorCommand() *cli.Command {
 			action("stop", "stop connectors and shut their tasks down", http.MethodPut, "/stop", "stopped"),
 			connectorRestartCommand(),
 			action("delete", "delete connectors", http.MethodDelete, "", "deleted"),
-			connectorOffsetsCommand(), connectorTopicsCommand(), connectorPluginsCommand(),
+			connectorOffsetsCommand(), connectorTopicsCommand(), connectorPluginsCommand(), connectorLoggersCommand(),
 		},
 	}
 }

@@ -56,24 +56,3 @@ func connectorValidate(c *cli.Context, r connectorRequest) (faults int, err erro
 	}
 	return faults, nil
 }
-
-func connectorTopicsCommand() *cli.Command {
-	return &cli.Command{
-		Name: "topics", Usage: "list the topics that connectors have used", ArgsUsage: "CONNECTOR...", Flags: restFlags(),
-		Action: func(c *cli.Context) error {
-			if err := wantArgs(c, 1, -1); err != nil {
-				return err
-			}
-			for _, name := range c.Args().Slice() {
-				var used map[string]struct{ Topics []string }
-				if err := ask(c, http.MethodGet, connectorPath(name)+"/topics", nil, &used); err != nil {
-					return err
-				}
-				for _, topic := range used[name].Topics {
-					fmt.Fprintln(c.App.Writer, topic)
-				}
-			}
-			return nil
-		},
-	}
-}

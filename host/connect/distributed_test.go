@@ -87,11 +87,19 @@ func distributedWith(t testing.TB, b *brokertest.Broker, plugins *connectors.Plu
 	return w
 }
 
+// TestWorkersShareAndTakeOver has two workers share connectors and one of them leave, in each protocol, and in groups that go from one to
+// another.
 func TestWorkersShareAndTakeOver(t *testing.T) {
+	for _, protocols := range [][2]string{{"sessioned", "sessioned"}, {"compatible", "compatible"}, {"eager", "eager"}, {"eager", "sessioned"}, {"sessioned", "compatible"}} {
+		t.Run(strings.Join(protocols[:], "-"), func(t *testing.T) { shareAndTakeOver(t, protocols) })
+	}
+}
+
+func shareAndTakeOver(t *testing.T, protocols [2]string) {
 	b := brokertest.Fake(t)
 	dir := t.TempDir()
 	topic := b.CreateTopic(t, b.Name("lines"), 4)
-	one := distributed(t, b, nil)
+	one := distributed(t, b, map[string]string{"connect.protocol": protocols[0]})
 	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")
 	if err := os.WriteFile(in, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -113,7 +121,7 @@ func TestWorkersShareAndTakeOver(t *testing.T) {
 	})
 	put(t, one.herder, "snk", map[string]string{"connector.class": "FileStreamSink", "file": out, "topics": topic})
 	await(t, "the first lines", func() bool { return lines(out) >= 500 })
-	two := distributed(t, b, nil)
+	two := distributed(t, b, map[string]string{"connect.protocol": protocols[1]})
 	await(t, "the second worker to run something", func() bool {
 		id := two.herder.Config().WorkerID()
 		for _, name := range []string{"src", "snk"} {
@@ -126,6 +134,19 @@ func TestWorkersShareAndTakeOver(t *testing.T) {
 			}
 		}
 		return false
+	})
+	// Whichever worker runs a connector has the leader write its tasks.
+	for _, name := range []string{"a", "b", "c", "d"} {
+		put(t, one.herder, name, map[string]string{"connector.class": "VerifiableSource", "topic": topic + "-more", "count": "0"})
+	}
+	await(t, "all connectors to have their tasks", func() bool {
+		for _, name := range []string{"a", "b", "c", "d"} {
+			s, err := one.herder.Status(name)
+			if err != nil || s.Connector.State != "RUNNING" || len(s.Tasks) != 1 || s.Tasks[0].State != "RUNNING" {
+				return false
+			}
+		}
+		return true
 	})
 	grow(500, 1000)
 	one.leave()

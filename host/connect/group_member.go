@@ -303,6 +303,9 @@ func (m *GroupMember) sync(ctx context.Context, joined *kmsg.JoinGroupResponse) 
 	if err == nil && a == nil {
 		err = errors.New("the assignment is empty")
 	}
+	if err == nil {
+		m.herder.unsigned.Store(versionOf(protocol) < versionSession)
+	}
 	return a, err
 }
 
@@ -445,7 +448,7 @@ func (m *GroupMember) replan() {
 
 // renewKey distributes a session key where there is none or an old one (KIP-507).
 func (m *GroupMember) renewKey(ctx context.Context) {
-	if m.cfg.Protocol != ProtocolSession {
+	if !m.herder.Signs() {
 		return
 	}
 	known := m.herder.snapshot().SessionKey()

@@ -32,6 +32,7 @@ type Herder struct {
 	stage     atomic.Pointer[Stages]
 	ready     atomic.Bool
 	joined    atomic.Bool                // the group, at least once
+	unsigned  atomic.Bool                // the group has agreed on a protocol in which workers do not sign their requests
 	starting  atomic.Pointer[startStage] // what the start still has to do before the worker is said to be healthy
 	wg        sync.WaitGroup
 	life      context.Context
@@ -273,6 +274,12 @@ func (h *Herder) Revoke(share Share) {
 	h.mu.Unlock()
 	h.reconcile()
 	h.awaitStopped(share)
+	// What is said of the end of a task has to be written before another worker says that it runs: the last word counts.
+	ctx, cancel := context.WithTimeout(h.life, h.cfg.ShutdownTimeout)
+	defer cancel()
+	if err := h.statuses.Flush(ctx); err != nil {
+		h.log.Warn("states of what was given up are not written yet", "error", err)
+	}
 }
 
 // awaitStopped returns when nothing of share runs here any more. What does not end is abandoned in time, so this does end.

@@ -25,6 +25,10 @@ func (h *Herder) askFence(ctx context.Context, leader, name string) error {
 	return h.sendInternal(ctx, http.MethodPut, leader, "/connectors/"+url.PathEscape(name)+"/fence", nil)
 }
 
+// Signs tells whether workers sign what they ask of each other: where all of the group speak the protocol that has it, so that a group
+// can go over to it one worker after the other (KIP-507).
+func (h *Herder) Signs() bool { return h.cfg.Protocol == ProtocolSession && !h.unsigned.Load() }
+
 // sendInternal sends a signed request to another worker.
 func (h *Herder) sendInternal(ctx context.Context, method, worker, path string, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(worker, "/")+path, bytes.NewReader(body))
@@ -32,7 +36,7 @@ func (h *Herder) sendInternal(ctx context.Context, method, worker, path string, 
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if h.cfg.Protocol == ProtocolSession {
+	if h.Signs() {
 		key := h.snapshot().SessionKey()
 		if key == nil {
 			return fmt.Errorf("there is no session key yet")

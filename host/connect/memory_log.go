@@ -11,6 +11,8 @@ type Log interface {
 	Append(ctx context.Context, records ...Record) error
 	// Send writes a record soon and waits for nothing.
 	Send(record Record)
+	// Flush returns when what was sent before is written, or has failed.
+	Flush(ctx context.Context) error
 	// ReadToEnd returns when everything written before was applied.
 	ReadToEnd(ctx context.Context) error
 	Close() error
@@ -42,6 +44,9 @@ func (l *MemoryLog) Append(_ context.Context, records ...Record) error {
 
 // Send implements Log.
 func (l *MemoryLog) Send(r Record) { _ = l.Append(context.Background(), r) }
+
+// Flush implements Log.
+func (l *MemoryLog) Flush(context.Context) error { return nil }
 
 // ReadToEnd implements Log.
 func (l *MemoryLog) ReadToEnd(context.Context) error { return nil }

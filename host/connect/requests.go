@@ -458,7 +458,7 @@ func (h *Herder) AcceptTasks(ctx context.Context, name string, body []byte, s Re
 
 // checkSignature refuses requests that no worker of the group has signed (KIP-507).
 func (h *Herder) checkSignature(body []byte, s RequestSignature) error {
-	if h.cfg.Protocol != ProtocolSession {
+	if !h.Signs() {
 		return nil
 	}
 	key := h.snapshot().SessionKey()

@@ -157,6 +157,9 @@ func (l *TopicLog) Send(r Record) {
 	})
 }
 
+// Flush implements Log.
+func (l *TopicLog) Flush(ctx context.Context) error { return l.writer.Flush(ctx) }
+
 // ReadToEnd implements Log. With transactions the end is that of what is written, not of what is committed: a record that is
 // committed may lie behind another task's transaction that is not, and would be missed. Transactions are open in these topics
 // for a moment only.

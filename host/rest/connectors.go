@@ -332,7 +332,7 @@ func postTasks(r *request) error {
 		return status(http.StatusInternalServerError, "Kafka Connect in standalone mode does not support externally setting task configurations.")
 	}
 	s, err := r.signature()
-	if err != nil && r.h.Herder.Config().Protocol == connect.ProtocolSession {
+	if err != nil && r.h.Herder.Signs() {
 		return err
 	}
 	return r.empty(http.StatusNoContent, r.h.Herder.AcceptTasks(r.Context(), r.name(), r.body, s))
@@ -343,7 +343,7 @@ func putFence(r *request) error {
 		return status(http.StatusInternalServerError, "Kafka Connect in standalone mode does not support exactly-once source connectors.")
 	}
 	s, err := r.signature()
-	if err != nil && r.h.Herder.Config().Protocol == connect.ProtocolSession {
+	if err != nil && r.h.Herder.Signs() {
 		return err
 	}
 	return r.empty(http.StatusOK, r.h.Herder.AcceptFence(r.Context(), r.name(), r.body, s))
