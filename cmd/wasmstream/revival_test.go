@@ -68,21 +68,39 @@ const failOverSession = 6 * time.Second
 // TestAStandbyTakesOverWithoutRestoring kills one of two processes for good. The other one has copies of its stores: it
 // goes on within two sessions and five seconds, and restores what was logged since, not the state.
 func TestAStandbyTakesOverWithoutRestoring(t *testing.T) {
+	restored, of := failOver(t, standbyApp, func(other *process) bool {
+		return strings.Count(other.out.String(), "standby task assigned") >= crashPartitions/2
+	})
+	if restored > of/4 {
+		t.Errorf("%d records were restored of %d, though there were copies", restored, of)
+	}
+}
+
+// TestTheOtherProcessTakesOverByRestoring is the same without copies: within the same time, with what is in the changelogs.
+func TestTheOtherProcessTakesOverByRestoring(t *testing.T) {
+	if restored, of := failOver(t, countApp, func(*process) bool { return true }); restored == 0 {
+		t.Errorf("nothing was restored of %d", of)
+	}
+}
+
+// failOver kills one of two processes for good once the other is ready, and returns how many records that one has restored
+// then, of how many.
+func failOver(t *testing.T, app subject, ready func(other *process) bool) (restored, of int) {
+	t.Helper()
 	b := startEmbedded(t)
-	c := newCrash(t, b, b.Addr, standbyApp)
+	c := newCrash(t, b, b.Addr, app)
 	c.logs = "info"
 	c.settings = append(c.settings, fmt.Sprintf("session.timeout.ms=%d", failOverSession.Milliseconds()), "heartbeat.interval.ms=500")
 	c.start("0")
 	c.feedUntil(c.outputs(500))
 	other := c.start("1")
 	c.awaitRunning()
-	c.feedUntil(func() bool { return strings.Count(other.out.String(), "standby task assigned") >= crashPartitions/2 })
+	c.feedUntil(func() bool { return ready(other) })
 	c.feedUntil(c.outputs(4 * c.backlog))
 	before := len(other.out.String())
 	c.kill(c.procs["0"])
 	c.bury(c.procs["0"], "killed")
 	took := c.outputsEverywhere()
-	restored := 0
 	for _, line := range regexp.MustCompile(`msg="store restored".* records=(\d+)`).FindAllStringSubmatch(other.out.String()[before:], -1) {
 		n, _ := strconv.Atoi(line[1])
 		restored += n
@@ -91,12 +109,11 @@ func TestAStandbyTakesOverWithoutRestoring(t *testing.T) {
 	if limit := 2*failOverSession + reviveLimit; took > limit {
 		t.Errorf("a partition waited for %.1f s", took.Seconds())
 	}
-	if restored > c.checked/4 {
-		t.Errorf("%d records were restored of %d, though there were copies", restored, c.checked)
-	}
+	of = c.checked
 	c.drain()
 	c.stopAll()
 	c.checkGroup()
+	return restored, of
 }
 
 // revived runs one process, does what revive does, and wants outputs of every partition for input of after it.
