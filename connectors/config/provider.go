@@ -101,46 +101,6 @@ func (t *Transformer) ask(provider, path, key string, cache map[[2]string]Provid
 	return answer, err
 }
 
-// AllowedPaths restricts which paths a provider reads; without any all are allowed.
-type AllowedPaths struct{ paths []string }
-
-const allowedPaths = "allowed.paths"
-
-func allowedPathsKey() Key {
-	return Key{Name: allowedPaths, Type: String, Nullable: true, Importance: Low, Doc: "Comma-separated absolute paths below which files may be read. All, if it is not set."}
-}
-
-func newAllowedPaths(v Values) (AllowedPaths, error) {
-	var a AllowedPaths
-	for _, p := range strings.Split(v.String(allowedPaths), ",") {
-		if p = strings.TrimSpace(p); p == "" {
-			continue
-		}
-		if !filepath.IsAbs(p) {
-			return a, Exception("Path " + p + " is not absolute")
-		}
-		if _, err := os.Stat(p); err != nil {
-			return a, Exception("Path " + p + " does not exist")
-		}
-		a.paths = append(a.paths, filepath.Clean(p))
-	}
-	return a, nil
-}
-
-// permits tells whether a path lies below one that is allowed.
-func (a AllowedPaths) permits(path string) bool {
-	if len(a.paths) == 0 {
-		return true
-	}
-	path = filepath.Clean(path)
-	for _, allowed := range a.paths {
-		if path == allowed || strings.HasPrefix(path, strings.TrimSuffix(allowed, "/")+"/") {
-			return true
-		}
-	}
-	return false
-}
-
 const providerTTL = "ttl.ms"
 
 func ttlKey() Key {
@@ -178,7 +138,7 @@ func (p *FileProvider) Get(path string, keys []string) (ProviderData, error) {
 	if path == "" || !p.allowed.permits(path) {
 		return ProviderData{}, nil
 	}
-	b, err := os.ReadFile(path)
+	b, err := p.allowed.read(path)
 	if err != nil {
 		return ProviderData{}, fault.Config.New("Could not read properties from file " + path).Because(err)
 	}
@@ -211,7 +171,7 @@ func (p *DirectoryProvider) Get(path string, keys []string) (ProviderData, error
 	if path == "" || !p.allowed.permits(path) {
 		return ProviderData{}, nil
 	}
-	entries, err := os.ReadDir(path)
+	entries, err := p.allowed.list(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrPermission) {
 			return ProviderData{}, fault.Config.New("Could not list directory " + path).Because(err)
@@ -225,10 +185,13 @@ func (p *DirectoryProvider) Get(path string, keys []string) (ProviderData, error
 	out := map[string]string{}
 	for _, e := range entries {
 		name := filepath.Join(path, e.Name())
-		if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() || keys != nil && !wanted[e.Name()] {
+		if keys != nil && !wanted[e.Name()] {
 			continue
 		}
-		b, err := os.ReadFile(name)
+		b, err := p.allowed.read(name)
+		if errors.Is(err, errNoFile) {
+			continue
+		}
 		if err != nil {
 			return ProviderData{}, fault.Config.New("Could not read file " + name + " for property " + e.Name()).Because(err)
 		}
