@@ -26,8 +26,15 @@ type TimeOrderedBuffer struct {
 
 	current, committed bufferState
 	dirty              map[string]struct{}
-	dirtyOrder         []string
-	key, row, value    []byte // scratch
+	dirtyOrder         [][]byte // the keys of dirty, which lie in names
+	names              arena
+	rows               [1]keySpan      // all rows, for walks
+	origin             *TopicPartition // of the row decoded last
+	key, row, value    []byte          // scratch
+	stored             []byte          // what read lent
+	leaving            Evicted         // what EvictWhile lent
+	leavingRow         []byte          // its place
+	leavingBytes       []byte
 }
 
 // bufferState is what the transaction changes besides the rows.
@@ -69,6 +76,7 @@ func (db *DB) newBuffer(c StoreConfig) (*TimeOrderedBuffer, error) {
 		meter: newMeter(c.Metrics), bytes: bytes, context: c.Context, changelog: c.Changelog, duplicates: c.RetainDuplicates,
 		grace: c.Retention, dirty: map[string]struct{}{},
 	}
+	b.rows[0] = keySpan{[]byte{bufferRow}, []byte{bufferRow + 1}}
 	b.current = bufferState{min: math.MaxInt64, streamTime: -1}
 	if err := b.count(); err != nil {
 		_ = bytes.Close() // nothing was written
@@ -89,7 +97,7 @@ func (b *TimeOrderedBuffer) count() error {
 		b.current.min = min(b.current.min, at)
 		b.current.streamTime, b.current.seq = max(b.current.streamTime, at), max(b.current.seq, seq)
 		b.current.records++
-		v, _, err := decodeBufferValue(it.Value())
+		v, err := b.decode(it.Value())
 		if err != nil {
 			_ = it.Close() // the error before is the one that matters
 			return b.bytes.db.unreadable(fmt.Sprintf("a row of buffer %s cannot be read", b.bytes.id))
@@ -222,20 +230,31 @@ func (b *TimeOrderedBuffer) set(at int64, key []byte, seq int32, v *bufferValue)
 	return nil
 }
 
-// read decodes a copy of a row that is there.
+// read decodes a row that is there. Its bytes are borrowed until the next call.
 func (b *TimeOrderedBuffer) read(row []byte) (bufferValue, error) {
 	stored, err := b.bytes.Get(row)
 	if err != nil {
 		return bufferValue{}, err
 	}
-	v, _, err := decodeBufferValue(slices.Clone(stored))
+	b.stored = append(b.stored[:0], stored...)
+	v, err := b.decode(b.stored)
 	if err != nil {
 		return v, b.bytes.db.unreadable(fmt.Sprintf("a row of buffer %s cannot be read", b.bytes.id))
 	}
 	return v, nil
 }
 
-// Prior is what downstream last saw of key before it entered the buffer, and whether key is in the buffer.
+// decode reads a row; most come from the partition that the row before came from.
+func (b *TimeOrderedBuffer) decode(stored []byte) (bufferValue, error) {
+	v, _, err := decodeBufferValue(stored, b.origin)
+	if err == nil {
+		b.origin = v.context.Origin
+	}
+	return v, err
+}
+
+// Prior is what downstream last saw of key before it entered the buffer, and whether key is in the buffer. The bytes are borrowed
+// until the next call.
 func (b *TimeOrderedBuffer) Prior(key []byte) (prior []byte, buffered bool, err error) {
 	stored, err := b.bytes.Get(b.indexKey(key))
 	if err != nil || stored == nil {
@@ -251,45 +270,49 @@ func (b *TimeOrderedBuffer) MinTime() int64 { return b.current.min }
 // StreamTime is the largest timestamp of the records that came into a buffer with duplicates, -1 before the first.
 func (b *TimeOrderedBuffer) StreamTime() int64 { return b.current.streamTime }
 
-// Evicted is a record that leaves a buffer. Its bytes are the caller's.
+// Evicted is a record that leaves a buffer. It and its bytes are lent for the call, those of its headers are the caller's.
 type Evicted struct {
 	Key, Old, New []byte
 	Time          int64
 	Context       RecordContext
 }
 
-// EvictWhile gives the first record to emit and removes it, as long as there is one and more is true.
+// EvictWhile gives the first record to emit and removes it, as long as there is one and more is true. emit does not call the
+// buffer.
 func (b *TimeOrderedBuffer) EvictWhile(more func() bool, emit func(*Evicted) error) error {
 	if b.current.records == 0 || !more() {
 		return nil
 	}
-	it, err := b.bytes.Range([]byte{bufferRow}, []byte{bufferRow + 1}, false)
+	it, err := b.bytes.scan(b.rows[:], false)
 	if err != nil {
 		return err
 	}
 	err = b.evict(it, more, emit)
-	if closing := it.Close(); err == nil {
+	if closing := it.close(); err == nil {
 		err = closing
 	}
 	return err
 }
 
-func (b *TimeOrderedBuffer) evict(it Iterator, more func() bool, emit func(*Evicted) error) error {
+func (b *TimeOrderedBuffer) evict(it spanIterator, more func() bool, emit func(*Evicted) error) error {
 	for ok := it.Next(); ok; {
-		row := slices.Clone(it.Key())
-		key, at, seq := b.splitRow(row)
+		b.leavingRow = append(b.leavingRow[:0], it.Key()...)
+		key, at, seq := b.splitRow(b.leavingRow)
 		b.current.min = at
 		if !more() {
 			return nil
 		}
-		v, _, err := decodeBufferValue(slices.Clone(it.Value()))
+		b.leavingBytes = append(b.leavingBytes[:0], it.Value()...)
+		v, err := b.decode(b.leavingBytes)
 		if err != nil {
 			return b.bytes.db.unreadable(fmt.Sprintf("a row of buffer %s cannot be read", b.bytes.id))
 		}
-		if err := emit(&Evicted{Key: key, Old: v.old, New: v.new, Time: at, Context: v.context}); err != nil {
+		v.context.Headers = cloneHeaders(v.context.Headers)
+		b.leaving = Evicted{Key: key, Old: v.old, New: v.new, Time: at, Context: v.context}
+		if err := emit(&b.leaving); err != nil {
 			return err
 		}
-		if err := b.remove(row, key, at, seq, &v); err != nil {
+		if err := b.remove(b.leavingRow, key, at, seq, &v); err != nil {
 			return err
 		}
 		if ok = it.Next(); !ok {
@@ -316,8 +339,8 @@ func (b *TimeOrderedBuffer) markDirty(key []byte) {
 	if _, ok := b.dirty[string(key)]; ok || b.changelog == nil {
 		return
 	}
-	own := string(key)
-	b.dirty[own] = struct{}{}
+	own := b.names.copy(key)
+	b.dirty[stringOf(own)] = struct{}{}
 	b.dirtyOrder = append(b.dirtyOrder, own)
 }
 
@@ -349,7 +372,7 @@ func (b *TimeOrderedBuffer) Unflushed() bool { return len(b.dirtyOrder) > 0 }
 func (b *TimeOrderedBuffer) Flush() error {
 	b.begin(&b.metrics.Flushes)
 	for _, key := range b.dirtyOrder {
-		if err := b.flushKey([]byte(key)); err != nil {
+		if err := b.flushKey(key); err != nil {
 			return err
 		}
 	}
@@ -378,6 +401,7 @@ func (b *TimeOrderedBuffer) forgetDirty() {
 	clear(b.dirty)
 	clear(b.dirtyOrder)
 	b.dirtyOrder = b.dirtyOrder[:0]
+	b.names.reset()
 }
 
 // Stage adds what was written since the last commit to batch. The buffer must be flushed.
@@ -431,7 +455,7 @@ func (b *TimeOrderedBuffer) restoreRecord(r *KV) error {
 	if !slices.ContainsFunc(r.Headers, func(h Header) bool { return h.Key == "v" && len(h.Value) == 1 && h.Value[0] == 3 }) {
 		return fmt.Errorf("a record of a buffer's changelog has no header v=3: it was written by Kafka Streams before 2.4, or by another program")
 	}
-	v, rest, err := decodeBufferValue(r.Value)
+	v, rest, err := decodeBufferValue(r.Value, nil)
 	if err != nil || len(rest) != 8 {
 		return errBufferValue
 	}
@@ -476,7 +500,7 @@ func (b *TimeOrderedBuffer) restoreDuplicate(r *KV) error {
 	if err := b.dropRow(key, at, seq); err != nil || r.Value == nil {
 		return err
 	}
-	v, _, err := decodeBufferValue(r.Value)
+	v, err := b.decode(r.Value)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func TestBufferValueBytes(t *testing.T) {
 		if v.size() != c.size {
 			t.Errorf("%q %q %q: size %d, want %d", c.prior, c.old, c.new, v.size(), c.size)
 		}
-		back, rest, err := decodeBufferValue(append(stored, 'x'))
+		back, rest, err := decodeBufferValue(append(stored, 'x'), nil)
 		noError(t, err)
 		if diff := cmp.Diff([]any{v.prior, v.old, v.new, v.context, "x"}, []any{back.prior, back.old, back.new, back.context, string(rest)}); diff != "" {
 			t.Error(diff)
@@ -63,11 +63,11 @@ func FuzzBufferValue(f *testing.F) {
 	v := bufferValue{[]byte("p"), []byte("q"), []byte("n"), bufferContext}
 	f.Add(v.append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		v, rest, err := decodeBufferValue(b)
+		v, rest, err := decodeBufferValue(b, nil)
 		if err != nil {
 			return
 		}
-		again, _, err := decodeBufferValue(v.append(nil))
+		again, _, err := decodeBufferValue(v.append(nil), nil)
 		if err != nil || string(again.new) != string(v.new) || len(rest) > len(b) {
 			t.Errorf("%x decodes into %+v, which encodes into %+v: %v", b, v, again, err)
 		}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -39,8 +40,9 @@ func appendSized(dst, b []byte) []byte {
 
 // sizedReader takes bytes apart that begin with their lengths; after the first fault it gives zeros.
 type sizedReader struct {
-	b   []byte
-	bad bool
+	b      []byte
+	bad    bool
+	origin *TopicPartition // is given again if it is the one that is read
 }
 
 func (r *sizedReader) take(n int) []byte {
@@ -79,9 +81,13 @@ func (r *sizedReader) sized() []byte {
 // context is the inverse of appendContext. Headers point into the reader's bytes.
 func (r *sizedReader) context() (c RecordContext) {
 	c.Timestamp, c.Offset = r.int64(), r.int64()
-	topic, partition := string(r.take(int(r.int32()))), r.int32()
-	if partition >= 0 {
-		c.Origin = &TopicPartition{Topic: topic, Partition: partition}
+	topic, partition := r.take(int(r.int32())), r.int32()
+	switch {
+	case partition < 0:
+	case r.origin != nil && r.origin.Partition == partition && r.origin.Topic == string(topic):
+		c.Origin = r.origin
+	default:
+		c.Origin = &TopicPartition{Topic: string(topic), Partition: partition}
 	}
 	count := r.int32()
 	if count < 0 || int(count) > len(r.b)/8 {
@@ -136,9 +142,18 @@ func (v *bufferValue) append(dst []byte) []byte {
 	return appendSized(dst, v.new)
 }
 
-// decodeBufferValue is the inverse; the values point into b, rest is what follows. It takes any bytes.
-func decodeBufferValue(b []byte) (v bufferValue, rest []byte, err error) {
-	r := sizedReader{b: b}
+// cloneHeaders copies the values of headers.
+func cloneHeaders(headers []Header) []Header {
+	for i := range headers {
+		headers[i].Value = bytes.Clone(headers[i].Value)
+	}
+	return headers
+}
+
+// decodeBufferValue is the inverse; the values point into b, rest is what follows. A record that comes from the partition
+// origin, which may be nil, has it. It takes any bytes.
+func decodeBufferValue(b []byte, origin *TopicPartition) (v bufferValue, rest []byte, err error) {
+	r := sizedReader{b: b, origin: origin}
 	v.context = r.context()
 	v.prior = r.sized()
 	switch n := r.int32(); n {

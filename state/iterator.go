@@ -118,18 +118,35 @@ func (m *mergeIterator) close() error {
 }
 
 // rangeIterator is a walk as it is given away. Its inner parts are used again after Close.
-type rangeIterator struct{ walk spanIterator }
+type rangeIterator struct {
+	walk   spanIterator
+	span   [1]keySpan
+	buffer [192]byte // for the bounds, if they are short
+}
 
 // newRange is the walk of a layer over one span, as it is given away.
 func newRange(l layer, from, to []byte, reverse bool) (Iterator, error) {
 	if emptyRange(from, to) {
 		return emptyIterator{}, nil
 	}
-	walk, err := l.scan([]keySpan{{ownBound(from), ownBound(to)}}, reverse)
-	if err != nil {
+	i := &rangeIterator{}
+	bounds := i.buffer[:0]
+	i.span[0].from, bounds = keepBound(bounds, from)
+	i.span[0].to, _ = keepBound(bounds, to)
+	var err error
+	if i.walk, err = l.scan(i.span[:], reverse); err != nil {
 		return nil, err
 	}
-	return &rangeIterator{walk}, nil
+	return i, nil
+}
+
+// keepBound returns a copy of a bound at the end of dst, nil for nil, and dst with it.
+func keepBound(dst, bound []byte) (kept, bounds []byte) {
+	if bound == nil {
+		return nil, dst
+	}
+	bounds = append(dst, bound...)
+	return bounds[len(dst):len(bounds):len(bounds)], bounds
 }
 
 // Next moves to the next pair.

@@ -34,6 +34,7 @@ type node struct {
 	answers            []topology.Record
 	single             [1]topology.Record
 	target             topology.TopicPartition
+	extracted          map[string]string // names of topics
 }
 
 func newNode(t *Task, spec *topology.Node, f framing) (*node, error) {

@@ -59,10 +59,23 @@ func (n *node) topicFor(rec *topology.Record) (string, error) {
 	case len(answers) != 1 || len(answers[0].Value) == 0:
 		return "", errs.GuestAnswer.New(n.spec.Name, "topicNameExtractor: the function must answer one name of a topic", "")
 	}
-	if string(answers[0].Value) != n.target.Topic { // mostly the same as before: nothing is made then
-		n.target.Topic = string(answers[0].Value)
+	return n.topicNamed(answers[0].Value), nil
+}
+
+// keptTopics bounds the names of topics that a sink has at hand.
+const keptTopics = 1000
+
+// topicNamed is a name that an extractor has answered; mostly it has before, and nothing is made then.
+func (n *node) topicNamed(name []byte) string {
+	if topic, ok := n.extracted[string(name)]; ok {
+		return topic
 	}
-	return n.target.Topic, nil
+	if n.extracted == nil || len(n.extracted) == keptTopics {
+		n.extracted = map[string]string{}
+	}
+	topic := string(name)
+	n.extracted[topic] = topic
+	return topic
 }
 
 // partitionFor is the partition that a record has been given, or for a windowed key that of the key inside (Kafka's

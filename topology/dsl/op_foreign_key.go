@@ -286,11 +286,12 @@ func response(ctx topology.Context, r *topology.Record, s *topology.Subscription
 }
 
 type foreignKeyNotify struct {
-	spec  ForeignKeyNotify
-	ctx   topology.Context
-	store state.KeyValueStore
-	key   []byte
-	out   []topology.Record
+	spec   ForeignKeyNotify
+	ctx    topology.Context
+	store  state.KeyValueStore
+	key    []byte
+	behind []byte // scratch: where the rows of key end
+	out    []topology.Record
 }
 
 // Init connects the store.
@@ -333,7 +334,8 @@ func (p *foreignKeyNotify) Process(frame []topology.Record) error {
 // notify answers everyone who subscribes to the key of r. The length before the key keeps longer keys out.
 func (p *foreignKeyNotify) notify(r *topology.Record) error {
 	p.key = topology.AppendCombinedKey(p.key[:0], r.Key, nil)
-	it, err := p.store.Range(p.key, after(p.key), false)
+	p.behind = append(p.behind[:0], p.key...)
+	it, err := p.store.Range(p.key, after(p.behind), false)
 	if err != nil {
 		return fmt.Errorf("reading store %q: %w", p.spec.Store, err)
 	}
@@ -360,9 +362,8 @@ func (p *foreignKeyNotify) notifyAll(r *topology.Record, it state.Iterator) erro
 	return it.Err()
 }
 
-// after is the first key behind all that begin with prefix, nil if there is none.
-func after(prefix []byte) []byte {
-	next := bytes.Clone(prefix)
+// after turns a prefix into the first key behind all that begin with it, nil if there is none.
+func after(next []byte) []byte {
 	for i := len(next) - 1; i >= 0; i-- {
 		if next[i]++; next[i] != 0 {
 			return next[:i+1]

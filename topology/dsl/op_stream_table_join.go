@@ -207,10 +207,7 @@ func (p *streamTableJoin) joinDue(streamTime int64) error {
 	p.due = p.due[:0]
 	ripe := func() bool { return p.buffer.MinTime() <= p.buffer.StreamTime()-p.spec.GraceMs }
 	err := p.buffer.EvictWhile(ripe, func(e *state.Evicted) error {
-		p.due = append(p.due, topology.Record{
-			Key: e.Key, Value: e.New, Timestamp: e.Context.Timestamp, Headers: e.Context.Headers,
-			Offset: e.Context.Offset, Origin: e.Context.Origin, StreamTime: streamTime,
-		})
+		p.due = append(p.due, evictedRecord(p.ctx.Arena(), e, streamTime))
 		return nil
 	})
 	if err != nil || len(p.due) == 0 {

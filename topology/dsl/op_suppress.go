@@ -114,14 +114,20 @@ func (p *suppress) emit(e *state.Evicted) error {
 	if e.New == nil && p.spec.FinalResults {
 		return nil
 	}
-	p.out = append(p.out, topology.Record{
-		Key: e.Key, Value: e.New, Timestamp: e.Context.Timestamp, Headers: e.Context.Headers,
-		Offset: e.Context.Offset, Origin: e.Context.Origin, StreamTime: p.taken,
-	})
+	arena := p.ctx.Arena()
+	p.out = append(p.out, evictedRecord(arena, e, p.taken))
 	if e.Old != nil {
-		x := p.ctx.Arena().Extra()
-		x.Old, x.HasOld = e.Old, true
+		x := arena.Extra()
+		x.Old, x.HasOld = arena.Copy(e.Old), true
 		p.out[len(p.out)-1].Extra = x
 	}
 	return nil
+}
+
+// evictedRecord is the record that a change in a buffer came with.
+func evictedRecord(arena *topology.Arena, e *state.Evicted, streamTime int64) topology.Record {
+	return topology.Record{
+		Key: arena.Copy(e.Key), Value: copyOf(arena, e.New), Timestamp: e.Context.Timestamp, Headers: e.Context.Headers,
+		Offset: e.Context.Offset, Origin: e.Context.Origin, StreamTime: streamTime,
+	}
 }
