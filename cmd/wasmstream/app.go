@@ -172,7 +172,8 @@ func atLeast(c *cli.Context, flag string, least int64) error {
 }
 
 // intersperse moves flags in front of arguments, because the flag parser stops at the first argument and people write
-// `topic create NAME --partitions 1`. What follows -- stays where it is.
+// `topic create NAME --partitions 1`. What follows -- stays where it is. Who asks for help is not asked for anything else:
+// the library takes an argument for the name of a command then.
 func intersperse(commands []*cli.Command, args []string) []string {
 	if len(args) < 2 {
 		return args
@@ -194,10 +195,14 @@ func intersperse(commands []*cli.Command, args []string) []string {
 	return slices.Concat(path, flags, positional)
 }
 
+var helpFlags = []string{"-h", "-help", "--help"}
+
 func sortOut(c *cli.Command, args []string) (flags, positional []string) {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		switch {
+		case slices.Contains(helpFlags, arg):
+			return []string{arg}, nil
 		case arg == "--":
 			return flags, slices.Concat(positional, args[i:])
 		case arg == "-" || !strings.HasPrefix(arg, "-"):

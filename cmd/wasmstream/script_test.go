@@ -371,6 +371,8 @@ func TestIntersperse(t *testing.T) {
 		"consume t -n 1 --from-beginning -o json": "consume -n 1 --from-beginning -o json t",
 		"produce t - -k x":                        "produce -k x t -",
 		"produce t -- -k x":                       "produce t -- -k x",
+		"topic create a -p 2 --help":              "topic create --help",
+		"produce t -k -h":                         "produce -k -h t",
 		"reset app --shift-by -5":                 "reset --shift-by -5 app",
 		"nothing -x y":                            "nothing -x y",
 		"topic":                                   "topic",
