@@ -194,7 +194,6 @@ func (t *Topology) connect(processor, store string) error {
 		return nil
 	}
 	n.Stores = append(n.Stores, store)
-	slices.Sort(n.Stores)
 	t.users[store] = append(t.users[store], processor)
 	return nil
 }

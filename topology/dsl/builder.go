@@ -29,6 +29,8 @@ type StreamsBuilder struct {
 	copartitioned [][]string
 	optimizations []string
 	explicitNames bool
+	// storeNames are those that were generated, whether there is such a store or not.
+	storeNames []string
 	// graph are all nodes, in the order in which they were added.
 	graph []*graphNode
 }
@@ -119,7 +121,7 @@ func (b *StreamsBuilder) Build() (*topology.Topology, error) {
 		t.CopartitionSources(sources...)
 	}
 	if b.explicitNames && len(faults) == 0 {
-		faults = append(faults, unnamedResources(t)...)
+		faults = append(faults, b.unnamedResources(t)...)
 	}
 	if len(faults) == 0 {
 		faults = append(faults, t.Validate())
@@ -199,7 +201,9 @@ func (b *StreamsBuilder) nodeName(given Named, prefix string) string {
 }
 
 func (b *StreamsBuilder) storeName(prefix string) string {
-	return b.generate(prefix + "STATE-STORE-")
+	name := b.generate(prefix + "STATE-STORE-")
+	b.storeNames = append(b.storeNames, name)
+	return name
 }
 
 func (b *StreamsBuilder) addGraphNode(n *graphNode, parents ...*graphNode) {

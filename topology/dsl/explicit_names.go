@@ -18,8 +18,9 @@ func (b *StreamsBuilder) EnsureExplicitNames() *StreamsBuilder {
 // generatedResource is a name with an index in it, of a store or a topic.
 var generatedResource = regexp.MustCompile(`-[0-9]{10}(-store|-topic|-repartition|-changelog)*$`)
 
-// unnamedResources are faults for the stores and topics with generated names, in Kafka's words.
-func unnamedResources(t *topology.Topology) []error {
+// unnamedResources are faults for the stores and topics with generated names, in Kafka's words. As in Kafka a name counts
+// when it is generated: that of a table counts whether anything needs its rows or not, since the next operator may.
+func (b *StreamsBuilder) unnamedResources(t *topology.Topology) []error {
 	resources := []struct {
 		what, fix string
 		names     []string
@@ -38,6 +39,12 @@ func unnamedResources(t *topology.Topology) []error {
 			note(0, s.Name+"-changelog")
 		}
 		note(1, s.Name)
+	}
+	for _, name := range b.storeNames {
+		if t.StoreSpec(name) == nil {
+			note(0, name+"-changelog")
+			note(1, name)
+		}
 	}
 	for _, topic := range t.InternalTopics() {
 		note(2, topic)

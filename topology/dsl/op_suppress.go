@@ -22,6 +22,9 @@ type Suppress struct {
 	// FinalResults: the keys, of WindowSerde, are those of windows, and deletions of windows are no results.
 	FinalResults bool   `json:"finalResults,omitempty"`
 	WindowSerde  string `json:"windowSerde,omitempty"`
+	// Viewed: something looks at rows while they are forwarded. Then a row leaves the buffer when it has been forwarded, as in
+	// Kafka; else those of a frame are forwarded together.
+	Viewed bool `json:"viewed,omitempty"`
 }
 
 // New makes the processor of a task.
@@ -121,7 +124,11 @@ func (p *suppress) emit(e *state.Evicted) error {
 		x.Old, x.HasOld = arena.Copy(e.Old), true
 		p.out[len(p.out)-1].Extra = x
 	}
-	return nil
+	if !p.spec.Viewed {
+		return nil
+	}
+	defer func() { p.out = p.out[:0] }()
+	return forward(p.ctx, p.out)
 }
 
 // evictedRecord is the record that a change in a buffer came with.

@@ -110,11 +110,11 @@ func (t *KTable) Suppress(s Suppressed) *KTable {
 	if s.name == "" {
 		store = t.b.storeName(tableSuppressName)
 	}
-	supplier := Suppress{
+	supplier := &Suppress{
 		Store: store, WaitMs: millis(s.limit), MaxRecords: s.buffer.MaxRecords, MaxBytes: s.buffer.MaxBytes,
 		ShutDown: s.buffer.ShutDown, FinalResults: s.untilWindowClose,
 	}
-	t.settleFinal(name, &supplier)
+	t.settleFinal(name, supplier)
 	t.sendOld(true) // the buffer remembers what was before
 	spec := &topology.StoreSpec{
 		Name: store, Kind: topology.SuppressBuffer, InMemory: true, KeySerde: t.key, ValueSerde: t.value,
@@ -122,10 +122,10 @@ func (t *KTable) Suppress(s Suppressed) *KTable {
 	}
 	notVersioned := false
 	n := &graphNode{name: name, suppresses: true, outputVersioned: &notVersioned, lower: func(top *topology.Topology, up []string) error {
-		return addWithStores(top, name, supplier, storesOf(spec), up...)
+		return addWithStores(top, name, *supplier, storesOf(spec), up...)
 	}}
 	t.b.addGraphNode(n, t.node)
-	of := &suppressedTable{parent: t, store: store}
+	of := &suppressedTable{parent: t, supplier: supplier}
 	return &KTable{b: t.b, node: n, key: t.key, value: t.value, sources: t.sources, of: of}
 }
 
@@ -170,13 +170,14 @@ func findGrace(n *graphNode, below []string) (grace int64, chain string, ok bool
 
 // suppressedTable is a table whose changes are held back. What is in the buffer is seen as it was before.
 type suppressedTable struct {
-	parent *KTable
-	store  string
+	parent   *KTable
+	supplier *Suppress
 }
 
 // sendOld is the parent's.
 func (s *suppressedTable) sendOld(force bool) bool { return s.parent.sendOld(force) }
 
 func (s *suppressedTable) view() View {
-	return View{Operator: viewSuppress, Buffer: s.store, Of: []View{s.parent.of.view()}}
+	s.supplier.Viewed = true
+	return View{Operator: viewSuppress, Buffer: s.supplier.Store, Of: []View{s.parent.of.view()}}
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/wasmstream/wasmstream/host/stream/streamtest"
@@ -27,6 +28,8 @@ type testCase struct {
 	Expected   []output        `json:"expected"`
 	// Describe is the description of the topology, compared if it is given.
 	Describe string `json:"describe,omitempty"`
+	// Error is the exception of Kafka's builder where it refuses the topology, which this one has to refuse too.
+	Error    string `json:"error,omitempty"`
 	Notes    string `json:"notes"`
 	Verified string `json:"verified"`
 }
@@ -77,25 +80,51 @@ func (c *testCase) run() (got []output, free bool, err error) {
 		return nil, false, err
 	}
 	b := dsl.NewStreamsBuilder(dsl.Defaults{Key: topology.String, Value: topology.String})
+	if s.has("topology.optimization") {
+		b.Optimize(s.text("topology.optimization"))
+	}
+	if s.flag("ensure.explicit.internal.resource.naming") {
+		b.EnsureExplicitNames()
+	}
 	render := f(b, s)
 	free = s.choice("order_within_one_input", "exact", "exact", "set") == "set"
+	cache := int64(0)
+	if s.has("statestore.cache.max.bytes") {
+		cache = s.number("statestore.cache.max.bytes")
+	}
 	if err := s.done(); err != nil {
 		return nil, free, err
 	}
 	t, err := b.Build()
-	if err != nil {
-		return nil, free, err
+	if err == nil {
+		err = t.Validate()
+	}
+	if err != nil || c.Error != "" {
+		return nil, free, c.refused(err)
 	}
 	if c.Describe != "" && c.Describe != t.Describe() {
 		return nil, free, fmt.Errorf("the topology differs\n  expected\n%s\n  got\n%s", c.Describe, t.Describe())
 	}
-	got, err = c.feed(t, render)
+	got, err = c.feed(t, render, cache)
 	return got, free, err
 }
 
-func (c *testCase) feed(t *topology.Topology, render rendering) (got []output, err error) {
+// refused holds a refusal to Kafka's.
+func (c *testCase) refused(err error) error {
+	switch {
+	case c.Error == "":
+		return err
+	case err == nil:
+		return fmt.Errorf("the topology was not refused\n  expected %s", c.Error)
+	case !strings.Contains(err.Error(), c.Error):
+		return fmt.Errorf("the topology was refused\n  expected %s\n  got      %w", c.Error, err)
+	}
+	return nil
+}
+
+func (c *testCase) feed(t *topology.Topology, render rendering, cache int64) (got []output, err error) {
 	driver, err := streamtest.New(t, streamtest.Config{
-		ApplicationID: "app", KeySerde: topology.String, ValueSerde: topology.String, Start: time.UnixMilli(0),
+		ApplicationID: "app", KeySerde: topology.String, ValueSerde: topology.String, Start: time.UnixMilli(0), CacheBytes: cache,
 		Settings: map[string]string{
 			"__emit.interval.ms.kstreams.outer.join.spurious.results.fix__": "0",
 			"__emit.interval.ms.kstreams.windowed.aggregation__":            "0",

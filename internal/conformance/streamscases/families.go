@@ -16,6 +16,7 @@ func families() map[string]family {
 		"cogroup-windowed":            cogroupWindowed,
 		"count-groupby-count":         countGroupByCount,
 		"foreign-key-join":            foreignKeyJoin,
+		"plan":                        plan,
 		"punctuate":                   punctuate,
 		"session-window-aggregate":    sessionWindowAggregate,
 		"sliding-window-aggregate":    slidingWindowAggregate,

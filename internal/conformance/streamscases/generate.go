@@ -37,15 +37,20 @@ var generated = []generatedFamily{
 	{"stream-table-join", randomTableJoin},
 	{"stream-table-join-versioned", randomVersionedJoin},
 	{"stream-globaltable-join", randomGlobalJoin},
-	{"stream-totable-join", fixed(map[string]any{
-		"left_topic": "left", "right_topic": "right", "topology": "left.toTable() leftJoin right.toTable(); null value deletes", "joiner": "left '+' right",
-	})},
+	{"stream-totable-join", func(r *rand.Rand) (map[string]any, []string) {
+		return map[string]any{
+			"left_topic": "left", "right_topic": "right", "joiner": "left '+' right",
+			"topology": "left.toTable() " + choose(r, "left", "inner", "outer") + "Join right.toTable(); null value deletes",
+		}, []string{"left", "right"}
+	}},
 	{"table-table-join", randomRowJoin("inner", "left", "outer")},
 	{"foreign-key-join", randomForeignKeyJoin},
-	{"table-table-join-groupby", fixed(map[string]any{
-		"left_topic": "left", "right_topic": "right", "topology": "inner join (joiner left '+' right), then groupBy(result's part before ':'), " +
-			"aggregate adder agg '+' value, subtractor agg '-' value, initial ''",
-	})},
+	{"table-table-join-groupby", func(r *rand.Rand) (map[string]any, []string) {
+		return map[string]any{
+			"left_topic": "left", "right_topic": "right", "topology": choose(r, "inner", "left", "outer") + " join (joiner left '+' right), " +
+				"then groupBy(result's part before ':'), aggregate adder agg '+' value, subtractor agg '-' value, initial ''",
+		}, []string{"left", "right"}
+	}},
 	{"table-groupby-aggregate", fixed(map[string]any{
 		"topic": "left", "group_key": "the value's part before ':'",
 		"aggregate": "initial '' ; adder agg + '+' + value ; subtractor agg + '-' + value",
@@ -57,6 +62,7 @@ var generated = []generatedFamily{
 	{"count-groupby-count", fixed(map[string]any{"topic": "left"})},
 	{"branches", randomBranches},
 	{"punctuate", randomPunctuation},
+	{"plan", randomPlan},
 }
 
 // Generate writes n cases without results, one a line, of one family or, if that is "", of all in turns. The same seed
@@ -75,6 +81,13 @@ func Generate(w io.Writer, seed uint64, n int, family string) error {
 	for i := range n {
 		g := from[i%len(from)]
 		spec, topics := g.make(r)
+		spec = maps.Clone(spec)
+		if r.IntN(5) == 0 {
+			spec["statestore.cache.max.bytes"] = 1 << 20
+		}
+		if r.IntN(8) == 0 && spec["topology.optimization"] == nil {
+			spec["topology.optimization"] = choose(r, "all", "reuse.ktable.source.topics", "merge.repartition.topics")
+		}
 		raw, err := json.Marshal(spec)
 		if err != nil {
 			return err
@@ -132,15 +145,23 @@ func randomInputs(r *rand.Rand, topics []string, marks []int64) []input {
 		}
 		return max(0, choose(r, marks...)+int64(r.IntN(3)-1))
 	}
+	rare := 10
+	if r.IntN(5) == 0 {
+		keys, rare = keys[:1+r.IntN(2)], choose(r, 2, 3, 1000)
+	}
+	still := choose(r, 12, 12, 12, 2, 40) // few steps in time, or many
 	inputs := make([]input, 5+r.IntN(30))
 	for i := range inputs {
-		switch r.IntN(12) {
+		switch r.IntN(still) {
 		case 0:
 			now += int64(r.IntN(60))
 		case 1:
 			now += mark()
 		case 2, 3:
 		default:
+			if still == 40 && r.IntN(4) > 0 {
+				break
+			}
 			now += int64(r.IntN(6))
 		}
 		at := now
@@ -150,8 +171,8 @@ func randomInputs(r *rand.Rand, topics []string, marks []int64) []input {
 		case 1:
 			at = max(0, now-mark())
 		}
-		inputs[i] = input{Topic: topics[r.IntN(len(topics))], Key: pick(r, keys...), Timestamp: at}
-		if v := pick(r, values...); v != nil {
+		inputs[i] = input{Topic: topics[r.IntN(len(topics))], Key: pick(r, 10, keys...), Timestamp: at}
+		if v := pick(r, rare, values...); v != nil {
 			value := fmt.Sprintf("%s:%d", *v, i)
 			if r.IntN(20) == 0 {
 				value = *v
@@ -162,9 +183,9 @@ func randomInputs(r *rand.Rand, topics []string, marks []int64) []input {
 	return inputs
 }
 
-// pick is one of the texts, at times none.
-func pick(r *rand.Rand, texts ...string) *string {
-	if r.IntN(10) == 0 {
+// pick is one of the texts, or none: one time of rare.
+func pick(r *rand.Rand, rare int, texts ...string) *string {
+	if r.IntN(rare) == 0 {
 		return nil
 	}
 	return &texts[r.IntN(len(texts))]
@@ -185,6 +206,10 @@ func randomWindows(kind string, own bool) generator {
 		case "time":
 			size := 1 + r.IntN(20)
 			spec["size_ms"], spec["advance_ms"] = size, choose(r, size, 1+r.IntN(size))
+			if r.IntN(8) == 0 {
+				size = choose(r, 1000, 60000, 86400)
+				spec["size_ms"], spec["advance_ms"] = size, choose(r, size, size/2, size/5)
+			}
 			least += size
 		case "sliding":
 			difference := 1 + r.IntN(15) // Kafka fails at 0
@@ -271,7 +296,8 @@ func randomSelfJoin(r *rand.Rand) (map[string]any, []string) {
 
 func randomJoinOfJoin(r *rand.Rand) (map[string]any, []string) {
 	return map[string]any{
-		"topics": "left,right", "topology": "(left innerJoin right) leftJoin right, same window",
+		"topics":             "left,right",
+		"topology":           "(left " + choose(r, "inner", "left", "outer") + "Join right) " + choose(r, "inner", "left", "outer") + "Join " + choose(r, "left", "right") + ", same window",
 		"time_difference_ms": r.IntN(12), "grace_ms": r.IntN(6), "joiner": "left '+' right, a missing side prints null",
 	}, []string{"left", "right"}
 }

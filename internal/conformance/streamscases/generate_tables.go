@@ -28,7 +28,7 @@ func randomTableJoin(r *rand.Rand) (map[string]any, []string) {
 }
 
 func randomVersionedJoin(r *rand.Rand) (map[string]any, []string) {
-	history := 1 + r.IntN(60)
+	history := r.IntN(60)
 	spec := map[string]any{
 		"stream_topic": "left", "table_topic": "right", "join": choose(r, "inner", "left"), "history_retention_ms": history,
 	}
@@ -77,7 +77,7 @@ func randomFilter(more map[string]any) generator {
 
 // randomSuppress bounds by records, by bytes, by both or not.
 func randomSuppress(r *rand.Rand) (map[string]any, []string) {
-	spec := map[string]any{"topic": "left", "suppress_time_limit_ms": 1 + r.IntN(15), "when_full": "emit early"}
+	spec := map[string]any{"topic": "left", "suppress_time_limit_ms": r.IntN(16), "when_full": "emit early"}
 	spec["max_records"] = choose[any](r, "unbounded", "unbounded", 1, 2, 3)
 	if r.IntN(2) == 0 {
 		spec["max_bytes"] = 1 + r.IntN(400)

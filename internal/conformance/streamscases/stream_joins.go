@@ -51,9 +51,6 @@ func joinSides(s *spec, left, right *dsl.KStream, w dsl.JoinWindows) rendering {
 func streamSelfJoin(b *dsl.StreamsBuilder, s *spec) rendering {
 	w := dsl.JoinWindowsOfTimeDifferenceAndGrace(s.millis("time_difference_ms"), s.grace())
 	stream := b.Stream(s.text("topic"))
-	if s.has("topology.optimization") {
-		b.Optimize(s.text("topology.optimization"))
-	}
 	joinStreams(s.joinKind("inner", "left", "outer"), stream, stream, s.joiner(), w).To(outputTopic)
 	return stringsOut()
 }

@@ -10,7 +10,9 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Properties;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
@@ -19,6 +21,7 @@ import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.TestInputTopic;
 import org.apache.kafka.streams.TestOutputTopic;
 import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.TopologyConfig;
 import org.apache.kafka.streams.TopologyTestDriver;
 import org.apache.kafka.streams.test.TestRecord;
 
@@ -43,11 +46,20 @@ public final class Cases {
     static ObjectNode run(ObjectNode c) {
         JsonNode spec = c.get("spec");
         Properties p = settings(spec);
-        StreamsBuilder builder = new StreamsBuilder();
-        Families.Keys keys = Families.build(c.get("topology").asText(), spec, builder);
-        Topology topology = builder.build(p);
-        c.put("describe", topology.describe().toString());
+        StreamsBuilder builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(p)));
         ArrayNode expected = c.putArray("expected");
+        c.remove(List.of("describe", "error"));
+        Families.Keys keys;
+        Topology topology;
+        try {
+            keys = Families.build(c.get("topology").asText(), spec, builder);
+            topology = builder.build(p);
+        } catch (KafkaException | IllegalArgumentException | NullPointerException e) {
+            c.put("error", e.getClass().getSimpleName());
+            System.err.println(c.get("id") + " " + e);
+            return c;
+        }
+        c.put("describe", topology.describe().toString());
         try (TopologyTestDriver driver = new TopologyTestDriver(topology, p, Instant.EPOCH)) {
             feed(c, driver, keys, expected);
         }
@@ -87,11 +99,15 @@ public final class Cases {
         p.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "none:1");
         p.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, "org.apache.kafka.common.serialization.Serdes$StringSerde");
         p.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, "org.apache.kafka.common.serialization.Serdes$StringSerde");
-        p.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, "0");
+        p.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, spec.path(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG).asText("0"));
         p.put(StreamsConfig.DSL_STORE_SUPPLIERS_CLASS_CONFIG,
             "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers");
         p.put("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__", "0");
         p.put("__emit.interval.ms.kstreams.windowed.aggregation__", "0");
+        p.put("__enable.process.processValue.fix__", true);
+        if (spec.has("ensure.explicit.internal.resource.naming")) {
+            p.put("ensure.explicit.internal.resource.naming", true);
+        }
         if (spec.has("topology.optimization")) {
             p.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, spec.get("topology.optimization").asText());
         }

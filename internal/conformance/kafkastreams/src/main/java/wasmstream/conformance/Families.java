@@ -57,11 +57,14 @@ final class Families {
                 String[] topics = text(s, "topics").split(",");
                 KStream<String, String> left = b.stream(topics[0]);
                 KStream<String, String> right = b.stream(topics[1]);
-                join("left", join("inner", left, right, window(s)), right, window(s)).to("out");
+                String[] words = text(s, "topology").split("[() ,]+|Join"); // "", left, inner, "", right, left, "", right, same, window
+                KStream<String, String> third = words[7].equals(topics[0]) ? left : right;
+                join(words[5], join(words[2], left, right, window(s)), third, window(s)).to("out");
                 yield strings();
             }
             case "branches" -> Flows.branches(s, b);
             case "punctuate" -> Flows.punctuate(s, b);
+            case "plan" -> Plans.build(s, b);
             default -> Tables.build(family, s, b);
         };
     }

@@ -35,8 +35,11 @@ final class Tables {
             case "stream-table-join" -> joinTable(s, b.stream(text(s, "stream_topic")), b.table(text(s, "table_topic")), null);
             case "stream-table-join-versioned" -> versioned(s, b);
             case "stream-globaltable-join" -> global(s, b);
-            case "stream-totable-join" -> b.<String, String>stream(text(s, "left_topic")).toTable()
-                .leftJoin(b.<String, String>stream(text(s, "right_topic")).toTable(), PLUS).toStream().to("out");
+            case "stream-totable-join" -> {
+                KTable<String, String> left = b.<String, String>stream(text(s, "left_topic")).toTable();
+                KTable<String, String> right = b.<String, String>stream(text(s, "right_topic")).toTable();
+                plain(text(s, "topology").split("[ J]")[1], left, right).toStream().to("out");
+            }
             case "table-table-join" -> join(s, b.table(text(s, "left_topic")), b.table(text(s, "right_topic"))).toStream().to("out");
             case "foreign-key-join" -> foreignKey(s, b);
             default -> {
@@ -48,8 +51,8 @@ final class Tables {
 
     private static Families.Keys changed(String family, JsonNode s, StreamsBuilder b) {
         switch (family) {
-            case "table-table-join-groupby" -> added(b.<String, String>table(text(s, "left_topic"))
-                .join(b.<String, String>table(text(s, "right_topic")), PLUS));
+            case "table-table-join-groupby" -> added(plain(text(s, "topology").split(" ")[0],
+                b.table(text(s, "left_topic")), b.table(text(s, "right_topic"))));
             case "table-groupby-aggregate" -> added(b.table(text(s, "topic")));
             case "table-filter-tostream" -> filtered(s, flag(s, "source_materialised")
                 ? b.table(text(s, "topic"), Materialized.as("source")) : b.table(text(s, "topic"))).toStream().to("out");
@@ -87,17 +90,21 @@ final class Tables {
 
     private static KTable<String, String> join(JsonNode s, KTable<String, String> left, KTable<String, String> right) {
         if (!flag(s, "result_materialised")) {
-            return switch (text(s, "join")) {
-                case "left" -> left.leftJoin(right, PLUS);
-                case "outer" -> left.outerJoin(right, PLUS);
-                default -> left.join(right, PLUS);
-            };
+            return plain(text(s, "join"), left, right);
         }
         Materialized<String, String, KeyValueStore<Bytes, byte[]>> m = Materialized.as("result");
         return switch (text(s, "join")) {
             case "left" -> left.leftJoin(right, PLUS, m);
             case "outer" -> left.outerJoin(right, PLUS, m);
             default -> left.join(right, PLUS, m);
+        };
+    }
+
+    private static KTable<String, String> plain(String kind, KTable<String, String> left, KTable<String, String> right) {
+        return switch (kind) {
+            case "left" -> left.leftJoin(right, PLUS);
+            case "outer" -> left.outerJoin(right, PLUS);
+            default -> left.join(right, PLUS);
         };
     }
 
