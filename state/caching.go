@@ -12,6 +12,9 @@ type CachingKeyValueStore struct {
 	context *RecordContext
 	cache   *namedCache
 	hidden  int // bytes at the front of a key that only the store has
+	// seg is the time of the rows below, nil if they have none. Those that are too old are forwarded, as in Kafka, and not
+	// written.
+	seg *segments
 
 	spare *cachingIterator
 
@@ -85,6 +88,14 @@ func (s *CachingKeyValueStore) Get(key []byte) ([]byte, error) {
 		return e.stored(), nil
 	}
 	return s.inner.Get(key)
+}
+
+// held is the value in the cache itself, nil if there is none.
+func (s *CachingKeyValueStore) held(key []byte) []byte {
+	if e := s.cache.get(key); e != nil {
+		return e.stored()
+	}
+	return nil
 }
 
 // Put sets key; a nil value deletes it.
@@ -192,7 +203,7 @@ func (s *CachingKeyValueStore) apply(f *flushFrame) error {
 func (s *CachingKeyValueStore) applyItem(f *flushFrame, item *flushItem) error {
 	*s.context = item.context
 	if s.listener == nil {
-		return s.inner.Put(item.key, item.value)
+		return s.write(item)
 	}
 	old, err := s.oldValue(f, item)
 	if err != nil {
@@ -201,7 +212,7 @@ func (s *CachingKeyValueStore) applyItem(f *flushFrame, item *flushItem) error {
 	if item.value == nil && old == nil {
 		return nil // neither the layer below nor the nodes after have heard of the key
 	}
-	if err := s.inner.Put(item.key, item.value); err != nil {
+	if err := s.write(item); err != nil {
 		return err
 	}
 	f.event = Flushed{Key: item.key[s.hidden:], Context: item.context}
@@ -213,9 +224,17 @@ func (s *CachingKeyValueStore) applyItem(f *flushFrame, item *flushItem) error {
 	return s.listener(&f.event)
 }
 
+// write gives the layer below a row that it still keeps.
+func (s *CachingKeyValueStore) write(item *flushItem) error {
+	if s.seg != nil && !s.seg.flush(item.key) {
+		return nil
+	}
+	return s.inner.Put(item.key, item.value)
+}
+
 // oldValue reads what the layer below has if someone wants to know, and keeps a copy for the flush.
 func (s *CachingKeyValueStore) oldValue(f *flushFrame, item *flushItem) ([]byte, error) {
-	if item.value != nil && !s.sendOld {
+	if item.value != nil && !s.sendOld || s.seg != nil && !s.seg.before(item.key) {
 		return nil, nil
 	}
 	old, err := s.inner.Get(item.key)

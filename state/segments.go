@@ -23,6 +23,8 @@ type segments struct {
 	tail    int // length of what follows the key in a row's key; it begins with the row's time
 
 	current, committed segmentState
+	// flushed is the largest time of a row that a cache has flushed, at least that of the last commit.
+	flushed int64
 }
 
 // segmentState is what the transaction changes.
@@ -38,7 +40,7 @@ var segmentMeta = []byte{0xff}
 
 func newSegments(retention, interval int64, tail int) *segments {
 	s := &segments{retention: retention, interval: interval, tail: tail}
-	s.current.streamTime, s.committed.streamTime = -1, -1
+	s.current.streamTime, s.committed.streamTime, s.flushed = -1, -1, -1
 	return s
 }
 
@@ -81,6 +83,21 @@ func (s *segments) timeOf(key []byte) (int64, bool) {
 	return int64(binary.BigEndian.Uint64(key[n:])), true
 }
 
+// before tells whether what a cache has flushed so far leaves the row of a physical key in the store.
+func (s *segments) before(key []byte) bool {
+	at, ok := s.timeOf(key)
+	return ok && at >= s.oldestAt(s.flushed)
+}
+
+// flush notes that a cache flushes the row of a physical key, and tells whether the store keeps it.
+func (s *segments) flush(key []byte) bool {
+	at, ok := s.timeOf(key)
+	if ok {
+		s.flushed = max(s.flushed, at)
+	}
+	return ok && s.live(at)
+}
+
 // expired is the range of physical keys that the running transaction makes obsolete; nil if there is none.
 func (s *segments) expired() (from, to []byte) {
 	a, b := s.number(s.oldestAt(s.committed.streamTime)), s.number(s.oldest())
@@ -112,12 +129,19 @@ func (s *segments) load(stored []byte) bool {
 	}
 	s.interval = interval
 	s.committed = segmentState{int64(binary.BigEndian.Uint64(stored)), binary.BigEndian.Uint32(stored[8:])}
-	s.current = s.committed
+	s.discard()
 	return true
 }
 
-func (s *segments) commit()  { s.committed = s.current }
-func (s *segments) discard() { s.current = s.committed }
+func (s *segments) commit() {
+	s.committed = s.current
+	s.flushed = s.current.streamTime
+}
+
+func (s *segments) discard() {
+	s.current = s.committed
+	s.flushed = s.current.streamTime
+}
 
 // nextSeq numbers the next duplicate; it never is the sign bit's, as in Kafka.
 func (s *segments) nextSeq() int32 {

@@ -26,14 +26,8 @@ func (s *MeteredSessionStore) PutSession(key []byte, start, end int64, value []b
 		return fmt.Errorf("putting into store %q: %w, or the session ends before it begins: [%d, %d]", s.Name(), errNegativeTime, start, end)
 	}
 	began := s.begin(&s.metrics.Puts)
-	s.seg.observe(end)
-	var err error
-	if s.seg.live(end) {
-		s.rowKey(key, start, end)
-		err = s.put(value)
-	} else {
-		s.metrics.Expired.Add(1)
-	}
+	s.rowKey(key, start, end)
+	_, err := s.putAt(end, value)
 	s.end(OpPut, began)
 	return err
 }
@@ -51,9 +45,9 @@ func (s *MeteredSessionStore) FetchSession(key []byte, start, end int64) ([]byte
 	began := s.begin(&s.metrics.Gets)
 	var value []byte
 	var err error
-	if end >= 0 && s.seg.live(end) {
+	if end >= 0 {
 		s.rowKey(key, start, end)
-		value, err = s.inner.Get(s.key)
+		value, err = s.getAt(end)
 	}
 	s.end(OpGet, began)
 	return s.lend(value), err

@@ -164,7 +164,7 @@ func (c *StoreConfig) cached(top layer, bytes *KeyValueBytes) (layer, error) {
 		return nil, errors.Join(err, bytes.Close())
 	}
 	if bytes.seg != nil {
-		cached.hidden = segmentPrefix
+		cached.hidden, cached.seg = segmentPrefix, bytes.seg
 	}
 	return cached, nil
 }

@@ -29,8 +29,8 @@ func (s *MeteredWindowStore) PutWindow(key, value []byte, start int64) error {
 	if start < 0 {
 		return fmt.Errorf("putting into store %q: %w: %d", s.Name(), errNegativeTime, start)
 	}
-	s.seg.observe(start)
 	if s.duplicates && value == nil {
+		s.seg.observe(start)
 		return nil
 	}
 	began := s.begin(&s.metrics.Puts)
@@ -38,14 +38,10 @@ func (s *MeteredWindowStore) PutWindow(key, value []byte, start int64) error {
 	if s.duplicates {
 		seq = s.seg.nextSeq()
 	}
-	var err error
-	if s.seg.live(start) {
-		s.rowKey(key, start, seq)
-		if err = s.put(value); err == nil && s.recent != nil {
-			s.recent.put(key, value, start, seq, s.recent.wanted(s.seg.oldest(), s.StreamTime()))
-		}
-	} else {
-		s.metrics.Expired.Add(1)
+	s.rowKey(key, start, seq)
+	kept, err := s.putAt(start, value)
+	if kept && err == nil && s.recent != nil {
+		s.recent.put(key, value, start, seq, s.recent.wanted(s.seg.oldest(), s.StreamTime()))
 	}
 	s.end(OpPut, began)
 	return err
@@ -63,14 +59,14 @@ func (s *MeteredWindowStore) FetchWindow(key []byte, start int64) ([]byte, error
 }
 
 func (s *MeteredWindowStore) fetch(key []byte, start int64) ([]byte, error) {
-	if start < 0 || !s.seg.live(start) {
+	if start < 0 {
 		return nil, nil
 	}
 	if s.duplicates {
 		return s.fetchLast(key, start)
 	}
 	s.rowKey(key, start, 0)
-	return s.inner.Get(s.key)
+	return s.getAt(start)
 }
 
 // fetchLast returns a copy of the last of the duplicates.

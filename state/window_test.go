@@ -211,3 +211,55 @@ func TestEntriesRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestRowsTooOldAreForwarded: the flush of a cache tells of a row that the store keeps no more, as Kafka's does, and the
+// store does not get it.
+func TestRowsTooOldAreForwarded(t *testing.T) {
+	db, s := windowStore(t, StoreConfig{Retention: 100, Cache: NewThreadCache(1 << 20), Context: &RecordContext{}})
+	var told []string
+	s.SetFlushListener(func(e *Flushed) error {
+		_, start, _, _ := SplitWindowKey(e.Key)
+		told = append(told, fmt.Sprintf("%d: %s to %s", start, e.Old, e.New))
+		return nil
+	}, true)
+	noError(t, s.PutWindow([]byte("a"), []byte("one"), 1000))
+	noError(t, s.PutWindow([]byte("a"), []byte("late"), 900))
+	if got, err := s.FetchWindow([]byte("a"), 900); err != nil || string(got) != "late" {
+		t.Errorf("in the cache: %q, %v", got, err)
+	}
+	commitStore(t, db, s)
+	noError(t, s.PutWindow([]byte("a"), []byte("two"), 1200))
+	noError(t, s.PutWindow([]byte("a"), nil, 1000)) // gone for the store only with what came before it in the cache
+	commitStore(t, db, s)
+	if diff := cmp.Diff([]string{"1000:  to one", "900:  to late", "1200:  to two"}, told); diff != "" {
+		t.Error(diff)
+	}
+	if got := rowsOf(t, s, "a", 0, forever, false); !slices.Equal(got, []string{"a@1200=two"}) {
+		t.Errorf("in the store: %v", got)
+	}
+}
+
+// TestASessionIsTakenBack: a session that a longer one replaces is deleted for the nodes after, also when the longer one
+// is what makes it too old for the store.
+func TestASessionIsTakenBack(t *testing.T) {
+	db := openTestDB(t, vfs.NewMem())
+	store, err := db.NewStore(StoreConfig{
+		ID: StoreID{"0_0", "s"}, Kind: SessionKind, Retention: 5, Cache: NewThreadCache(1 << 20), Context: &RecordContext{},
+	})
+	noError(t, err)
+	s := store.(*MeteredSessionStore)
+	var told []string
+	s.SetFlushListener(func(e *Flushed) error {
+		_, start, end, _ := SplitSessionKey(e.Key)
+		told = append(told, fmt.Sprintf("[%d,%d] %s", start, end, e.New))
+		return nil
+	}, false)
+	noError(t, s.PutSession([]byte("a"), 20, 20, []byte("one")))
+	commitStore(t, db, s)
+	noError(t, s.RemoveSession([]byte("a"), 20, 20))
+	noError(t, s.PutSession([]byte("a"), 20, 25, []byte("both")))
+	commitStore(t, db, s)
+	if diff := cmp.Diff([]string{"[20,20] one", "[20,20] ", "[20,25] both"}, told); diff != "" {
+		t.Error(diff)
+	}
+}

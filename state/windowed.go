@@ -134,6 +134,30 @@ func (s *windowed) put(value []byte) error {
 	return s.bytes.Put(s.index, value)
 }
 
+// putAt writes the row of a time whose physical key is s.key, unless it is too old. A cache takes it even then, since its
+// flush tells the nodes after.
+func (s *windowed) putAt(at int64, value []byte) (kept bool, err error) {
+	if s.seg.observe(at); s.seg.live(at) {
+		return true, s.put(value)
+	}
+	s.metrics.Expired.Add(1)
+	if cached, ok := s.inner.(*CachingKeyValueStore); ok {
+		return false, cached.Put(s.key, value)
+	}
+	return false, nil
+}
+
+// getAt is the row of a time whose physical key is s.key. A cache may have one that is too old for the store.
+func (s *windowed) getAt(at int64) ([]byte, error) {
+	if s.seg.live(at) {
+		return s.inner.Get(s.key)
+	}
+	if cached, ok := s.inner.(*CachingKeyValueStore); ok {
+		return cached.held(s.key), nil
+	}
+	return nil, nil
+}
+
 // appendIndexKey appends the key in the other order of a row with physical key row: its time and what follows before the
 // key, but for the seq of windows, which comes last.
 func (s *segments) appendIndexKey(dst, row []byte) []byte {

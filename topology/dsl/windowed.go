@@ -38,9 +38,7 @@ func (g *KGroupedStream) WindowedBySessions(w SessionWindows) *SessionWindowedKS
 
 // checkWindows reports windows that Kafka's constructors refuse.
 func (b *StreamsBuilder) checkWindows(err error) {
-	if err != nil {
-		b.fail(err)
-	}
+	b.faults = append(b.faults, errs.Flatten(err)...)
 }
 
 // EmitStrategy says when results are forwarded. It holds for the aggregations that are added afterwards.

@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -74,15 +75,16 @@ func (w TimeWindows) AdvanceBy(advance time.Duration) TimeWindows {
 
 // Validate holds the windows to Kafka's rules.
 func (w TimeWindows) Validate() error {
+	var length error
 	switch {
 	case w.SizeMs <= 0:
-		return invalidWindows("TimeWindows", "Window size (sizeMs) must be larger than zero.")
+		length = invalidWindows("TimeWindows", "Window size (sizeMs) must be larger than zero.")
 	case w.AdvanceMs <= 0 || w.AdvanceMs > w.SizeMs:
-		return invalidWindows("TimeWindows", fmt.Sprintf(
+		length = invalidWindows("TimeWindows", fmt.Sprintf(
 			"Window advancement interval should be more than zero and less than window duration which is %d ms, but given advancement interval is: %d ms",
 			w.SizeMs, w.AdvanceMs))
 	}
-	return checkGrace("TimeWindows", w.GraceMs)
+	return errors.Join(length, checkGrace("TimeWindows", w.GraceMs))
 }
 
 func (w TimeWindows) sizeMs() int64      { return w.SizeMs }
@@ -164,13 +166,14 @@ func SlidingWindowsOfTimeDifferenceAndGrace(difference, afterWindowEnd time.Dura
 
 // Validate holds the windows to Kafka's rules.
 func (w SlidingWindows) Validate() error {
-	switch {
-	case w.TimeDifferenceMs < 0:
-		return invalidWindows("SlidingWindows", "Window time difference must not be negative.")
-	case w.GraceMs < 0:
-		return invalidWindows("SlidingWindows", "Window grace period must not be negative.")
+	var difference, grace error
+	if w.TimeDifferenceMs < 0 {
+		difference = invalidWindows("SlidingWindows", "Window time difference must not be negative.")
 	}
-	return nil
+	if w.GraceMs < 0 {
+		grace = invalidWindows("SlidingWindows", "Window grace period must not be negative.")
+	}
+	return errors.Join(difference, grace)
 }
 
 func (w SlidingWindows) sizeMs() int64      { return w.TimeDifferenceMs }
@@ -200,13 +203,14 @@ func SessionWindowsOfInactivityGapAndGrace(gap, afterWindowEnd time.Duration) Se
 
 // Validate holds the windows to Kafka's rules.
 func (w SessionWindows) Validate() error {
-	switch {
-	case w.InactivityGapMs < 0:
-		return invalidWindows("SessionWindows", "Gap time cannot be negative.")
-	case w.GraceMs < 0:
-		return invalidWindows("SessionWindows", "Grace period cannot be negative.")
+	var gap, grace error
+	if w.InactivityGapMs < 0 {
+		gap = invalidWindows("SessionWindows", "Gap time cannot be negative.")
 	}
-	return nil
+	if w.GraceMs < 0 {
+		grace = invalidWindows("SessionWindows", "Grace period cannot be negative.")
+	}
+	return errors.Join(gap, grace)
 }
 
 // retentionMs is how long a store must keep sessions at least.
@@ -251,10 +255,11 @@ func (w JoinWindows) After(difference time.Duration) JoinWindows {
 
 // Validate holds the windows to Kafka's rules.
 func (w JoinWindows) Validate() error {
+	var interval error
 	if w.BeforeMs+w.AfterMs < 0 {
-		return invalidWindows("JoinWindows", "Window interval (ie, beforeMs+afterMs) must not be negative.")
+		interval = invalidWindows("JoinWindows", "Window interval (ie, beforeMs+afterMs) must not be negative.")
 	}
-	return checkGrace("JoinWindows", w.GraceMs)
+	return errors.Join(interval, checkGrace("JoinWindows", w.GraceMs))
 }
 
 func (w JoinWindows) sizeMs() int64 { return w.BeforeMs + w.AfterMs }

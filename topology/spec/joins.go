@@ -56,7 +56,7 @@ func lowerJoin(d *document, op *operation, in output) {
 		return
 	}
 	if other.stream == nil || in.stream == nil {
-		d.faultAt(errs.TopologyInvalid, right.at, fmt.Sprintf("%s joins a stream with a stream, but %s gives %s", op.op.name, right.op.title(), other.what()), "put toStream before it")
+		d.misjoined(op, in, other)
 		return
 	}
 	w, ok := d.joinWindows(op)
@@ -74,6 +74,22 @@ func lowerJoin(d *document, op *operation, in output) {
 		"join": in.stream.Join, "leftJoin": in.stream.LeftJoin, "outerJoin": in.stream.OuterJoin,
 	}[op.op.name]
 	op.out.stream = call(other.stream, fn, w, o)
+}
+
+// misjoined tells what a join takes beside its left side.
+func (d *document) misjoined(op *operation, in, other output) {
+	right := op.from[1]
+	takes, fix := "a stream with a stream", "put toStream before it"
+	switch {
+	case in.table != nil && other.stream != nil:
+		takes, fix = "a table with a table", "name the stream first, to look its records up in the table, or put toTable before it"
+	case in.table != nil:
+		takes, fix = "a table with a table", "make a table of it before"
+	case other.table != nil || other.global != nil:
+		fix = "begin with a stream"
+	}
+	d.faultAt(errs.TopologyInvalid, right.at, fmt.Sprintf(
+		"%s joins %s here, but %s gives %s", op.op.name, takes, right.op.title(), other.what()), fix)
 }
 
 func (d *document) joinWindows(op *operation) (w dsl.JoinWindows, ok bool) {

@@ -133,7 +133,7 @@ func lowerSuppress(d *document, op *operation, in output) {
 	c.LoggingDisabled, c.ChangelogConfigs = !d.boolean(op.body, "logging", true), d.stringMap(op.body.get("changelog"), "changelog")
 	s := dsl.UntilWindowCloses(c)
 	if !final {
-		s = dsl.UntilTimeLimit(d.duration(op.body, "untilTimeLimit"), c)
+		s = dsl.UntilTimeLimit(d.wait(op.body, "untilTimeLimit"), c)
 	}
 	op.out.table = in.table.Suppress(s.WithName(op.name))
 }
@@ -194,7 +194,7 @@ func (d *document) lowerTableJoin(op *operation, in, other output, fn dsl.Fn) bo
 		}
 		o := dsl.Joined{Name: op.name, Key: d.serde(op.body.get("key")), Value: d.serde(op.body.get("value"))}
 		if op.body.get("gracePeriod") != nil {
-			grace := d.duration(op.body, "gracePeriod")
+			grace := d.wait(op.body, "gracePeriod")
 			o.Grace = &grace
 		}
 		call := in.stream.JoinTable

@@ -24,6 +24,15 @@ func (d *document) duration(v *value, key string) time.Duration {
 	return parsed
 }
 
+// wait is a duration that is not negative.
+func (d *document) wait(v *value, key string) time.Duration {
+	t := d.duration(v, key)
+	if t < 0 {
+		d.faultAt(errs.YAMLInvalid, v.get(key), fmt.Sprintf("%s must not be negative (got %s)", key, v.get(key).text), "")
+	}
+	return t
+}
+
 const (
 	day           = 24 * time.Hour
 	largestMillis = int64(1<<63-1) / int64(time.Millisecond)
@@ -204,7 +213,9 @@ func (d *document) valid(v *value, w dsl.Windows) dsl.Windows {
 
 // invalid reports what a parameter object says of itself.
 func (d *document) invalid(v *value, err error) {
-	d.faults = append(d.faults, d.relocate(err, v, nil))
+	for _, fault := range errs.Flatten(err) {
+		d.faults = append(d.faults, d.relocate(fault, v, nil))
+	}
 }
 
 func (d *document) sessionWindows(v *value) (w dsl.SessionWindows, ok bool) {

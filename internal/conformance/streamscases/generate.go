@@ -84,6 +84,9 @@ func Generate(w io.Writer, seed uint64, n int, family string) error {
 		spec = maps.Clone(spec)
 		if r.IntN(5) == 0 {
 			spec["statestore.cache.max.bytes"] = 1 << 20
+			if spec["store_retention_ms"] != nil && spec["size_ms"] == nil {
+				spec["store_retention_ms"] = ampleRetention // sessions and sliding windows find in a cache what the store has no more
+			}
 		}
 		if r.IntN(8) == 0 && spec["topology.optimization"] == nil {
 			spec["topology.optimization"] = choose(r, "all", "reuse.ktable.source.topics", "merge.repartition.topics")
