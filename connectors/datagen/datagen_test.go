@@ -5,6 +5,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/connectortest"
+	"github.com/wasmstream/wasmstream/connectors/data"
 	"github.com/wasmstream/wasmstream/connectors/datagen"
 )
 
@@ -16,4 +17,15 @@ func TestSource(t *testing.T) {
 			Missing: []string{"kafka.topic"},
 		}.Run)
 	}
+}
+
+func TestRefuses(t *testing.T) {
+	connectortest.Refusals{
+		New:      func() connectors.Connector { return &datagen.Connector{} },
+		Settings: map[string]string{"quickstart": "cats", "max.interval": "-1"}, Faulty: []string{"kafka.topic", "quickstart", "max.interval"},
+		Props: map[string]string{"kafka.topic": "t"},
+		Offsets: []*data.Map{
+			data.Of("current.iteration", data.StringValue("1")), data.Of("current.iteration", data.Int64Value(-1)), data.Of("other", data.Int64Value(1)),
+		},
+	}.Run(t)
 }

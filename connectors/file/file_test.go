@@ -130,3 +130,61 @@ func TestSourceOffsetOfWrongType(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestSourceFails: what cannot be opened, read or taken for a text fails the task and names the file.
+func TestSourceFails(t *testing.T) {
+	dir := t.TempDir()
+	text, endless := filepath.Join(dir, "text"), filepath.Join(dir, "endless")
+	if err := os.WriteFile(text, []byte("a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(endless, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(endless, 64<<20+1<<17); err != nil { // zeros, of which the disk keeps none
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		filepath.Join(text, "below"): "opening " + filepath.Join(text, "below") + ": ",
+		dir:                          "reading " + dir + ": ",
+		endless:                      "reading " + endless + ": a line is longer than 67108864 bytes",
+	} {
+		task := (&file.SourceConnector{}).NewTask()
+		if err := task.Start(&connectors.SourceTaskContext{Offsets: &connectortest.Offsets{}}, config.PropsOf(map[string]string{"file": name, "topic": "t"})); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := task.Poll(context.Background()); !fault.Connect.Is(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		if err := task.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestSourceRefuses(t *testing.T) {
+	connectortest.Refusals{
+		New:      func() connectors.Connector { return &file.SourceConnector{} },
+		Settings: map[string]string{"file": "f", "batch.size": "x"}, Faulty: []string{"topic", "batch.size"},
+		Props: map[string]string{"file": "f", "topic": "t"},
+		Offsets: []*data.Map{
+			data.Of("other", data.Int64Value(1)), data.Of("position", data.StringValue("1")), data.Of("position", data.Int64Value(-1)),
+			data.Of("position", data.Int64Value(1)), // its partition names no file
+		},
+	}.Run(t)
+}
+
+// TestSinkThatCannotSynchronise: a file that is gone from under the task fails it, so that no offset is committed.
+func TestSinkThatCannotSynchronise(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	task := (&file.SinkConnector{}).NewTask()
+	if err := task.Start(&connectortest.SinkContext{}, config.PropsOf(map[string]string{"file": name})); err != nil {
+		t.Fatal(err)
+	}
+	if err := task.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := task.Flush(context.Background(), nil); !fault.Connect.Is(err) || fault.Retriable.Is(err) || !strings.Contains(err.Error(), "flushing "+name+": ") {
+		t.Errorf("got %v", err)
+	}
+}

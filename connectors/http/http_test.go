@@ -145,3 +145,55 @@ func TestSource(t *testing.T) {
 		Missing: []string{"http.url", "kafka.topic"},
 	}.Run(t)
 }
+
+// TestSourceFails: what the service answers decides whether it is asked again or the task fails, with a text that says why.
+func TestSourceFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		status       int
+		answer, text string
+		class        fault.Class
+	}{
+		"refused":         {403, "not you", "asking the service: the service answered 403 Forbidden: not you", fault.Connect},
+		"down":            {503, "", "asking the service: the service answered 503 Service Unavailable", fault.Retriable},
+		"too many":        {429, "", "asking the service: the service answered 429 Too Many Requests", fault.Retriable},
+		"no JSON":         {200, "<html>", "the answer is no JSON object", fault.Data},
+		"no array":        {200, `{"rows":{"id":1}}`, "the records of the answer are no JSON array", fault.Data},
+		"half an array":   {200, `{"rows":[{"id":1},`, "the answer is no JSON object", fault.Data},
+		"an endless text": {200, `{"rows":["` + strings.Repeat("x", 33<<20) + `"]}`, "the answer is longer than 33554432 bytes", fault.Data},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, c.answer)
+			}))
+			task := (&whttp.SourceConnector{}).NewTask()
+			props := config.PropsOf(map[string]string{"http.url": address, "kafka.topic": "t", "records.field": "rows", "max.retries": "0"})
+			if err := task.Start(&connectors.SourceTaskContext{Offsets: &connectortest.Offsets{}}, props); err != nil {
+				t.Fatal(err)
+			}
+			defer task.Stop()
+			_, err := task.Poll(context.Background())
+			if !c.class.Is(err) || !strings.Contains(err.Error(), c.text) || c.class != fault.Retriable && fault.Retriable.Is(err) {
+				t.Errorf("got %v, want %s: %s", err, c.class, c.text)
+			}
+		})
+	}
+}
+
+// TestSinkFailsWithoutDeadLetters: a record that the service refuses fails the task, and says which one it is.
+func TestSinkFailsWithoutDeadLetters(t *testing.T) {
+	s := &service{refuse: "value-1"}
+	task := (&whttp.SinkConnector{}).NewTask()
+	if err := task.Start(noDeadLetters{&connectortest.SinkContext{}}, config.PropsOf(map[string]string{"http.url": serve(t, s)})); err != nil {
+		t.Fatal(err)
+	}
+	defer task.Stop()
+	err := task.Put(context.Background(), connectortest.Records(0, 3, nil))
+	if !fault.Connect.Is(err) || fault.Retriable.Is(err) || !strings.Contains(err.Error(), "@1: the service answered 400 Bad Request: no") {
+		t.Errorf("got %v", err)
+	}
+}
+
+type noDeadLetters struct{ *connectortest.SinkContext }
+
+func (noDeadLetters) Errant() connectors.ErrantReporter { return nil }

@@ -161,7 +161,7 @@ func (c *client) once(ctx context.Context, method, address string, body []byte) 
 		return nil, nil, withoutAddress(err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return nil, nil, err
 	}

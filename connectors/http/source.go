@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"time"
 
@@ -122,6 +123,9 @@ func (t *sourceTask) address() string {
 }
 
 func (t *sourceTask) records(answer []byte) ([]connectors.SourceRecord, error) {
+	if len(answer) > maxAnswer {
+		return nil, fault.Data.New(fmt.Sprintf("the answer is longer than %d bytes", maxAnswer))
+	}
 	list, next, err := t.split(answer)
 	if err != nil {
 		return nil, err

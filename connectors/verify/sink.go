@@ -116,21 +116,29 @@ func (s *Source) see(n int64) {
 	}
 }
 
-// Flush writes the report.
+// Flush writes the report. One that cannot be written is a RetriableException.
 func (t *SinkTask) Flush(context.Context, map[connectors.TopicPartition]int64) error {
 	if t.file == "" {
 		return nil
 	}
 	text, err := json.Marshal(t.report)
-	if err != nil {
-		return err
+	if err == nil {
+		err = t.write(text)
 	}
-	temporary := t.file + ".tmp"
+	if err != nil {
+		return fault.Retriable.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+
+// write puts a whole report in place of the last one.
+func (t *SinkTask) write(text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(t.file), 0o755); err != nil {
 		return err
 	}
+	temporary := t.file + ".tmp"
 	if err := os.WriteFile(temporary, text, 0o644); err != nil {
-		return fault.Retriable.Errorf("writing the report: %w", err)
+		return err
 	}
 	return os.Rename(temporary, t.file)
 }

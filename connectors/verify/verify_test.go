@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/wasmstream/wasmstream/connectors"
@@ -82,4 +83,36 @@ func TestSinkFindsFaults(t *testing.T) {
 	if err := task.Put(context.Background(), records[:1]); !fault.Data.Is(err) {
 		t.Errorf("a text: %v", err)
 	}
+}
+
+// TestReportThatCannotBeWritten: a file stands where the folder of the report is to be, then no longer.
+func TestReportThatCannotBeWritten(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "reports")
+	if err := os.WriteFile(folder, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	task := (&verify.SinkConnector{}).NewTask()
+	if err := task.Start(&connectortest.SinkContext{}, config.PropsOf(map[string]string{"file": filepath.Join(folder, "report")})); err != nil {
+		t.Fatal(err)
+	}
+	if err := task.Flush(context.Background(), nil); !fault.Retriable.Is(err) || !strings.Contains(err.Error(), "writing the report: ") {
+		t.Errorf("got %v", err)
+	}
+	if err := os.Remove(folder); err != nil {
+		t.Fatal(err)
+	}
+	if err := task.Flush(context.Background(), nil); err != nil {
+		t.Errorf("the next commit: %v", err)
+	}
+}
+
+func TestSourceRefuses(t *testing.T) {
+	connectortest.Refusals{
+		New:      func() connectors.Connector { return &verify.SourceConnector{} },
+		Settings: map[string]string{"batch.size": "0"}, Faulty: []string{"topic", "batch.size"},
+		Props: map[string]string{"topic": "t"},
+		Offsets: []*data.Map{
+			data.Of("seqno", data.StringValue("1")), data.Of("seqno", data.Int64Value(-1)), data.Of("other", data.Int64Value(1)),
+		},
+	}.Run(t)
 }
