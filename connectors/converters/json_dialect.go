@@ -29,18 +29,15 @@ func (c *JSON) Append(dst []byte, s *data.Schema, v data.Value) ([]byte, error) 
 
 // appendMembers writes the fields of a struct that have a value, or the one of a union.
 func (c *JSON) appendMembers(dst []byte, s *data.Schema, st *data.Struct) ([]byte, error) {
-	union := IsUnion(s)
-	if !union {
-		dst = append(dst, '{')
+	if IsUnion(s) {
+		return c.appendUnion(dst, s, st)
 	}
+	dst = append(dst, '{')
 	first := true
 	for i, f := range s.Fields() {
 		v := st.At(i)
-		if v.IsNull() && (union || !f.Schema.Optional()) {
+		if v.IsNull() && !f.Schema.Optional() {
 			continue
-		}
-		if union {
-			return c.appendValue(dst, f.Schema, v)
 		}
 		if !first {
 			dst = append(dst, ',')
@@ -51,10 +48,17 @@ func (c *JSON) appendMembers(dst []byte, s *data.Schema, st *data.Struct) ([]byt
 			return dst, err
 		}
 	}
-	if union {
-		return c.appendNull(dst, s)
-	}
 	return append(dst, '}'), nil
+}
+
+// appendUnion writes the value of the field that is set.
+func (c *JSON) appendUnion(dst []byte, s *data.Schema, st *data.Struct) ([]byte, error) {
+	for i, f := range s.Fields() {
+		if v := st.At(i); !v.IsNull() {
+			return c.appendValue(dst, f.Schema, v)
+		}
+	}
+	return c.appendNull(dst, s)
 }
 
 // appendEntries writes a map whose keys are no strings.

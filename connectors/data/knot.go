@@ -23,9 +23,6 @@ func (k *Knot) Reference(optional bool, params ...Param) *Schema {
 	return r
 }
 
-// Used tells whether there are references.
-func (k *Knot) Used() bool { return len(k.references) > 0 }
-
 // Tie makes the references what they stand for. It is called once, before anyone else sees the schema.
 func (k *Knot) Tie(s *Schema) {
 	for _, r := range k.references {

@@ -2,7 +2,6 @@ package connect
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -318,10 +317,4 @@ func commitGroup(ctx context.Context, adm *kadm.Client, name, group string, want
 		return fmt.Errorf("forgetting offsets of connector %s: %w", name, err)
 	}
 	return nil
-}
-
-// MarshalOffsets is the body of an offsets answer.
-func MarshalOffsets(list []OffsetInfo) ([]byte, error) {
-	slices.SortStableFunc(list, func(a, b OffsetInfo) int { return slices.Compare(a.Partition, b.Partition) })
-	return json.Marshal(map[string]any{"offsets": list})
 }

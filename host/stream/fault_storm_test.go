@@ -64,6 +64,7 @@ type storm struct {
 	kinds            map[string]int
 	mortal           bool           // applications may end, with a code
 	ended            map[string]int // by their code
+	before           held           // by the test without applications
 }
 
 func newStorm(t *testing.T) *storm {
@@ -81,6 +82,7 @@ func newStorm(t *testing.T) *storm {
 	s.producer = b.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	s.reader = b.Client(t, kgo.ConsumeTopics(s.out), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(20*time.Millisecond))
+	s.before = resources()
 	for _, threads := range []string{"2", "1"} {
 		s.apps = append(s.apps, s.member("num.stream.threads="+threads))
 	}

@@ -115,7 +115,7 @@ func (s *session) mutateBefore(offsets map[topology.TopicPartition]committedOffs
 	case mutant(stateFirst):
 		return s.commitState(offsets)
 	case mutant(inputFirst):
-		return s.commitInput(offsets)
+		return s.commitPlainly(offsets)
 	}
 	return nil
 }
@@ -123,7 +123,7 @@ func (s *session) mutateBefore(offsets map[topology.TopicPartition]committedOffs
 func (s *session) mutateAfter(offsets map[topology.TopicPartition]committedOffset) error {
 	switch {
 	case mutant(inputLast):
-		return s.commitInput(offsets)
+		return s.commitPlainly(offsets)
 	case mutant(overlayLeaks):
 		if b, ok := leaked.LoadAndDelete(s.Thread); ok {
 			s.batch.Close()
@@ -131,14 +131,6 @@ func (s *session) mutateAfter(offsets map[topology.TopicPartition]committedOffse
 		}
 	case mutant(offsetFirst):
 		return s.commitStateOffsets()
-	}
-	return nil
-}
-
-// commitInput commits offsets outside of the transaction.
-func (s *session) commitInput(offsets map[topology.TopicPartition]committedOffset) error {
-	if err := s.consumer.commit(s.hard, offsets); err != nil {
-		return commitError("committing offsets", err)
 	}
 	return nil
 }

@@ -517,10 +517,7 @@ func (s *session) commit(force bool) error {
 // does not exist for the broker, and the offsets are committed plainly then.
 func (s *session) commitOffsets(offsets map[topology.TopicPartition]committedOffset) error {
 	if !s.producer.transactional() || s.records.sent == 0 {
-		if err := s.consumer.commit(s.hard, offsets); err != nil {
-			return commitError("committing offsets", err)
-		}
-		return nil
+		return s.commitPlainly(offsets)
 	}
 	if len(offsets) == 0 {
 		offsets = s.tasks.anyCommitted()
@@ -529,6 +526,14 @@ func (s *session) commitOffsets(offsets map[topology.TopicPartition]committedOff
 	err := s.producer.commit(s.hard, s.consumer.groupMetadata, offsets)
 	s.cfg.metrics.transaction(s.cfg.clock().Sub(began), err)
 	return err
+}
+
+// commitPlainly tells the group the offsets outside of a transaction.
+func (s *session) commitPlainly(offsets map[topology.TopicPartition]committedOffset) error {
+	if err := s.consumer.commit(s.hard, offsets); err != nil {
+		return commitError("committing offsets", err)
+	}
+	return nil
 }
 
 // commitState writes what the stores did, and the offsets of their changelogs, in one batch.

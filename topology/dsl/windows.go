@@ -166,14 +166,10 @@ func SlidingWindowsOfTimeDifferenceAndGrace(difference, afterWindowEnd time.Dura
 
 // Validate holds the windows to Kafka's rules.
 func (w SlidingWindows) Validate() error {
-	var difference, grace error
-	if w.TimeDifferenceMs < 0 {
-		difference = invalidWindows("SlidingWindows", "Window time difference must not be negative.")
-	}
-	if w.GraceMs < 0 {
-		grace = invalidWindows("SlidingWindows", "Window grace period must not be negative.")
-	}
-	return errors.Join(difference, grace)
+	return errors.Join(
+		notNegative("SlidingWindows", w.TimeDifferenceMs, "Window time difference must not be negative."),
+		notNegative("SlidingWindows", w.GraceMs, "Window grace period must not be negative."),
+	)
 }
 
 func (w SlidingWindows) sizeMs() int64      { return w.TimeDifferenceMs }
@@ -203,14 +199,10 @@ func SessionWindowsOfInactivityGapAndGrace(gap, afterWindowEnd time.Duration) Se
 
 // Validate holds the windows to Kafka's rules.
 func (w SessionWindows) Validate() error {
-	var gap, grace error
-	if w.InactivityGapMs < 0 {
-		gap = invalidWindows("SessionWindows", "Gap time cannot be negative.")
-	}
-	if w.GraceMs < 0 {
-		grace = invalidWindows("SessionWindows", "Grace period cannot be negative.")
-	}
-	return errors.Join(gap, grace)
+	return errors.Join(
+		notNegative("SessionWindows", w.InactivityGapMs, "Gap time cannot be negative."),
+		notNegative("SessionWindows", w.GraceMs, "Grace period cannot be negative."),
+	)
 }
 
 // retentionMs is how long a store must keep sessions at least.
@@ -255,11 +247,10 @@ func (w JoinWindows) After(difference time.Duration) JoinWindows {
 
 // Validate holds the windows to Kafka's rules.
 func (w JoinWindows) Validate() error {
-	var interval error
-	if w.BeforeMs+w.AfterMs < 0 {
-		interval = invalidWindows("JoinWindows", "Window interval (ie, beforeMs+afterMs) must not be negative.")
-	}
-	return errors.Join(interval, checkGrace("JoinWindows", w.GraceMs))
+	return errors.Join(
+		notNegative("JoinWindows", w.BeforeMs+w.AfterMs, "Window interval (ie, beforeMs+afterMs) must not be negative."),
+		checkGrace("JoinWindows", w.GraceMs),
+	)
 }
 
 func (w JoinWindows) sizeMs() int64 { return w.BeforeMs + w.AfterMs }
@@ -279,8 +270,13 @@ const (
 )
 
 func checkGrace(where string, ms int64) error {
+	return notNegative(where, ms, "Grace period must not be negative.")
+}
+
+// notNegative says what is wrong with ms if it is negative.
+func notNegative(where string, ms int64, what string) error {
 	if ms < 0 {
-		return invalidWindows(where, "Grace period must not be negative.")
+		return invalidWindows(where, what)
 	}
 	return nil
 }

@@ -48,29 +48,14 @@ func readAvro(r registered) (*avroType, error) {
 	if err != nil {
 		return nil, fault.Data.Errorf("reading an Avro schema: %w", err)
 	}
-	return (&avroReader{named: map[string]*avroType{}, open: map[string]*openAvro{}}).read(s.Root(), false)
+	return (&avroReader{named: map[string]*avroType{}, open: map[string]*opened[avroType]{}}).read(s.Root(), false)
 }
 
 // avroReader resolves names to types that came before, or that are being read.
 type avroReader struct {
 	named map[string]*avroType
-	open  map[string]*openAvro
+	open  map[string]*opened[avroType]
 	depth int
-}
-
-// openAvro is a record that is being read, with the types within it that are the record itself.
-type openAvro struct {
-	knot   data.Knot
-	within []*avroType
-}
-
-func (o *openAvro) tie(t *avroType) {
-	o.knot.Tie(t.connect)
-	for _, w := range o.within {
-		connect := w.connect
-		*w = *t
-		w.connect = connect
-	}
 }
 
 func (r *avroReader) read(n *avro.SchemaNode, optional bool) (*avroType, error) {
@@ -108,7 +93,7 @@ func (r *avroReader) read(n *avro.SchemaNode, optional bool) (*avroType, error) 
 	}
 	if name := fullName(n); name != "" {
 		if o := r.open[name]; o != nil {
-			o.tie(t)
+			o.tie(t, func(t *avroType) **data.Schema { return &t.connect })
 			delete(r.open, name)
 		}
 		r.named[name] = t
@@ -161,7 +146,7 @@ func (r *avroReader) record(t *avroType, n *avro.SchemaNode) (*data.SchemaBuilde
 	if !strings.HasPrefix(name, connectDefault) {
 		b.Name(name)
 	}
-	r.open[name] = &openAvro{}
+	r.open[name] = &opened[avroType]{}
 	for i := range n.Fields {
 		f, err := r.read(&n.Fields[i].Type, false)
 		if err != nil {

@@ -172,14 +172,14 @@ func (d jsonDocument) members(p jsonPart, to []jsonProperty, depth int) ([]jsonP
 		}
 		p.all = true
 	}
-	var err error
+	if !p.all {
+		return to, nil
+	}
 	for _, part := range parts {
-		if !p.all {
-			break
-		}
+		var err error
 		if to, err = d.members(part, to, depth+1); err != nil {
-			break
+			return to, err
 		}
 	}
-	return to, err
+	return to, nil
 }

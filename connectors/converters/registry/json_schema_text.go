@@ -64,9 +64,7 @@ func (w *jsonWriter) schema(dst []byte, s *data.Schema, index int, optional bool
 		return w.base(dst, s, index)
 	}
 	dst = append(dst, '{')
-	if index >= 0 {
-		dst = appendMember(dst, "connect.index", index)
-	}
+	dst = appendIndex(dst, index)
 	dst, err := w.base(append(comma(dst), `"oneOf":[{"type":"null"},`...), s, -1)
 	return append(dst, "]}"...), err
 }
@@ -74,9 +72,7 @@ func (w *jsonWriter) schema(dst []byte, s *data.Schema, index int, optional bool
 // union writes the choice between the fields of a struct.
 func (w *jsonWriter) union(dst []byte, s *data.Schema, index int, optional bool) ([]byte, error) {
 	dst = append(dst, '{')
-	if index >= 0 {
-		dst = appendMember(dst, "connect.index", index)
-	}
+	dst = appendIndex(dst, index)
 	dst = append(comma(dst), `"oneOf":[`...)
 	if optional {
 		dst = append(dst, `{"type":"null"}`...)
@@ -99,9 +95,7 @@ func (w *jsonWriter) base(dst []byte, s *data.Schema, index int) ([]byte, error)
 	if w.within[itself] {
 		if id = w.ids[itself]; id != "" {
 			dst = appendMember(append(dst, '{'), "$ref", id)
-			if index >= 0 {
-				dst = appendMember(dst, "connect.index", index)
-			}
+			dst = appendIndex(dst, index)
 			return append(dst, '}'), nil
 		}
 		id = "#id" + strconv.Itoa(len(w.ids)+1)
@@ -169,9 +163,7 @@ func (w *jsonWriter) describe(dst []byte, s *data.Schema, id string, index int) 
 	if v, ok := s.Version(); ok {
 		dst = appendMember(dst, "connect.version", v)
 	}
-	if index >= 0 {
-		dst = appendMember(dst, "connect.index", index)
-	}
+	dst = appendIndex(dst, index)
 	connect := jsonTypes[s.Type()][1]
 	if s.Type() == data.TypeMap {
 		connect = "map"
@@ -270,6 +262,14 @@ func appendName(dst []byte, name string) []byte { return append(appendJSON(dst, 
 
 func appendMember(dst []byte, name string, value any) []byte {
 	return appendJSON(appendName(comma(dst), name), value)
+}
+
+// appendIndex writes the place of a field in its struct; -1 is none.
+func appendIndex(dst []byte, index int) []byte {
+	if index < 0 {
+		return dst
+	}
+	return appendMember(dst, "connect.index", index)
 }
 
 func appendJSON(dst []byte, value any) []byte {

@@ -22,23 +22,8 @@ type protoFile struct {
 	desc     protoreflect.FileDescriptor
 	options  protoOptions
 	messages map[protoreflect.FullName]*protoType
-	open     map[protoreflect.FullName]*openProto
+	open     map[protoreflect.FullName]*opened[protoType]
 	path     []int
-}
-
-// openProto is a message that is being read, with the types of fields within it that are the message itself.
-type openProto struct {
-	knot   data.Knot
-	within []*protoType
-}
-
-func (o *openProto) tie(t *protoType) {
-	o.knot.Tie(t.connect)
-	for _, w := range o.within {
-		connect := w.connect
-		*w = *t
-		w.connect = connect
-	}
 }
 
 // protoForm is what a message stands for.
@@ -118,7 +103,7 @@ func readProto(r registered, o protoOptions) (*protoFile, error) {
 	if err != nil {
 		return nil, fault.Data.Errorf("reading a Protobuf schema: %w", err)
 	}
-	return &protoFile{desc: files[0], options: o, messages: map[protoreflect.FullName]*protoType{}, open: map[protoreflect.FullName]*openProto{}}, nil
+	return &protoFile{desc: files[0], options: o, messages: map[protoreflect.FullName]*protoType{}, open: map[protoreflect.FullName]*opened[protoType]{}}, nil
 }
 
 // message is the one at a path of indexes.
@@ -150,7 +135,7 @@ func (f *protoFile) read(m protoreflect.MessageDescriptor) (*protoType, error) {
 	if len(f.open) > maxPath {
 		return nil, fault.Data.New("the Protobuf message " + string(m.FullName()) + " is within too many others")
 	}
-	open := &openProto{}
+	open := &opened[protoType]{}
 	f.open[m.FullName()] = open
 	defer delete(f.open, m.FullName())
 	t := &protoType{form: protoForms[m.FullName()], wrapper: wrapperNames[string(m.FullName())]}
@@ -169,7 +154,7 @@ func (f *protoFile) read(m protoreflect.MessageDescriptor) (*protoType, error) {
 	if t.connect, err = f.schema(t, b).Build(); err != nil {
 		return nil, err
 	}
-	open.tie(t)
+	open.tie(t, func(t *protoType) **data.Schema { return &t.connect })
 	f.messages[m.FullName()] = t
 	return t, nil
 }
@@ -274,7 +259,7 @@ func (f *protoFile) nullable(fd protoreflect.FieldDescriptor) bool {
 }
 
 // itself is a field whose type is a message that the field is within.
-func (f *protoFile) itself(out *protoField, open *openProto) (*protoField, error) {
+func (f *protoFile) itself(out *protoField, open *opened[protoType]) (*protoField, error) {
 	tag := data.Param{Name: protoTag, Value: strconv.Itoa(int(out.number))}
 	out.message = &protoType{}
 	open.within = append(open.within, out.message)

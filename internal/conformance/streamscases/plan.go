@@ -32,7 +32,7 @@ type planStep struct {
 	SizeMs  int64  `json:"size_ms,omitempty"`
 	StepMs  int64  `json:"step_ms,omitempty"`
 	GraceMs int64  `json:"grace_ms,omitempty"`
-	// HistoryMs is that of a versioned store, which Store names; Grace is that of a join with one.
+	// HistoryMs is that of a versioned store, which Store names; Graceful says that GraceMs is that of a join with one.
 	HistoryMs int64 `json:"history_ms,omitempty"`
 	Graceful  bool  `json:"graceful,omitempty"`
 	// Closes: emission when windows close; suppression until they do.
@@ -48,6 +48,7 @@ type planned struct {
 	groups   map[string]*dsl.KGroupedStream
 	regroups map[string]*dsl.KGroupedTable
 	cogroups map[string]*dsl.CogroupedKStream
+	calls    map[string]func(*planStep) // by their operations
 }
 
 // plan builds a topology step by step: any calls of the builder in any order, with and without names.
@@ -57,6 +58,7 @@ func plan(b *dsl.StreamsBuilder, s *spec) rendering {
 		b: b, streams: map[string]*dsl.KStream{}, tables: map[string]*dsl.KTable{}, globals: map[string]*dsl.GlobalKTable{},
 		groups: map[string]*dsl.KGroupedStream{}, regroups: map[string]*dsl.KGroupedTable{}, cogroups: map[string]*dsl.CogroupedKStream{},
 	}
+	p.calls = p.operations()
 	for i := range steps {
 		if err := p.add(&steps[i]); err != nil {
 			s.faults = append(s.faults, fmt.Errorf("step %d: %w", i, err))
@@ -66,14 +68,21 @@ func plan(b *dsl.StreamsBuilder, s *spec) rendering {
 	return stringsOut()
 }
 
-func (p *planned) add(s *planStep) error {
-	for _, calls := range []map[string]func(*planStep){p.sources(), p.stateless(), p.tableCalls(), p.groupings(), p.aggregations(), p.joins()} {
-		if call := calls[s.Op]; call != nil {
-			call(s)
-			return nil
-		}
+func (p *planned) operations() map[string]func(*planStep) {
+	all := p.sources()
+	for _, calls := range []map[string]func(*planStep){p.stateless(), p.tableCalls(), p.groupings(), p.aggregations(), p.joins()} {
+		maps.Copy(all, calls)
 	}
-	return fmt.Errorf("the operation %q is not known", s.Op)
+	return all
+}
+
+func (p *planned) add(s *planStep) error {
+	call := p.calls[s.Op]
+	if call == nil {
+		return fmt.Errorf("the operation %q is not known", s.Op)
+	}
+	call(s)
+	return nil
 }
 
 func (p *planned) stream(s *planStep) *dsl.KStream { return p.streams[s.Of[0]] }
