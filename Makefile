@@ -7,13 +7,15 @@ KAFKA_DIR  ?= .cache/kafka
 KAFKA_PORT ?= 9092
 TEST_PORT  ?= 19392
 FUZZTIME   ?= 10s
+# Few tests that fail are run once more and told of as flaky; what fails twice, or more than three of them, is red.
+GOTEST     := go run gotest.tools/gotestsum@v1.13.0 --format standard-quiet --rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-run-root-test --packages
 
 build: ## the binary, bin/wasmstream
 	CGO_ENABLED=0 go build -o bin/wasmstream ./cmd/wasmstream
 
 test: deps lint guests cross ## all that CI runs: installs what is missing, then every test, on kfake and on a real Apache Kafka
-	.ci/with-kafka.sh .cache/kafka-test $(TEST_PORT) go test -tags integration -timeout 25m ./...
-	go test -tags failpoints,integration -timeout 25m -run 'TestFaults|TestCountsSurviveDeathAtEachStep|GoesOnAtOnce' ./cmd/wasmstream
+	.ci/with-kafka.sh .cache/kafka-test $(TEST_PORT) $(GOTEST) ./... -- -tags integration -timeout 25m
+	$(GOTEST) ./cmd/wasmstream -- -tags failpoints,integration -timeout 25m -run 'TestFaults|TestCountsSurviveDeathAtEachStep|GoesOnAtOnce'
 	cd guest-sdk/go && go test ./...
 	cd guest-sdk/rust && CARGO_TARGET_DIR=$(CURDIR)/.cache/rust-native cargo test -q
 	$(MAKE) race
@@ -23,7 +25,7 @@ test-fast: ## no real broker, no guest toolchain: three minutes
 	cd guest-sdk/go && go test ./...
 
 race: ## the race detector over the packages with goroutines
-	go test -race -short -tags invariants -timeout 15m ./state/... ./host/... ./internal/...
+	$(GOTEST) './state/... ./host/... ./internal/...' -- -race -short -tags invariants -timeout 15m
 
 lint: ## gofumpt, vet, staticcheck
 	@out=$$(go tool gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofumpt: $$out"; exit 1; }
