@@ -87,12 +87,12 @@ func (c *Cast) Configure(props config.Props) error {
 	}
 	root := &edit{}
 	for i, text := range fields {
-		p, err := ParseFieldPath(text, v.String(fieldSyntaxVersion))
+		p, err := parsePath(text, v.String(fieldSyntaxVersion))
 		if err != nil {
 			return err
 		}
 		node := root.at(p.Steps)
-		node.leaf, node.mapper = true, &caster{to: types[i]}
+		node.mapper = &caster{to: types[i]}
 	}
 	c.ed = editor{edit: root, keep: keepOptional, defaults: v.Bool(replaceNull), purpose: "cast types"}
 	return nil

@@ -14,6 +14,11 @@ import (
 // configured makes a transformation of settings, name and value in turn.
 func configured(t testing.TB, class string, pairs ...string) (connectors.Transformation, error) {
 	t.Helper()
+	return configuredFor(t, class, pairs...)
+}
+
+// configuredFor is configured for tests of both kinds.
+func configuredFor(t interface{ Fatal(...any) }, class string, pairs ...string) (connectors.Transformation, error) {
 	p, err := builtin.Plugins().Find(class, connectors.KindTransformation)
 	if err != nil {
 		t.Fatal(err)

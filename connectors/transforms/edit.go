@@ -17,8 +17,8 @@ type edit struct {
 	name   string
 	kids   []*edit
 	named  map[string]*edit // kids, when there are many
-	leaf   bool
-	mapper mapper // of a leaf, nil to leave the value as it is
+	kept   bool             // with all that is below, where others are not
+	mapper mapper           // what changes the value as a whole, nil to leave it as it is but for kids
 	drop   bool
 	rename string
 	// only drops the fields that kids do not name.
@@ -163,7 +163,7 @@ func (e *edit) planField(pf *planField) (*data.Schema, error) {
 	if e.untouched() {
 		return pf.schema, nil
 	}
-	if e.leaf {
+	if e.mapper != nil {
 		pf.mapper = e.mapper
 		return e.mapper.mapSchema(pf.schema)
 	}
@@ -243,7 +243,7 @@ func (p *plan) fill(out, s *data.Struct, defaults bool, added []data.Value, slab
 	return nil
 }
 
-// applyMap makes the changed map of data without schemas. A leaf that changes a field puts one that was missing, as null.
+// applyMap makes the changed map of data without schemas. A mapper has a field that is missing put, as null.
 func (e *edit) applyMap(m *data.Map, added []data.Value, slab *data.Slab) (*data.Map, error) {
 	out := slab.Map(nil, m.Len()+len(e.adds)+draftRoom)
 	renamed := false // so that keys may meet
@@ -278,7 +278,7 @@ func (e *edit) applyMap(m *data.Map, added []data.Value, slab *data.Slab) (*data
 // complete puts into out what m lacks.
 func (e *edit) complete(out, m *data.Map, added []data.Value) {
 	for _, kid := range e.kids {
-		if kid.leaf && kid.mapper != nil {
+		if kid.mapper != nil {
 			if _, there := m.Lookup(kid.name); !there {
 				out.Put(kid.name, data.Null)
 			}
@@ -331,7 +331,7 @@ func (e *edit) applyField(v data.Value, added []data.Value, slab *data.Slab) (da
 	if e.untouched() {
 		return v, nil
 	}
-	if e.leaf {
+	if e.mapper != nil {
 		return e.mapper.mapValue(nil, v)
 	}
 	if v.Map() == nil {

@@ -125,7 +125,7 @@ func (h *HoistField) Configure(props config.Props) error {
 	if err != nil {
 		return err
 	}
-	h.path, err = ParseFieldPath(v.String("field"), v.String(fieldSyntaxVersion))
+	h.path, err = parsePath(v.String("field"), v.String(fieldSyntaxVersion))
 	return err
 }
 

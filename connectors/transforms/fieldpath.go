@@ -157,10 +157,19 @@ func (p FieldPath) Name() string {
 	return p.Steps[len(p.Steps)-1]
 }
 
+// parsePath is ParseFieldPath for what must lead to a field: a path of no steps leads to none.
+func parsePath(text, version string) (FieldPath, error) {
+	p, err := ParseFieldPath(text, version)
+	if err == nil && len(p.Steps) == 0 {
+		err = config.Exception("The path to the field is empty")
+	}
+	return p, err
+}
+
 func parsePaths(texts []string, version string) ([]FieldPath, error) {
 	paths := make([]FieldPath, 0, len(texts))
 	for _, text := range texts {
-		p, err := ParseFieldPath(text, version)
+		p, err := parsePath(text, version)
 		if err != nil {
 			return nil, err
 		}

@@ -90,7 +90,7 @@ func parseInsertion(spec, version string) (*insertion, error) {
 		name = rest
 	}
 	var err error
-	in.path, err = ParseFieldPath(name, version)
+	in.path, err = parsePath(name, version)
 	return in, err
 }
 
@@ -101,11 +101,7 @@ func (in *insertion) addTo(root *edit, source int) {
 			data.OptionalStringSchema, data.OptionalInt32Schema, data.OptionalInt64Schema, data.OptionalTimestampSchema, data.OptionalStringSchema,
 		}[source]
 	}
-	parent := in.path.Steps
-	if len(parent) > 0 {
-		parent = parent[:len(parent)-1]
-	}
-	node := root.at(parent)
+	node := root.at(in.path.Steps[:len(in.path.Steps)-1])
 	node.adds = append(node.adds, addition{name: in.path.Name(), schema: schema, index: source})
 }
 

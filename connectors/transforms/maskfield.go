@@ -39,7 +39,7 @@ func (m *MaskField) Configure(props config.Props) error {
 	root := &edit{}
 	for _, p := range paths {
 		node := root.at(p.Steps)
-		node.leaf, node.mapper = true, mask
+		node.mapper = mask
 	}
 	m.ed = editor{edit: root, keep: keepOptional, defaults: v.Bool(replaceNull), purpose: "mask fields"}
 	return nil

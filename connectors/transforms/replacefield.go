@@ -58,7 +58,7 @@ func (f *ReplaceField) Configure(props config.Props) error {
 	}
 	for _, mapping := range v.List("renames") {
 		from, to, _ := strings.Cut(mapping, ":")
-		p, err := ParseFieldPath(from, version)
+		p, err := parsePath(from, version)
 		if err != nil {
 			return err
 		}
@@ -73,13 +73,13 @@ func (f *ReplaceField) Configure(props config.Props) error {
 // include keeps nothing but the paths given on each level that one of them passes.
 func (e *edit) include(steps []string) {
 	for _, step := range steps {
-		if e.leaf {
+		if e.kept {
 			return
 		}
 		e.only = true
 		e = e.at([]string{step})
 	}
-	e.leaf, e.only, e.kids = true, false, nil
+	e.kept, e.only, e.kids, e.named = true, false, nil, nil
 }
 
 // reaches tells whether a field is kept.

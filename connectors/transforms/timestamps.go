@@ -52,13 +52,13 @@ func (t *TimestampConverter) Configure(props config.Props) error {
 	if v.String("field") == "" {
 		return nil
 	}
-	p, err := ParseFieldPath(v.String("field"), v.String(fieldSyntaxVersion))
+	p, err := parsePath(v.String("field"), v.String(fieldSyntaxVersion))
 	if err != nil {
 		return err
 	}
 	root := &edit{}
 	node := root.at(p.Steps)
-	node.leaf, node.mapper = true, &t.conv
+	node.mapper = &t.conv
 	t.ed = &editor{edit: root, keep: keepOptional, defaults: v.Bool(replaceNull), purpose: stampPurpose}
 	return nil
 }

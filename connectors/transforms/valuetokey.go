@@ -32,8 +32,22 @@ func (k *ValueToKey) Configure(props config.Props) error {
 		return err
 	}
 	k.defaults = v.Bool(replaceNull)
-	k.paths, err = parsePaths(v.List("fields"), v.String(fieldSyntaxVersion))
-	return err
+	if k.paths, err = parsePaths(v.List("fields"), v.String(fieldSyntaxVersion)); err != nil {
+		return err
+	}
+	return k.differ()
+}
+
+// differ is an error if two paths name the same field of the key: one of them would be lost.
+func (k *ValueToKey) differ() error {
+	texts := map[string]string{}
+	for _, p := range k.paths {
+		if text, met := texts[p.Name()]; met && text != p.Text {
+			return config.Exception("The paths " + text + " and " + p.Text + " both make the key's field " + p.Name())
+		}
+		texts[p.Name()] = p.Text
+	}
+	return nil
 }
 
 // Apply sets the key. A field that is not there is an error with a schema, null without one.
