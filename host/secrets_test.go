@@ -124,8 +124,8 @@ func TestSecretsAreNeverTold(t *testing.T) {
 func TestErrorsAboutSecretsDoNotTellThem(t *testing.T) {
 	a := newApp(t, brokertest.Fake(t))
 	for _, more := range []string{
-		"ssl.key.password: " + canary,
-		"ssl.truststore.password: " + canary,
+		"security.protocol: SSL\n  ssl.keystore.location: ../internal/keystore/testdata/server.jks\n  ssl.keystore.password: storepass\n  ssl.key.password: " + canary,
+		"security.protocol: SSL\n  ssl.truststore.location: ../internal/keystore/testdata/trust.p12\n  ssl.truststore.password: " + canary,
 		"sasl.jaas.config.old: " + canary,
 		"sasl.jaas.confg: " + canary,
 		"security.protocol: SASL_PLAINTEXT\n  sasl.mechanism: PLAIN\n  admin.sasl.jaas.config: 'org.x.PlainLoginModule required password=\"" + canary + "'",

@@ -30,6 +30,7 @@ import (
 	"github.com/wasmstream/wasmstream/host/connect"
 	"github.com/wasmstream/wasmstream/host/rest"
 	"github.com/wasmstream/wasmstream/internal/brokertest"
+	"github.com/wasmstream/wasmstream/internal/kafka"
 )
 
 // write makes a file of a test.
@@ -202,6 +203,69 @@ func TestGroupOverHTTPS(t *testing.T) {
 	if resp, err := plain.Get(urlOf(one.herder) + "/"); err == nil {
 		resp.Body.Close()
 		t.Error("a client without a certificate was let in")
+	}
+}
+
+// TestListenerOfAKeyStore has a worker listen with a JKS store whose key has a password of its own, and clients that trust by a PKCS12
+// store: one with a key of its own, which the listener asks for, and one without.
+func TestListenerOfAKeyStore(t *testing.T) {
+	b := brokertest.Fake(t)
+	stored := func(name string) string { return filepath.Join("..", "..", "internal", "keystore", "testdata", name) }
+	settings := map[string]string{
+		"listeners": "https://127.0.0.1:0", "listeners.https.ssl.client.auth": "required",
+		"listeners.https.ssl.keystore.location": stored("server.jks"), "listeners.https.ssl.keystore.password": "storepass", "listeners.https.ssl.key.password": "keypass1",
+		"listeners.https.ssl.truststore.location": stored("trust.jks"), "listeners.https.ssl.truststore.password": "storepass",
+	}
+	server, _, err := rest.Listen(rest.Config{Herder: standalone(t, b.Addr, t.TempDir(), settings), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- server.Run(ctx) }()
+	trust := kafka.Properties{"ssl.truststore.location": stored("trust.p12"), "ssl.truststore.password": "storepass", "ssl.truststore.type": "PKCS12"}
+	mutual := maps.Clone(trust)
+	maps.Copy(mutual, kafka.Properties{"ssl.keystore.location": stored("legacy.p12"), "ssl.keystore.password": "storepass"})
+	for _, c := range []struct {
+		props kafka.Properties
+		ok    bool
+	}{{mutual, true}, {trust, false}} {
+		settings, err := kafka.TLS(c.props, "client")
+		if err != nil {
+			t.Fatal(err)
+		}
+		transport := &http.Transport{TLSClientConfig: settings}
+		resp, err := (&http.Client{Transport: transport}).Get(server.URLs[0] + "/")
+		if (err == nil) != c.ok {
+			t.Errorf("%v: %v", c.props.Redacted(), err)
+		}
+		if err == nil {
+			resp.Body.Close()
+		}
+		transport.CloseIdleConnections()
+	}
+	end()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	for fault, change := range map[string]map[string]string{
+		"E-TLS-PASSWORD":   {"listeners.https.ssl.key.password": "hunter2"},
+		"E-TLS-EXPIRED":    {"listeners.https.ssl.keystore.location": stored("expired.jks"), "listeners.https.ssl.key.password": "storepass"},
+		"E-TLS-STORE":      {"listeners.https.ssl.keystore.location": stored("trust.jks")},
+		"E-CONFIG-MISSING": {"listeners.https.ssl.keystore.location": "", "listeners.https.ssl.truststore.location": stored("trust.jks")},
+	} {
+		changed := maps.Clone(settings)
+		maps.Copy(changed, change)
+		changed["bootstrap.servers"], changed["key.converter"], changed["value.converter"] = b.Addr, "StringConverter", "StringConverter"
+		changed["offset.storage.file.filename"] = filepath.Join(t.TempDir(), "offsets")
+		cfg, err := connect.ParseWorkerConfig(config.PropsOf(changed), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = cfg.ListenerTLS()
+		if err == nil || !strings.Contains(err.Error(), fault) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("want %s, got %v", fault, err)
+		}
 	}
 }
 

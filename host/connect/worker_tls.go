@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/wasmstream/wasmstream/connectors/config"
 	"github.com/wasmstream/wasmstream/internal/kafka"
@@ -30,10 +31,15 @@ func (c *WorkerConfig) restTLS() kafka.Properties {
 		}
 	}
 	if file := out["ssl.keystore.location"]; file != "" && out["ssl.keystore.type"] == "" {
-		out["ssl.keystore.type"] = "PEM"
+		out["ssl.keystore.type"] = kafka.StoreType(file)
 	}
-	if (out["ssl.truststore.location"] != "" || out["ssl.truststore.certificates"] != "") && out["ssl.truststore.type"] == "" {
-		out["ssl.truststore.type"] = "PEM"
+	if file := out["ssl.truststore.location"]; file != "" && out["ssl.truststore.type"] == "" {
+		out["ssl.truststore.type"] = kafka.StoreType(file)
+	}
+	for inline, kind := range map[string]string{"ssl.keystore.key": "ssl.keystore.type", "ssl.truststore.certificates": "ssl.truststore.type"} {
+		if out[inline] != "" && out[kind] == "" {
+			out[kind] = "PEM"
+		}
 	}
 	return out
 }
@@ -45,9 +51,13 @@ func (c *WorkerConfig) ListenerTLS() (*tls.Config, error) {
 		return nil, err
 	}
 	if len(t.Certificates) == 0 {
-		return nil, config.Exception("an https listener needs listeners.https.ssl.keystore.location, a PEM file of key and certificates")
+		return nil, config.Exception("an https listener needs listeners.https.ssl.keystore.location, a file of key and certificates: JKS, PKCS12 or PEM")
 	}
-	server := &tls.Config{Certificates: t.Certificates, ClientCAs: t.RootCAs, MinVersion: t.MinVersion, MaxVersion: t.MaxVersion, CipherSuites: t.CipherSuites}
+	valid, err := kafka.Valid(t.Certificates, time.Now(), "listeners.https")
+	if err != nil {
+		return nil, err
+	}
+	server := &tls.Config{Certificates: valid, ClientCAs: t.RootCAs, MinVersion: t.MinVersion, MaxVersion: t.MaxVersion, CipherSuites: t.CipherSuites}
 	switch auth := strings.ToLower(c.Props.Or(httpsPrefix+"ssl.client.auth", c.Props.Or("ssl.client.auth", "none"))); auth {
 	case "none":
 	case "requested":

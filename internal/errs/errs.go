@@ -181,7 +181,7 @@ func Exit(err error) int {
 func All() []Code {
 	all := slices.Concat(
 		configCodes(), yamlCodes(), topologyCodes(), moduleCodes(), guestCodes(), kafkaCodes(), topicCodes(),
-		stateCodes(), queryCodes(), streamCodes(), recordCodes(), cliCodes(), buildCodes(), reloadCodes(), runtimeCodes(), connectCodes(), caseCodes(),
+		stateCodes(), queryCodes(), streamCodes(), recordCodes(), cliCodes(), buildCodes(), reloadCodes(), runtimeCodes(), connectCodes(), caseCodes(), tlsCodes(),
 	)
 	slices.SortFunc(all, func(a, b Code) int { return strings.Compare(a.ID, b.ID) })
 	return all

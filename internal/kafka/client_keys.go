@@ -128,18 +128,18 @@ func connectionKeys() []clientKey {
 }
 
 func tlsKeys() []clientKey {
-	pem := "PEM only; convert a JKS or PKCS12 store with keytool and openssl"
+	kinds := "JKS, PKCS12 or PEM; a file of JKS or PKCS12 tells itself which of the two it is"
 	return on(everyClient,
-		key("ssl.truststore.type", String, "JKS", pem).anyOf("JKS", "PKCS12", "PEM"),
-		key("ssl.truststore.location", String, Null, "a file of PEM certificates, with ssl.truststore.type PEM; the system's certificates when unset"),
+		key("ssl.truststore.type", String, "JKS", kinds).anyOf("JKS", "PKCS12", "PEM").fold(),
+		key("ssl.truststore.location", String, Null, "a file of trusted certificates, a store or PEM; the system's certificates when unset"),
 		key("ssl.truststore.certificates", Password, Null, "PEM certificates, with ssl.truststore.type PEM"),
-		key("ssl.truststore.password", Password, Null, "a PEM trust store has no password").refused(),
-		key("ssl.keystore.type", String, "JKS", pem).anyOf("JKS", "PKCS12", "PEM"),
-		key("ssl.keystore.location", String, Null, "a file with a PEM key and its certificate chain, with ssl.keystore.type PEM"),
+		key("ssl.truststore.password", Password, Null, "opens the trust store; without it a JKS store is read unchecked"),
+		key("ssl.keystore.type", String, "JKS", kinds).anyOf("JKS", "PKCS12", "PEM").fold(),
+		key("ssl.keystore.location", String, Null, "a file with the client's key and its certificate chain, a store or PEM; of several keys the first by alias is shown that the broker can use"),
 		key("ssl.keystore.key", Password, Null, "a PEM key (PKCS#8), with ssl.keystore.type PEM"),
 		key("ssl.keystore.certificate.chain", Password, Null, "PEM certificates, the client's first"),
-		key("ssl.keystore.password", Password, Null, "a PEM key store has no password").refused(),
-		key("ssl.key.password", Password, Null, "encrypted keys are not read; decrypt with openssl pkcs8 and protect the file").refused(),
+		key("ssl.keystore.password", Password, Null, "opens the key store; a PEM file has none"),
+		key("ssl.key.password", Password, Null, "opens the keys of the store, or an encrypted PEM key; the key store's password when unset"),
 		key("ssl.endpoint.identification.algorithm", String, "https", "https checks the broker's name; empty checks the chain only").anyOf("https", ""),
 		key("ssl.protocol", String, "TLSv1.3", "the newest version offered").anyOf("TLSv1.3", "TLSv1.2"),
 		key("ssl.enabled.protocols", List, "TLSv1.2,TLSv1.3", "the versions offered"),

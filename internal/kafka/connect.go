@@ -70,7 +70,8 @@ func ping(ctx context.Context, client *kgo.Client, props Properties, timeout tim
 		return cause
 	}
 	var broker *kerr.Error
-	if errors.As(err, &broker) {
+	var coded *errs.Error // the certificate that the broker asks for
+	if errors.As(err, &broker) || errors.As(err, &coded) {
 		return Explain(err, props.where(), "asking for metadata")
 	}
 	return unreachable(props, err)

@@ -3,9 +3,7 @@ package kafka
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
-	"os"
-	"strings"
+	"time"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
@@ -28,12 +26,11 @@ func tlsConfig(p Properties, where string) (*tls.Config, error) {
 		c.InsecureSkipVerify = true // the chain is still checked, only not the name
 		c.VerifyConnection = func(state tls.ConnectionState) error { return verifyChain(state, roots) }
 	}
-	pair, err := keyPair(p, where)
-	if err != nil {
+	if c.Certificates, err = keys(p, where); err != nil {
 		return nil, err
 	}
-	if pair != nil {
-		c.Certificates = []tls.Certificate{*pair}
+	if len(c.Certificates) > 0 {
+		c.GetClientCertificate = clientCertificate(c.Certificates, where)
 	}
 	return c, nil
 }
@@ -88,62 +85,45 @@ func cipherSuites(p Properties, c *tls.Config, where string) error {
 	return nil
 }
 
-func trusted(p Properties, where string) (*x509.CertPool, error) {
-	data, from, err := pemOf(p, "ssl.truststore.type", "ssl.truststore.location", "ssl.truststore.certificates", where)
-	if err != nil || data == nil {
-		return nil, err
+// clientCertificate is what a client shows to a server that asks: the first certificate, by alias, that the server can use and that
+// is valid now. Java's clients show an expired one too, and the server's refusal says little.
+func clientCertificate(certs []tls.Certificate, where string) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	return func(asked *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		var usable []tls.Certificate
+		for i := range certs {
+			if asked.SupportsCertificate(&certs[i]) == nil {
+				usable = append(usable, certs[i])
+			}
+		}
+		if len(usable) == 0 {
+			return &tls.Certificate{}, nil
+		}
+		valid, err := Valid(usable, time.Now(), where)
+		if err != nil {
+			return nil, err
+		}
+		return &valid[0], nil
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(data) {
-		return nil, errs.ConfigInvalid.New(where, from+": no PEM certificate in it", "it must hold -----BEGIN CERTIFICATE----- blocks")
-	}
-	return pool, nil
 }
 
-// pemOf reads what either the location or the inline key gives; nil when neither is set.
-func pemOf(p Properties, typeKey, locationKey, inlineKey, where string) (data []byte, from string, err error) {
-	location, inline := p.str(locationKey), p.str(inlineKey)
-	if location == "" && inline == "" {
-		return nil, "", nil
-	}
-	if got := p.str(typeKey); got != "PEM" {
-		return nil, "", errs.ConfigUnsupported.New(where, typeKey+": stores of type "+got+" are not read", "convert it to PEM (keytool -importkeystore to PKCS12, then openssl pkcs12 -nodes) and set "+typeKey+" to PEM")
-	}
-	if inline != "" {
-		return []byte(unescapeLines(inline)), inlineKey, nil
-	}
-	data, err = os.ReadFile(location)
-	if err != nil {
-		return nil, "", errs.ConfigFile.New(where, locationKey+" cannot be read", "").WithCause(err)
-	}
-	return data, locationKey + " " + location, nil
-}
-
-// unescapeLines lets a certificate stand on one line of a properties file, with \n between its lines.
-func unescapeLines(s string) string { return strings.ReplaceAll(s, `\n`, "\n") }
-
-func keyPair(p Properties, where string) (*tls.Certificate, error) {
-	data, from, err := pemOf(p, "ssl.keystore.type", "ssl.keystore.location", "ssl.keystore.key", where)
-	if err != nil || data == nil {
-		return nil, err
-	}
-	data = append(append(data, '\n'), unescapeLines(p.str("ssl.keystore.certificate.chain"))...)
-	var chain, key []byte
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		switch {
-		case block.Type == "CERTIFICATE":
-			chain = append(chain, pem.EncodeToMemory(block)...)
-		case block.Type == "ENCRYPTED PRIVATE KEY":
-			return nil, errs.ConfigUnsupported.New(where, from+": the key is encrypted", "decrypt it with openssl pkcs8 and protect the file by its rights")
-		case strings.HasSuffix(block.Type, "PRIVATE KEY"):
-			key = pem.EncodeToMemory(block)
+// Valid are those of certs that are valid now; when none is, the error says which one is not and since when.
+func Valid(certs []tls.Certificate, now time.Time, where string) ([]tls.Certificate, error) {
+	var valid []tls.Certificate
+	var fault error
+	for _, c := range certs {
+		switch leaf := c.Leaf; {
+		case now.After(leaf.NotAfter):
+			fault = errs.TLSExpired.New(where, "the certificate of "+leaf.Subject.String()+" in the key store expired on "+leaf.NotAfter.UTC().Format(time.RFC3339), "")
+		case now.Before(leaf.NotBefore):
+			fault = errs.TLSExpired.New(where, "the certificate of "+leaf.Subject.String()+" in the key store is not valid before "+leaf.NotBefore.UTC().Format(time.RFC3339), "")
+		default:
+			valid = append(valid, c)
 		}
 	}
-	pair, err := tls.X509KeyPair(chain, key)
-	if err != nil {
-		return nil, errs.ConfigInvalid.New(where, from+": no key with its certificate chain in it", "it must hold a PRIVATE KEY block and CERTIFICATE blocks, the client's certificate first").WithCause(err)
+	if len(valid) == 0 {
+		return nil, fault
 	}
-	return &pair, nil
+	return valid, nil
 }
 
 // TLS are the settings that the ssl. properties of props stand for, for a server or client of another protocol than Kafka's.
