@@ -54,6 +54,7 @@ type GroupMember struct {
 		generation int32
 		owners     map[TaskID]string // of the leader: who runs what
 		settled    chan struct{}     // closed while a leader is known
+		changed    chan struct{}     // closed by the next setLeader
 		unsettled  time.Time         // when there was none
 	}
 	leaving chan struct{} // closed when the worker is to leave the group
@@ -73,7 +74,7 @@ func NewGroupMember(h *Herder) (*GroupMember, error) {
 		cfg: h.cfg, herder: h, client: cl, log: h.log.With("group", h.cfg.Group), rejoin: make(chan struct{}, 1), generation: -1, completed: -1,
 		share: NewShare(nil, nil), leaving: make(chan struct{}),
 	}
-	m.mu.settled, m.mu.unsettled = make(chan struct{}), time.Now()
+	m.mu.settled, m.mu.unsettled, m.mu.changed = make(chan struct{}), time.Now(), make(chan struct{})
 	return m, nil
 }
 
@@ -107,6 +108,13 @@ func (m *GroupMember) Owner(id TaskID) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.mu.owners[id]
+}
+
+// Changed implements Member.
+func (m *GroupMember) Changed() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.mu.changed
 }
 
 // Close ends the connections, after Run.
@@ -159,6 +167,8 @@ func (m *GroupMember) setLeader(leads bool, url string) {
 	case url == "" && known:
 		m.mu.settled, m.mu.unsettled = make(chan struct{}), time.Now()
 	}
+	close(m.mu.changed)
+	m.mu.changed = make(chan struct{})
 	m.mu.Unlock()
 	if !leads {
 		m.herder.configs.Relinquish()

@@ -69,6 +69,8 @@ type Member interface {
 	AwaitLeader(ctx context.Context) error
 	// Owner is the URL of the worker that runs a connector (task -1) or task, for the leader.
 	Owner(id TaskID) string
+	// Changed is closed when this worker has its next assignment, or is no member any more.
+	Changed() <-chan struct{}
 	// Rejoin has the group rebalance.
 	Rejoin()
 	// Confirm asks the group whether this worker still leads; the error is a *NotLeader if it does not.

@@ -180,7 +180,18 @@ func (h *Herder) mustLead(ctx context.Context, what string) error {
 	if leads {
 		return nil
 	}
-	return &NotLeader{URL: url, Message: "Only the leader can " + what + "."}
+	return h.leaderInstead(url, "Only the leader can "+what+".")
+}
+
+// leaderInstead names the leader as the one to ask.
+func (h *Herder) leaderInstead(url, message string) error {
+	return &NotLeader{URL: url, Message: message, changed: h.member.Changed, now: func() string {
+		leads, url := h.leader()
+		if leads {
+			return h.cfg.AdvertisedURL
+		}
+		return url
+	}}
 }
 
 // PutConnector creates a connector, or replaces its settings where that is allowed. initial may be "".
@@ -380,10 +391,11 @@ func (h *Herder) mustOwn(ctx context.Context, id TaskID, what string) error {
 	if own {
 		return nil
 	}
-	if leads {
-		return &NotLeader{URL: h.member.Owner(id), Message: "Cannot restart " + what + " since it is not assigned to this member"}
+	message := "Cannot restart " + what + " since it is not assigned to this member"
+	if !leads {
+		return h.leaderInstead(url, message)
 	}
-	return &NotLeader{URL: url, Message: "Cannot restart " + what + " since it is not assigned to this member"}
+	return &NotLeader{URL: h.member.Owner(id), Message: message, changed: h.member.Changed, now: func() string { return h.member.Owner(id) }}
 }
 
 // RestartWhole restarts a connector and, if asked, its tasks: the parts that are chosen show RESTARTING in the answer (KIP-745).

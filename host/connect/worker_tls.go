@@ -74,15 +74,22 @@ func (c *WorkerConfig) ListenerTLS() (*tls.Config, error) {
 func (c *WorkerConfig) httpClient() (*http.Client, error) {
 	u, err := url.Parse(c.AdvertisedURL)
 	if err != nil || u.Scheme != "https" {
-		return &http.Client{}, nil
+		return &http.Client{Transport: workerTransport()}, nil
 	}
 	t, err := kafka.TLS(c.restTLS(), "listeners.https")
 	if err != nil {
 		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport := workerTransport()
 	transport.TLSClientConfig = t
 	return &http.Client{Transport: transport}, nil
+}
+
+// workerTransport goes to other workers, and not through what HTTP_PROXY names: that is for the way out, and Java does not know it.
+func workerTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy = nil
+	return t
 }
 
 // Bound tells where a listener, by its place in Listeners, came to listen: with port 0 the system chooses one, and that is the

@@ -355,7 +355,7 @@ func (r *request) forwarded(err error, relayBody bool) error {
 	if !errors.As(err, &other) {
 		return err
 	}
-	return r.forward(other.URL, 0, relayBody)
+	return r.forward(other, 0, relayBody)
 }
 
 // forwardedAs is forwarded with the status that any success has here.
@@ -364,5 +364,5 @@ func (r *request) forwardedAs(err error, success int) error {
 	if !errors.As(err, &other) {
 		return err
 	}
-	return r.forward(other.URL, success, false)
+	return r.forward(other, success, false)
 }

@@ -2,14 +2,43 @@ package rest
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
+	"time"
+
+	"github.com/wasmstream/wasmstream/host/connect"
 )
 
+// lastAnswer is how long a worker may take to answer that is not the one to ask any more.
+const lastAnswer = 2 * time.Second
+
+// errReplaced is what a client hears whose request is at such a worker, which may be frozen or cut off: it may have been done or not.
+// Clients of Kafka Connect ask again.
+var errReplaced = status(http.StatusConflict, "Cannot complete request because of a conflicting operation (e.g. worker rebalance)")
+
+// whileInOffice is a context that ends when the request ends, or has been for a while with a worker that was replaced.
+func (r *request) whileInOffice(to *connect.NotLeader) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	go func() {
+		if !to.Replaced(ctx) {
+			return
+		}
+		select {
+		case <-time.After(lastAnswer):
+			cancel(errReplaced)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
 // forward sends the request to the worker that can answer it. There are two hops at most: the first says forward=true, the
-// second forward=false. success, if not 0, stands for whatever success the other worker tells.
-func (r *request) forward(worker string, success int, relayBody bool) error {
+// second forward=false. It ends when another worker has become the one to ask, with a conflict. success, if not 0, stands for whatever success the other worker tells.
+func (r *request) forward(to *connect.NotLeader, success int, relayBody bool) error {
+	worker := to.URL
 	if worker == "" {
 		return status(http.StatusConflict, "Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway.")
 	}
@@ -18,11 +47,13 @@ func (r *request) forward(worker string, success int, relayBody bool) error {
 	case strings.EqualFold(hop, "true"):
 		next = "false"
 	case hop != "":
-		return status(http.StatusConflict, "Cannot complete request because of a conflicting operation (e.g. worker rebalance)")
+		return errReplaced
 	}
 	query := r.URL.Query()
 	query.Set("forward", next)
-	req, err := http.NewRequestWithContext(r.Context(), r.Method, strings.TrimSuffix(worker, "/")+r.URL.EscapedPath()+"?"+query.Encode(), bytes.NewReader(r.body))
+	ctx, cancel := r.whileInOffice(to)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, r.Method, strings.TrimSuffix(worker, "/")+r.URL.EscapedPath()+"?"+query.Encode(), bytes.NewReader(r.body))
 	if err != nil {
 		return err
 	}
@@ -30,8 +61,14 @@ func (r *request) forward(worker string, success int, relayBody bool) error {
 	if auth := r.Header.Get("Authorization"); auth != "" {
 		req.Header.Set("Authorization", auth)
 	}
+	began := time.Now()
 	resp, err := r.h.Client.Do(req)
-	if err != nil {
+	switch {
+	case err != nil && errors.Is(context.Cause(ctx), errReplaced):
+		return errReplaced
+	case err != nil && r.Context().Err() != nil:
+		return &connect.TimeoutError{Stage: connect.Stages{Doing: "waiting for the answer of the worker " + worker, Began: began}}
+	case err != nil:
 		return status(http.StatusInternalServerError, "IO Error trying to forward REST request: %v", err)
 	}
 	defer resp.Body.Close()

@@ -2,11 +2,13 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
 	"mime"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +30,8 @@ type Config struct {
 	Auth *Auth
 	// Timeout bounds requests, HealthTimeout that of /health. Zero is Kafka's: 90 s and 10 s.
 	Timeout, HealthTimeout time.Duration
+	// BodyTimeout bounds how long the body of a request may take to come. Zero is that of the HTTP server of Kafka's worker: 30 s.
+	BodyTimeout time.Duration
 	// Version, Commit and Client: what GET / tells, and what requests to other workers go through.
 	Version, Commit string
 	Client          *http.Client
@@ -61,6 +65,9 @@ func NewHandler(cfg Config) http.Handler {
 	}
 	if cfg.HealthTimeout == 0 {
 		cfg.HealthTimeout = 10 * time.Second
+	}
+	if cfg.BodyTimeout == 0 {
+		cfg.BodyTimeout = 30 * time.Second
 	}
 	if cfg.Client == nil {
 		cfg.Client = cfg.Herder.Client()
@@ -144,6 +151,10 @@ func (h *handler) around(routes []*route) http.Handler {
 			h.Auth.refuse(w)
 			return
 		}
+		if h.cors.strange(r) && !h.Herder.Config().Compat {
+			writeError(w, http.StatusForbidden, "Pages of other sites may not change anything here: access.control.allow.origin does not name theirs")
+			return
+		}
 		if text := ambiguous(r.URL.EscapedPath()); text != "" && h.Herder.Config().Compat {
 			writeError(w, http.StatusBadRequest, text)
 			return
@@ -196,22 +207,43 @@ func (h *handler) serve(r *request, e endpoint) {
 	defer cancel()
 	r.Request = r.WithContext(ctx)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		body, err := io.ReadAll(http.MaxBytesReader(r.w, r.Body, maxBody))
-		if err != nil {
-			writeError(r.w, http.StatusRequestEntityTooLarge, "HTTP 413 Request Entity Too Large")
+		if status, text := r.read(); status != 0 {
+			writeError(r.w, status, text)
 			return
 		}
-		r.body = body
 	}
 	if err := e(r); err != nil {
 		r.fail(err)
 	}
 }
 
+// read reads the body: one that is too large, too slow or shorter than it said is refused, with a status and a text.
+func (r *request) read() (refusal int, text string) {
+	control := http.NewResponseController(r.w)
+	_ = control.SetReadDeadline(time.Now().Add(r.h.BodyTimeout)) // no connection, no deadline: as in tests
+	body, err := io.ReadAll(http.MaxBytesReader(r.w, r.Body, maxBody))
+	if err != nil {
+		r.w.Header().Set("Connection", "close") // the rest is not waited for: the deadline holds on
+	} else {
+		_ = control.SetReadDeadline(time.Time{})
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return http.StatusRequestEntityTooLarge, "HTTP 413 Request Entity Too Large"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout, "HTTP 408 Request Timeout"
+	case err != nil:
+		return http.StatusBadRequest, "HTTP 400 Bad Request"
+	}
+	r.body = body
+	return 0, ""
+}
+
 // json refuses bodies that do not say that they are JSON.
 func (r *request) json() error {
 	given := r.Header.Get("Content-Type")
-	if given == "" && (len(r.body) == 0 || !r.h.Herder.Config().Compat) {
+	if given == "" && (len(r.body) == 0 || !r.h.Herder.Config().Compat && r.Header.Get("Origin") == "") {
 		return nil
 	}
 	if media, _, err := mime.ParseMediaType(given); err != nil || media != "application/json" {

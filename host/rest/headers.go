@@ -68,12 +68,29 @@ func preflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
+// admits tells whether pages of the request's origin may use the API.
+func (c cors) admits(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	return c.origin != "" && origin != "" && (c.origin == "*" || strings.Contains(","+c.origin+",", ","+origin+","))
+}
+
+// strange tells whether a browser sends the request for a page of another site, to change something. It asks beforehand for most such
+// requests, but not for a POST without a content type, with which any page that somebody looks at could create connectors on the worker of
+// that machine.
+func (c cors) strange(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return false
+	}
+	return r.Header.Get("Sec-Fetch-Site") == "cross-site" && !c.admits(r)
+}
+
 // apply sets the headers for a browser.
 func (c cors) apply(w http.ResponseWriter, r *http.Request) {
-	origin := r.Header.Get("Origin")
-	if c.origin == "" || origin == "" || c.origin != "*" && !strings.Contains(","+c.origin+",", ","+origin+",") {
+	if !c.admits(r) {
 		return
 	}
+	origin := r.Header.Get("Origin")
 	w.Header().Set("Access-Control-Allow-Origin", origin)
 	w.Header().Add("Vary", "Origin")
 	if preflight(r) {

@@ -339,6 +339,7 @@ func (f follower) Leader() (bool, string)          { return false, f.leader }
 func (f follower) Owner(connect.TaskID) string     { return f.leader }
 func (follower) AwaitLeader(context.Context) error { return nil }
 func (follower) Rejoin()                           {}
+func (follower) Changed() <-chan struct{}          { return nil }
 func (follower) Confirm(context.Context) error     { return nil }
 
 // relay notes where a request goes and answers 200.
