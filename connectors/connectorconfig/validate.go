@@ -30,7 +30,7 @@ type Options struct {
 func (d *Defs) Validate(props config.Props, opts Options) (config.Infos, error) {
 	class, ok := props.Get("connector.class")
 	if !ok {
-		return config.Infos{}, NoConnectorType(props)
+		return config.Infos{}, noConnectorType(props, opts.KafkaCompat)
 	}
 	p, err := d.plugins.Connector(strings.TrimSpace(class))
 	if err != nil {
@@ -109,11 +109,16 @@ func withoutTopicCreation(props config.Props) config.Props {
 	return out
 }
 
-// NoConnectorType is the error about settings without connector.class.
-func NoConnectorType(props config.Props) error {
+// noConnectorType is the error about settings without connector.class. Nobody can tell which of them are secret, so that none is told
+// but the name; Kafka tells all.
+func noConnectorType(props config.Props, all bool) error {
 	var pairs []string
 	for _, name := range props.Names() {
-		pairs = append(pairs, name+"="+props.Or(name, "null"))
+		value := config.Secret("").String()
+		if all || name == "name" {
+			value = props.Or(name, "null")
+		}
+		pairs = append(pairs, name+"="+value)
 	}
 	return fault.Connect.New("Connector config {" + strings.Join(pairs, ", ") + "} contains no connector type")
 }

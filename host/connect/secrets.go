@@ -57,12 +57,30 @@ func (h *Herder) masked(props, connector map[string]string) map[string]string {
 	secret := secretKeys(h.worker.Plugins, propsOf(connector))
 	out := make(map[string]string, len(props))
 	for k, v := range props {
-		if secret[k] && v != "" && !hasVariable(v) {
+		switch {
+		case v == "" || hasVariable(v):
+		case secret[k]:
 			v = Mask
+		default:
+			v = config.HidePasswords(v)
 		}
 		out[k] = v
 	}
 	return out
+}
+
+// hidePasswords hides the passwords of addresses in what validation answers.
+func hidePasswords(infos *config.Infos) {
+	for i := range infos.Configs {
+		value := &infos.Configs[i].Value
+		if value.Value != nil {
+			shown := config.HidePasswords(*value.Value)
+			value.Value = &shown
+		}
+		for j, text := range value.Errors {
+			value.Errors[j] = config.HidePasswords(text)
+		}
+	}
 }
 
 // unmasked puts stored secrets where settings that came back hold the mask.
@@ -72,7 +90,7 @@ func (h *Herder) unmasked(props config.Props, stored map[string]string) config.P
 	}
 	out := props.Clone()
 	for k, v := range props {
-		if kept, ok := stored[k]; ok && v != nil && *v == Mask {
+		if kept, ok := stored[k]; ok && v != nil && (*v == Mask || *v == config.HidePasswords(kept)) {
 			out.Set(k, kept)
 		}
 	}

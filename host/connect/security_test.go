@@ -302,7 +302,8 @@ func TestSecretsAreMasked(t *testing.T) {
 	b := brokertest.Fake(t)
 	h := standalone(t, b.Addr, t.TempDir(), nil)
 	secret := map[string]string{
-		"connector.class": "HttpSink", "topics": "none", "http.url": "http://127.0.0.1:1/", "http.authorization.type": "static", "http.headers.authorization": "Bearer s3cret",
+		"connector.class": "HttpSink", "topics": "none", "http.url": "http://who:s3cret@127.0.0.1:1/", "http.authorization.type": "static", "http.headers.authorization": "Bearer s3cret",
+		"value.converter": "AvroConverter", "value.converter.schema.registry.url": "http://who:s3cret@127.0.0.1:1,http://other:s3cret@127.0.0.1:2",
 		"consumer.override.sasl.jaas.config": "s3cret", "restart.policy": "none",
 	}
 	put(t, h, "sink", secret)
@@ -375,5 +376,23 @@ func TestUnusedConnectionEndsNoWorkerBadly(t *testing.T) {
 	w.leave()
 	if n, err := idle.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the connection is still open: %d bytes, %v", n, err)
+	}
+}
+
+// TestSettingsOfNoConnectorAreNotTold: nobody knows which of them are secret, so that only Kafka's way tells them.
+func TestSettingsOfNoConnectorAreNotTold(t *testing.T) {
+	b := brokertest.Fake(t)
+	for compat, want := range map[string]string{
+		"false": "Connector config {name=c, password=[hidden]} contains no connector type", "true": "Connector config {name=c, password=s3cret} contains no connector type",
+	} {
+		call := askerOf(standalone(t, b.Addr, t.TempDir(), map[string]string{"kafka.compat": compat}))
+		for _, c := range [][3]string{
+			{"POST", "/connectors", `{"name":"c","config":{"password":"s3cret"}}`},
+			{"PUT", "/connector-plugins/FileStreamSource/config/validate", `{"name":"c","password":"s3cret"}`},
+		} {
+			if _, body := call(c[0], c[1], c[2]); !strings.Contains(body, want) {
+				t.Errorf("compat %s: %s %s: %s", compat, c[0], c[1], body)
+			}
+		}
 	}
 }

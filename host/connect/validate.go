@@ -46,6 +46,9 @@ func (v *Validator) Validate(raw config.Props) (config.Infos, error) {
 		return infos, err
 	}
 	restoreVariables(&infos, raw)
+	if !v.Compat {
+		hidePasswords(&infos)
+	}
 	return infos, nil
 }
 

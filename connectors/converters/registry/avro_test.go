@@ -2,7 +2,10 @@ package registry_test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/big"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -223,5 +226,26 @@ func TestAvroOfNothing(t *testing.T) {
 	}
 	if got, err := newAvro(t, reg.URL()).ToConnectData("t", nil, append(message, 0)); !fault.Data.Is(err) {
 		t.Errorf("%d: %v", len(got.Value.Array()), err)
+	}
+}
+
+// TestPasswordsInAddressesAreNotTold asks a registry that is away, or refuses, by an address with a password.
+func TestPasswordsInAddressesAreNotTold(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "who" || password != "s3cret" {
+			t.Errorf("asked by %q with %q", user, password)
+		}
+		http.Error(w, "no", http.StatusForbidden)
+	}))
+	defer server.Close()
+	for _, host := range []string{"127.0.0.1:1", strings.TrimPrefix(server.URL, "http://")} {
+		a := newAvro(t, "http://who:s3cret@"+host)
+		_, _, to := a.FromConnectData(nil, "t", nil, data.SchemaAndValue{Schema: data.StringSchema, Value: data.StringValue("v")})
+		_, from := a.ToConnectData("t", nil, []byte("\x00\x00\x00\x00\x01x"))
+		for _, err := range []error{to, from} {
+			if err == nil || strings.Contains(fmt.Sprintf("%v %+v", err, fault.Trace(err)), "s3cret") {
+				t.Errorf("%s: %v", host, err)
+			}
+		}
 	}
 }

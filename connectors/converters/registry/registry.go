@@ -93,7 +93,7 @@ func newClient(v config.Values, kind sr.SchemaType, isKey bool) (*client, error)
 	var err error
 	c.sr, err = sr.NewClient(opts...)
 	if err != nil {
-		return nil, config.Exception("The schema registry's settings do not fit: " + err.Error())
+		return nil, config.Exception("The schema registry's settings do not fit: " + config.HidePasswords(err.Error()))
 	}
 	return c, nil
 }
@@ -227,10 +227,11 @@ func (r *resolver) add(ctx context.Context, references []sr.SchemaReference) err
 // failed sorts errors: what the registry says about the request is a DataException, all else is worth another try.
 func (c *client) failed(doing string, err error) error {
 	var answer *sr.ResponseError
+	said := errors.New(config.HidePasswords(err.Error())) // sr quotes the address, and that may have the password in it
 	if errors.As(err, &answer) && answer.StatusCode < 500 {
-		return fault.Data.Errorf("%s: %w", doing, err)
+		return fault.Data.Errorf("%s: %w", doing, said)
 	}
-	return fault.Retriable.Errorf("%s: %w", doing, err)
+	return fault.Retriable.Errorf("%s: %w", doing, said)
 }
 
 // appendHeader begins a message.
