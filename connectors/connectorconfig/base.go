@@ -96,7 +96,7 @@ func (d *Defs) common() []config.Key {
 func versionKey(prefix, display string, importance config.Importance, width config.Width) config.Key {
 	return config.Key{
 		Name: prefix + ".plugin.version", Type: config.String, Nullable: true, Importance: importance, Width: width, Display: display + " version",
-		Doc: "Which version of the plugin to use, where there are several.",
+		Doc: "Which versions of the plugin will do: '1.2' is that version, '[1.0,2.0)' a range, 'latest' any.",
 	}
 }
 
@@ -125,7 +125,7 @@ func errorKeys() []config.Key {
 		{Name: "errors.retry.delay.max.ms", Type: config.Long, Default: int64(60000), Importance: config.Medium, Width: config.WidthMedium, Display: "Maximum Delay Between Retries for Errors", Doc: "The longest wait in milliseconds between two tries. Some chance is added beyond it."},
 		{Name: "errors.tolerance", Type: config.String, Default: "none", Validator: config.OneOf("none", "all"), Importance: config.Medium, Width: config.WidthShort, Display: "Error Tolerance", Doc: "none: an error fails the task. all: the record is passed over."},
 		{Name: "errors.log.enable", Type: config.Boolean, Default: false, Importance: config.Medium, Width: config.WidthShort, Display: "Log Errors", Doc: "Whether each error is logged, tolerated or not."},
-		{Name: "errors.log.include.messages", Type: config.Boolean, Default: false, Importance: config.Medium, Width: config.WidthShort, Display: "Log Error Details", Doc: "Whether the log of an error holds the record."},
+		{Name: "errors.log.include.messages", Type: config.Boolean, Default: false, Importance: config.Medium, Width: config.WidthShort, Display: "Log Error Details", Doc: "Whether the log of an error tells the place of the record. What it holds is never logged."},
 	}
 }
 

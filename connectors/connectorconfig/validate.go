@@ -58,6 +58,9 @@ func (d *Defs) Validate(props config.Props, opts Options) (config.Infos, error) 
 		checkOwn(p.Kind, props, values)
 	}
 	refuseNulls(props, values)
+	if err := d.checkVersions(p, props, values); err != nil {
+		return config.Infos{}, err
+	}
 	infos := d.join(class, def, values, conn, props)
 	for _, side := range []string{"key", "value", "header"} {
 		if c, ok := d.converterInfos(side, props, values); ok {

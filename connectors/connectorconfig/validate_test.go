@@ -120,3 +120,42 @@ func TestFullNames(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestPluginVersionsAreChecked wants a fault with the version and with the class, for each kind of plugin.
+func TestPluginVersionsAreChecked(t *testing.T) {
+	d := connectorconfig.New(builtin.Plugins())
+	base := map[string]string{
+		"name": "x", "connector.class": "FileStreamSource", "topic": "t", "file": "f", "transforms": "t", "transforms.t.type": "InsertField$Value", "transforms.t.static.field": "f", "transforms.t.static.value": "v", "predicates": "p", "predicates.p.type": "RecordIsTombstone",
+		"value.converter": "JsonConverter", "header.converter": "StringConverter", "transforms.t.predicate": "p",
+	}
+	for setting, class := range map[string]string{
+		"connector.plugin.version": "connector.class", "transforms.t.plugin.version": "transforms.t.type", "predicates.p.plugin.version": "predicates.p.type",
+		"value.converter.plugin.version": "value.converter", "header.converter.plugin.version": "header.converter", "key.converter.plugin.version": "",
+	} {
+		for wanted, faults := range map[string]int{"[1.0,5.0)": 0, "4.3.1": 0, "latest": 0, "1.2": 2, "[1.0": 2} {
+			props := config.PropsOf(base)
+			props.Set(setting, wanted)
+			infos, err := d.Validate(props, connectorconfig.Options{})
+			unread := wanted == "[1.0"
+			switch {
+			case setting == "connector.plugin.version" && unread:
+				if err == nil || err.Error() != "Unbounded range: [1.0" {
+					t.Errorf("%s=%s: %v", setting, wanted, err)
+				}
+				continue
+			case setting == "key.converter.plugin.version" && !unread:
+				faults = 0 // the worker's converter is as it is
+			case unread && class != "transforms.t.type" && class != "predicates.p.type":
+				faults = 1
+			}
+			if err != nil || infos.ErrorCount != faults {
+				t.Errorf("%s=%s: %d faults, %v; want %d", setting, wanted, infos.ErrorCount, err, faults)
+			}
+			for _, i := range infos.Configs {
+				if faulty := len(i.Value.Errors) > 0; faulty && i.Value.Name != setting && i.Value.Name != class {
+					t.Errorf("%s=%s: the fault stands with %s: %v", setting, wanted, i.Value.Name, i.Value.Errors)
+				}
+			}
+		}
+	}
+}

@@ -68,10 +68,19 @@ func (h *Herder) initialOffsets(ctx context.Context, name string, written config
 }
 
 // PluginConfig are the settings that a plugin defines; of a connector those of every connector of its kind too.
-func (h *Herder) PluginConfig(name string) ([]*config.KeyInfo, error) {
+// version is a range of versions to take it from, or nothing.
+func (h *Herder) PluginConfig(name, version string) ([]*config.KeyInfo, error) {
 	p, err := h.pluginNamed(name)
 	if err != nil {
 		return nil, err
+	}
+	if version != "" {
+		if connectorconfig.CheckVersionRange(version) != nil {
+			return nil, badRequest("Invalid version specification: %s", version)
+		}
+		if err := connectorconfig.CheckVersion(p, version); err != nil {
+			return nil, badRequest("%s", err.Error())
+		}
 	}
 	defs := []*config.Def{p.ConfigDef()}
 	if p.Kind == connectors.KindSource || p.Kind == connectors.KindSink {

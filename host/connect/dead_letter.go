@@ -12,6 +12,8 @@ const (
 	dlqTopic            = dlqPrefix + "topic"
 	dlqPartition        = dlqPrefix + "partition"
 	dlqOffset           = dlqPrefix + "offset"
+	dlqSourcePartition  = dlqPrefix + "source.partition" // Kafka has no dead letters of sources
+	dlqSourceOffset     = dlqPrefix + "source.offset"
 	dlqConnector        = dlqPrefix + "connector.name"
 	dlqTask             = dlqPrefix + "task.id"
 	dlqStage            = dlqPrefix + "stage"
@@ -27,11 +29,16 @@ type RawHeader struct {
 	Value []byte
 }
 
-// DeadLetterHeaders tell why a record is a dead letter. at is nil for records of sources, which came from no topic.
+// DeadLetterHeaders tell why a record is a dead letter. at is nil where no record is to blame, as in a poll.
 func DeadLetterHeaders(task TaskID, f *Failed, at *Place) []RawHeader {
 	var out []RawHeader
 	add := func(key, value string) { out = append(out, RawHeader{key, []byte(value)}) }
-	if at != nil {
+	switch {
+	case at == nil:
+	case at.SourcePartition != "":
+		add(dlqSourcePartition, at.SourcePartition)
+		add(dlqSourceOffset, at.SourceOffset)
+	default:
 		add(dlqTopic, at.Topic)
 		add(dlqPartition, strconv.Itoa(int(at.Partition)))
 		add(dlqOffset, strconv.FormatInt(at.Offset, 10))

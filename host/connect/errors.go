@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wasmstream/wasmstream/connectors/data"
 	"github.com/wasmstream/wasmstream/connectors/fault"
 )
 
@@ -134,7 +135,11 @@ func (t Tolerance) verdict(f *Failed) error {
 func ErrorLogText(task TaskID, f *Failed, at *Place) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Error encountered in task %s. Executing stage '%s' with class '%s'", task, f.Stage, f.Class)
-	if at != nil {
+	switch {
+	case at == nil:
+	case at.SourcePartition != "":
+		fmt.Fprintf(&b, ", where source record is {sourcePartition=%s, sourceOffset=%s}", at.SourcePartition, at.SourceOffset)
+	default:
 		fmt.Fprintf(&b, ", where consumed record is {topic='%s', partition=%d, offset=%d", at.Topic, at.Partition, at.Offset)
 		if at.TimestampType != "" {
 			fmt.Fprintf(&b, ", timestamp=%d, timestampType=%s", at.Timestamp, at.TimestampType)
@@ -145,13 +150,28 @@ func ErrorLogText(task TaskID, f *Failed, at *Place) string {
 	return b.String()
 }
 
-// Place is where a record of a sink was read.
+// Place is where a record was read: of a sink in Kafka, of a source what the source itself says, in JSON.
 type Place struct {
 	Topic         string
 	Partition     int32
 	Offset        int64
 	Timestamp     int64
 	TimestampType string // "" for none
+
+	SourcePartition, SourceOffset string // of a sink ""
+}
+
+// placeInSource is the place of a record of a source. What is not to be had in JSON is shown as text.
+func placeInSource(partition, offset *data.Map) *Place {
+	return &Place{SourcePartition: shownMap(partition), SourceOffset: shownMap(offset)}
+}
+
+func shownMap(m *data.Map) string {
+	b, err := MapJSON(m)
+	if err != nil {
+		return data.MapValue(m).String()
+	}
+	return string(b)
 }
 
 // Reported is the outcome for a record that a sink itself reports as failed: a *Failed where it may, else the error that

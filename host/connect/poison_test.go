@@ -48,6 +48,10 @@ func letters(t testing.TB, b *brokertest.Broker, topic string, connector string)
 		if headers["connector.name"] != connector || headers["task.id"] != "0" || headers["class.name"] == "" || headers["exception.class.name"] == "" || headers["exception.stacktrace"] == "" {
 			t.Errorf("a dead letter with headers %v", headers)
 		}
+		_, ofSink := headers["offset"]
+		if inSource := headers["source.partition"] == `{"p":"one"}` && strings.HasPrefix(headers["source.offset"], `{"n":`); ofSink == inSource {
+			t.Errorf("a dead letter without its place: %v", headers)
+		}
 		out[headers["stage"]]++
 	}
 	return out

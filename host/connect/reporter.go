@@ -26,14 +26,15 @@ type reporter struct {
 	letters  *deadLetters // nil without a queue
 }
 
-// report returns when the report is on its way; flush waits for it. raw is what lies in Kafka, or what is to.
+// report returns when the report is on its way; flush waits for it. raw is what lies in Kafka, or what is to. at may be nil.
 func (r *reporter) report(f *Failed, at *Place, raw *kgo.Record) {
 	r.counters.Failures.Add(1)
 	if r.logged {
+		shown := at
 		if !r.placed {
-			at = nil
+			shown = nil
 		}
-		r.log.Error(ErrorLogText(r.task, f, at), "error", fault.Trace(f.Cause))
+		r.log.Error(ErrorLogText(r.task, f, shown), "error", fault.Trace(f.Cause))
 	}
 	if r.letters != nil && raw != nil {
 		r.letters.send(r.task, f, raw, at)

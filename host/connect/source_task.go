@@ -339,7 +339,7 @@ func (t *sourceTask) dropped(r *connectors.SourceRecord) {
 // skip reports a record that failed and goes on without it.
 func (t *sourceTask) skip(f *Failed, r *connectors.SourceRecord, letter *kgo.Record) {
 	t.count.Skipped.Add(1)
-	t.report.report(f, nil, letter)
+	t.report.report(f, placeInSource(r.SourcePartition, r.SourceOffset), letter)
 	t.dropped(r)
 }
 
@@ -388,7 +388,7 @@ func (t *sourceTask) produced(out *kgo.Record, err error) {
 	f := &Failed{Stage: StageProduce, Class: "org.apache.kafka.clients.producer.KafkaProducer", Cause: err, Attempts: 1}
 	if t.tol.All && t.tx == nil { // KIP-779
 		t.count.Skipped.Add(1)
-		t.report.report(f, nil, &kgo.Record{Key: out.Key, Value: out.Value, Headers: out.Headers, Timestamp: out.Timestamp})
+		t.report.report(f, placeInSource(s.submitted.queue.partition, s.submitted.offset), &kgo.Record{Key: out.Key, Value: out.Value, Headers: out.Headers, Timestamp: out.Timestamp})
 		s.submitted.Ack()
 		t.mu.Lock()
 		defer t.mu.Unlock()

@@ -46,7 +46,7 @@ func reloadModules(r *request) error {
 }
 
 func getPluginConfig(r *request) error {
-	keys, err := r.h.Herder.PluginConfig(r.PathValue("plugin"))
+	keys, err := r.h.Herder.PluginConfig(r.PathValue("plugin"), r.URL.Query().Get("version"))
 	if err != nil {
 		return err
 	}
