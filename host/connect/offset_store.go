@@ -157,7 +157,9 @@ func OpenFileOffsets(path string) (*FileOffsets, error) {
 	}
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return f, nil
+		if _, err = os.Stat(filepath.Dir(path)); err == nil {
+			return f, nil
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the offsets: %w", err)

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"errors"
 	"log/slog"
 
 	"github.com/wasmstream/wasmstream/connectors"
@@ -18,22 +19,27 @@ func NewWorker(cfg *WorkerConfig, plugins *connectors.Plugins, log *slog.Logger)
 		return nil, err
 	}
 	w := &Worker{Client: client, Config: cfg, Plugins: plugins, Log: log, Clock: realClock{}, Transformer: config.NewTransformer(providers)}
-	for key, kind := range map[string]connectors.Kind{keyConverterKey: connectors.KindConverter, valueConverterKey: connectors.KindConverter, headerConverterKey: connectors.KindHeaderConverter} {
-		class, own := cfg.ConverterProps(key, nil)
-		p, err := plugins.Find(class, kind)
-		if err != nil {
-			return nil, unfitClass(key, class, kind)
-		}
-		if kind == connectors.KindConverter {
-			c := p.Converter()
-			err = c.Configure(own, key == keyConverterKey)
-			_ = c.Close()
-		}
-		if err != nil {
-			return nil, err
-		}
+	return w, errors.Join(w.tryConverter(keyConverterKey), w.tryConverter(valueConverterKey), w.tryConverter(headerConverterKey))
+}
+
+// tryConverter is an error if the worker's converter of a setting is none, or does not take its settings.
+func (w *Worker) tryConverter(key string) error {
+	kind := connectors.KindConverter
+	if key == headerConverterKey {
+		kind = connectors.KindHeaderConverter
 	}
-	return w, nil
+	class, own := w.Config.ConverterProps(key, nil)
+	p, err := w.Plugins.Find(class, kind)
+	if err != nil {
+		return unfitClass(key, class, kind)
+	}
+	if kind == connectors.KindHeaderConverter {
+		return nil
+	}
+	c := p.Converter()
+	err = c.Configure(own, key == keyConverterKey)
+	_ = c.Close()
+	return err
 }
 
 // NewStandalone makes the herder of a worker alone: configurations in memory, offsets in a file.

@@ -68,57 +68,61 @@ type InternalTopic struct {
 // defaultPort is that of Kafka Connect's REST API.
 const defaultPort = "8083"
 
+// A setting of a worker in few words: numbers of milliseconds are 0 or more, and of the type that Kafka has for them.
+func millis(name string, t config.Type, def int64) config.Key {
+	return config.Key{Name: name, Type: t, Default: def, Validator: config.AtLeast(0), Importance: config.Low}
+}
+
+func optional(name string, t config.Type, def any, check config.Validator) config.Key {
+	return config.Key{Name: name, Type: t, Default: def, Validator: check, Importance: config.Low}
+}
+
 func workerDef(distributed bool) *config.Def {
-	ms := func(name string, def int64) config.Key {
-		return config.Key{Name: name, Type: config.Long, Default: def, Validator: config.AtLeast(0), Importance: config.Low}
-	}
-	text := func(name, def string) config.Key {
-		return config.Key{Name: name, Type: config.String, Default: def, Importance: config.Low}
-	}
-	flag := func(name string, def bool) config.Key {
-		return config.Key{Name: name, Type: config.Boolean, Default: def, Importance: config.Low}
-	}
 	d := config.NewDef(
 		config.Key{Name: "bootstrap.servers", Type: config.List, Default: "localhost:9092", Importance: config.High},
 		config.Key{Name: keyConverterKey, Type: config.Class, Importance: config.High},
 		config.Key{Name: valueConverterKey, Type: config.Class, Importance: config.High},
-		text(headerConverterKey, "org.apache.kafka.connect.storage.SimpleHeaderConverter"),
-		ms("offset.flush.interval.ms", 60000), ms("offset.flush.timeout.ms", 5000), ms("task.shutdown.graceful.timeout.ms", 5000),
-		flag("topic.tracking.enable", true), flag("topic.tracking.allow.reset", true), flag("topic.creation.enable", true),
-		config.Key{Name: "connector.client.config.override.policy", Type: config.String, Default: "All", Validator: config.Check(checkPolicy), Importance: config.Medium},
+		optional(headerConverterKey, config.String, "org.apache.kafka.connect.storage.SimpleHeaderConverter", nil),
+		millis("offset.flush.interval.ms", config.Long, 60000), millis("offset.flush.timeout.ms", config.Long, 5000),
+		millis("task.shutdown.graceful.timeout.ms", config.Long, 5000),
+		optional("topic.tracking.enable", config.Boolean, true, nil), optional("topic.tracking.allow.reset", config.Boolean, true, nil),
+		optional("topic.creation.enable", config.Boolean, true, nil),
+		config.Key{Name: overridePolicyKey, Type: config.String, Default: "All", Validator: config.Check(checkPolicy), Importance: config.Medium},
 		config.Key{Name: "connector.client.config.override.allowlist", Type: config.List, Default: []string{}, Importance: config.Medium},
-		config.Key{Name: "listeners", Type: config.List, Default: []string{}, Importance: config.Low},
-		text("rest.advertised.host.name", ""), text("rest.advertised.listener", ""),
+		optional("listeners", config.List, []string{}, config.Check(checkListeners)), optional("admin.listeners", config.List, []string{}, config.Check(checkListeners)),
+		optional("rest.advertised.host.name", config.String, "", nil), optional("rest.advertised.listener", config.String, "", nil),
 		config.Key{Name: "rest.advertised.port", Type: config.Int, Nullable: true, Importance: config.Low},
-		config.Key{Name: restartPolicyKey, Type: config.String, Default: "on-failure", Validator: config.OneOf("on-failure", "none"), Importance: config.Low},
-		ms(restartFirstKey, 1000), ms(restartMostKey, 300000),
-		config.Key{Name: restartLimitKey, Type: config.Int, Default: 10, Validator: config.AtLeast(0), Importance: config.Low},
+		optional(restartPolicyKey, config.String, "on-failure", config.OneOf("on-failure", "none")),
+		millis(restartFirstKey, config.Long, 1000), millis(restartMostKey, config.Long, 300000),
+		optional(restartLimitKey, config.Int, 10, config.AtLeast(0)),
 	)
 	if !distributed {
-		d.Define(config.Key{Name: "offset.storage.file.filename", Type: config.String, Importance: config.High})
-		return d
+		return d.Define(config.Key{Name: "offset.storage.file.filename", Type: config.String, Importance: config.High})
 	}
-	for _, k := range []config.Key{
-		{Name: "group.id", Type: config.String, Importance: config.High},
-		{Name: "config.storage.topic", Type: config.String, Importance: config.High},
-		{Name: "offset.storage.topic", Type: config.String, Importance: config.High},
-		{Name: "status.storage.topic", Type: config.String, Importance: config.High},
-		{Name: "config.storage.replication.factor", Type: config.Short, Default: 3, Importance: config.Low},
-		{Name: "offset.storage.replication.factor", Type: config.Short, Default: 3, Importance: config.Low},
-		{Name: "status.storage.replication.factor", Type: config.Short, Default: 3, Importance: config.Low},
-		{Name: "offset.storage.partitions", Type: config.Int, Default: 25, Importance: config.Low},
-		{Name: "status.storage.partitions", Type: config.Int, Default: 5, Importance: config.Low},
-		ms("session.timeout.ms", 10000), ms("rebalance.timeout.ms", 60000), ms("heartbeat.interval.ms", 3000),
-		ms("worker.sync.timeout.ms", 3000), ms("worker.unsync.backoff.ms", 300000), ms("scheduled.rebalance.max.delay.ms", 300000),
-		{Name: "connect.protocol", Type: config.String, Default: ProtocolSession, Validator: config.OneOfFold("eager", ProtocolCoop, ProtocolSession), Importance: config.Low},
-		ms("inter.worker.key.ttl.ms", 3600000), text("inter.worker.key.generation.algorithm", "HmacSHA256"),
-		text("inter.worker.signature.algorithm", "HmacSHA256"),
-		{Name: "inter.worker.verification.algorithms", Type: config.List, Default: "HmacSHA256", Importance: config.Low},
-		{Name: "exactly.once.source.support", Type: config.String, Default: "disabled", Validator: config.OneOfFold("disabled", "preparing", "enabled"), Importance: config.High},
-	} {
+	for _, k := range groupKeys() {
 		d.Define(k)
 	}
 	return d
+}
+
+// groupKeys are the settings of a worker of a group.
+func groupKeys() []config.Key {
+	return []config.Key{
+		{Name: groupKey, Type: config.String, Validator: config.NonEmpty, Importance: config.High},
+		{Name: "config.storage.topic", Type: config.String, Validator: named("Must specify topic for connector configuration."), Importance: config.High},
+		{Name: "offset.storage.topic", Type: config.String, Validator: named("Offset storage topic must be specified"), Importance: config.High},
+		{Name: "status.storage.topic", Type: config.String, Validator: named("Must specify topic for connector status."), Importance: config.High},
+		optional("config.storage.replication.factor", config.Short, 3, replicas), optional("offset.storage.replication.factor", config.Short, 3, replicas),
+		optional("status.storage.replication.factor", config.Short, 3, replicas),
+		optional("offset.storage.partitions", config.Int, 25, partitions), optional("status.storage.partitions", config.Int, 5, partitions),
+		millis(sessionTimeoutKey, config.Int, 10000), millis("rebalance.timeout.ms", config.Int, 60000), millis(heartbeatKey, config.Int, 3000),
+		millis("worker.sync.timeout.ms", config.Int, 3000), millis("worker.unsync.backoff.ms", config.Int, 300000), millis("scheduled.rebalance.max.delay.ms", config.Int, 300000),
+		optional("connect.protocol", config.String, ProtocolSession, config.OneOfFold("eager", ProtocolCoop, ProtocolSession)),
+		millis("inter.worker.key.ttl.ms", config.Int, 3600000), optional("inter.worker.key.generation.algorithm", config.String, "HmacSHA256", config.Check(checkAlgorithms)),
+		optional(signatureKey, config.String, "HmacSHA256", config.Check(checkAlgorithms)),
+		optional(verificationKey, config.List, "HmacSHA256", config.All(config.NonEmptyList, config.Check(checkAlgorithms))),
+		{Name: "exactly.once.source.support", Type: config.String, Default: "disabled", Validator: config.OneOfFold("disabled", "preparing", "enabled"), Importance: config.High},
+	}
 }
 
 // policies are those of client overrides.
@@ -142,7 +146,12 @@ func ParseWorkerConfig(props config.Props, distributed bool) (*WorkerConfig, err
 	def := workerDef(distributed)
 	var faults []string
 	for _, v := range def.Validate(props) {
-		faults = append(faults, v.Errors...)
+		if len(v.Errors) > 0 {
+			faults = append(faults, v.Errors[0]) // what follows says no more than that there is no value
+		}
+	}
+	if distributed {
+		faults = append(faults, groupFaults(props)...)
 	}
 	if len(faults) > 0 {
 		return nil, config.Exception(strings.Join(faults, "\n"))
@@ -156,7 +165,7 @@ func ParseWorkerConfig(props config.Props, distributed bool) (*WorkerConfig, err
 		Props: props, Servers: v.List("bootstrap.servers"), FlushInterval: ms("offset.flush.interval.ms"), FlushTimeout: ms("offset.flush.timeout.ms"),
 		Compat:          props.Or("kafka.compat", "false") == "true",
 		ShutdownTimeout: ms("task.shutdown.graceful.timeout.ms"), TopicTracking: v.Bool("topic.tracking.enable"), TopicReset: v.Bool("topic.tracking.allow.reset"),
-		TopicCreation: v.Bool("topic.creation.enable"), OverridePolicy: policyOf(v.String("connector.client.config.override.policy")), Overridable: v.List("connector.client.config.override.allowlist"), Listeners: v.List("listeners"),
+		TopicCreation: v.Bool("topic.creation.enable"), OverridePolicy: policyOf(v.String(overridePolicyKey)), Overridable: v.List("connector.client.config.override.allowlist"), Listeners: v.List("listeners"),
 		OffsetsFile: v.String("offset.storage.file.filename"), ExactlyOnce: "disabled", Restart: DefaultRestartPolicy(),
 	}
 	c.Restart.Enabled, c.Restart.Limit = v.String(restartPolicyKey) == "on-failure", v.Int(restartLimitKey)
@@ -167,10 +176,10 @@ func ParseWorkerConfig(props config.Props, distributed bool) (*WorkerConfig, err
 	if err := c.advertise(v); err != nil || !distributed {
 		return c, err
 	}
-	c.Group, c.SessionTimeout, c.RebalanceTimeout, c.Heartbeat = v.String("group.id"), ms("session.timeout.ms"), ms("rebalance.timeout.ms"), ms("heartbeat.interval.ms")
+	c.Group, c.SessionTimeout, c.RebalanceTimeout, c.Heartbeat = v.String(groupKey), ms(sessionTimeoutKey), ms("rebalance.timeout.ms"), ms(heartbeatKey)
 	c.SyncTimeout, c.UnsyncBackoff, c.MaxDelay = ms("worker.sync.timeout.ms"), ms("worker.unsync.backoff.ms"), ms("scheduled.rebalance.max.delay.ms")
 	c.Protocol, c.KeyTTL = strings.ToLower(v.String("connect.protocol")), ms("inter.worker.key.ttl.ms")
-	c.KeyAlgorithm, c.SignAlgorithm, c.VerifyAlgorithms = v.String("inter.worker.key.generation.algorithm"), v.String("inter.worker.signature.algorithm"), v.List("inter.worker.verification.algorithms")
+	c.KeyAlgorithm, c.SignAlgorithm, c.VerifyAlgorithms = v.String("inter.worker.key.generation.algorithm"), v.String(signatureKey), v.List(verificationKey)
 	c.ExactlyOnce = strings.ToLower(v.String("exactly.once.source.support"))
 	c.Config = internalTopic(v, props, "config", 1)
 	c.Offset = internalTopic(v, props, "offset", int32(v.Int("offset.storage.partitions")))
@@ -195,12 +204,6 @@ func (c *WorkerConfig) advertise(v config.Values) error {
 		c.Listeners = []string{"http://127.0.0.1:" + defaultPort}
 		if c.Compat {
 			c.Listeners = []string{"http://:" + defaultPort}
-		}
-	}
-	for _, l := range slices.Concat(c.Listeners, c.AdminListeners) {
-		u, err := url.Parse(l)
-		if err != nil || !slices.Contains([]string{"http", "https"}, strings.ToLower(u.Scheme)) || u.Port() == "" {
-			return config.Invalid("listeners", l, "want http://host:port or https://host:port")
 		}
 	}
 	scheme := strings.ToLower(v.String("rest.advertised.listener"))
@@ -289,7 +292,7 @@ func (c *WorkerConfig) ClientProperties(kind kafka.Kind, overrides config.Props)
 	delete(worker, "client.id")
 	add(worker)
 	if kind != kafka.Admin && !c.Distributed() {
-		for _, sized := range []string{"session.timeout.ms", "heartbeat.interval.ms"} {
+		for _, sized := range []string{sessionTimeoutKey, heartbeatKey} {
 			delete(out, sized)
 		}
 	}

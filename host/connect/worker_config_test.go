@@ -3,8 +3,11 @@ package connect_test
 import (
 	"context"
 	"maps"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/wasmstream/wasmstream/connectors/builtin"
 	"github.com/wasmstream/wasmstream/connectors/config"
@@ -110,5 +113,72 @@ func TestOverridePolicies(t *testing.T) {
 		if _, err := connect.ParseWorkerConfig(config.PropsOf(settings), true); err == nil {
 			t.Errorf("the policy %q is taken", bad)
 		}
+	}
+}
+
+// TestFaultsOfWorkers wants every fault of a worker's settings told at once, in Kafka's words where it has some.
+func TestFaultsOfWorkers(t *testing.T) {
+	good := groupSettings(brokertest.At("127.0.0.1:1"))
+	if _, err := connect.ParseWorkerConfig(config.PropsOf(good), true); err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(good, map[string]string{
+		"group.id": "", "config.storage.topic": " ", "offset.storage.topic": "same", "status.storage.topic": "same", "config.storage.replication.factor": "0",
+		"offset.storage.replication.factor": "-1", "offset.storage.partitions": "-7", "session.timeout.ms": "5000", "heartbeat.interval.ms": "5000", "rebalance.timeout.ms": "soon",
+		"inter.worker.signature.algorithm": "HmacFOO", "inter.worker.key.ttl.ms": "3000000000", "listeners": "http://h:1,ftp://h:1", "admin.listeners": "h", "connect.protocol": "shouting",
+		"connector.client.config.override.policy": "Some",
+	})
+	_, err := connect.ParseWorkerConfig(config.PropsOf(good), true)
+	if err == nil {
+		t.Fatal("all is taken")
+	}
+	want := []string{
+		"Invalid value Some for configuration connector.client.config.override.policy: want one of All, None, Principal, Allowlist",
+		"Invalid value ftp://h:1 for configuration listeners: want http://host:port or https://host:port",
+		"Invalid value h for configuration admin.listeners: want http://host:port or https://host:port",
+		"Invalid value  for configuration group.id: String must be non-empty",
+		"Must specify topic for connector configuration.",
+		"Invalid value 0 for configuration config.storage.replication.factor: Replication factor must be positive and not larger than the number of brokers in the Kafka cluster, or -1 to use the broker's default",
+		"Invalid value -7 for configuration offset.storage.partitions: Number of partitions must be positive, or -1 to use the broker's default",
+		"Invalid value soon for configuration rebalance.timeout.ms: Not a number of type INT",
+		"Invalid value shouting for configuration connect.protocol: String must be one of (case insensitive): eager, compatible, sessioned",
+		"Invalid value 3000000000 for configuration inter.worker.key.ttl.ms: Not a number of type INT",
+		"Invalid value HmacFOO for configuration inter.worker.signature.algorithm: Algorithm HmacFOO not available",
+		"Heartbeat must be set lower than the session timeout: heartbeat.interval.ms is 5000, session.timeout.ms 5000",
+		"Signature algorithm must be present in inter.worker.verification.algorithms list",
+		"Invalid value same for configuration status.storage.topic: it is that of offset.storage.topic, and neither could be read",
+	}
+	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestConvertersOfWorkers wants every converter that a worker cannot have told at once, and a folder for offsets that is not there.
+func TestConvertersOfWorkers(t *testing.T) {
+	start := func(more map[string]string) error {
+		settings := map[string]string{"bootstrap.servers": "127.0.0.1:1", "key.converter": "StringConverter", "value.converter": "StringConverter", "offset.storage.file.filename": filepath.Join(t.TempDir(), "offsets")}
+		maps.Copy(settings, more)
+		cfg, err := connect.ParseWorkerConfig(config.PropsOf(settings), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := connect.NewStandalone(cfg, builtin.Plugins(), quiet())
+		if err == nil {
+			err = h.Close()
+		}
+		return err
+	}
+	if err := start(nil); err != nil {
+		t.Error(err)
+	}
+	err := start(map[string]string{"key.converter": "Nope", "value.converter": "JsonConverter", "value.converter.decimal.format": "ROMAN", "header.converter": "Filter"})
+	want := "Invalid value Nope for configuration key.converter: Class Nope could not be found, or is no converter.\n" +
+		"Invalid value ROMAN for configuration decimal.format: String must be one of (case insensitive): NUMERIC, BASE64\n" +
+		"Invalid value Filter for configuration header.converter: Class Filter could not be found, or is no header_converter."
+	if err == nil || err.Error() != want {
+		t.Errorf("%v", err)
+	}
+	if err := start(map[string]string{"offset.storage.file.filename": filepath.Join(t.TempDir(), "none", "offsets")}); err == nil || !strings.Contains(err.Error(), "reading the offsets") {
+		t.Error(err)
 	}
 }

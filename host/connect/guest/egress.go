@@ -110,7 +110,8 @@ func parsePlace(entry string) (place, error) {
 	if rest, ok := strings.CutPrefix(p.host, "*."); ok {
 		p.host, p.below = rest, true
 	}
-	if p.host == "" || strings.ContainsAny(p.host, "*/@ ") {
+	_, noAddress := netip.ParseAddr(p.host)
+	if p.host == "" || strings.ContainsAny(p.host, "*/@ ") || strings.Contains(p.host, ":") && noAddress != nil {
 		return p, fmt.Errorf("%q is not of the form HOST, HOST:PORT or *.HOST:PORT", entry)
 	}
 	return p, nil

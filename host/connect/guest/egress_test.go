@@ -342,6 +342,7 @@ func TestEgressSettings(t *testing.T) {
 		{map[string]string{"wasm.egress.allow": "a:0"}, "port"},
 		{map[string]string{"wasm.egress.allow": "*"}, "HOST"},
 		{map[string]string{"wasm.egress.allow": "a.*.b"}, "HOST"},
+		{map[string]string{"wasm.egress.allow": "a:1:2"}, "HOST"},
 		{map[string]string{"wasm.egress.networks": "10.0.0.1"}, "range"},
 		{map[string]string{"wasm.egress.timeout.ms": "0"}, "at least 1"},
 		{map[string]string{"wasm.memory.max.bytes": "3221225472"}, "no more than 2147483648"},
