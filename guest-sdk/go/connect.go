@@ -46,15 +46,7 @@ func Transform[F TransformFunc](name string, fn F, opts ...Option) {
 				return err
 			}
 		}
-		r := new(ConnectRecord)
-		ctx.apply = func(ctx *Context) error {
-			r.begin(ctx)
-			if err := change(r); err != nil {
-				return err
-			}
-			r.answer()
-			return nil
-		}
+		ctx.current, ctx.each, ctx.answers = &ConnectRecord{ctx: ctx}, change, true
 		return nil
 	}, opts)
 }
@@ -77,12 +69,11 @@ func Predicate[F TestFunc](name string, fn F, opts ...Option) {
 				return err
 			}
 		}
-		r := new(ConnectRecord)
-		ctx.apply = func(ctx *Context) error {
-			r.begin(ctx)
+		ctx.current = &ConnectRecord{ctx: ctx}
+		ctx.each = func(r *ConnectRecord) error {
 			ok, err := test(r)
 			if ok && err == nil {
-				out.keep(ctx.in.index)
+				out.keep(r.index)
 			}
 			return err
 		}
@@ -168,11 +159,8 @@ func Sink(name string, open func(ctx *Context) (SinkTask, error), opts ...Option
 		if err != nil {
 			return err
 		}
-		r := new(ConnectRecord)
-		ctx.apply = func(ctx *Context) error {
-			r.begin(ctx)
-			return task.Put(ctx, r)
-		}
+		ctx.current = &ConnectRecord{ctx: ctx}
+		ctx.each = func(r *ConnectRecord) error { return task.Put(ctx, r) }
 		if b, ok := task.(BatchEnder); ok {
 			ctx.batchEnd = b.EndBatch
 		}

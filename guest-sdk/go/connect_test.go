@@ -58,6 +58,10 @@ func init() {
 		}, nil
 	}, Settings(Setting{Name: "how", Doc: "what to do"}))
 	Predicate("is-kim", func(r *ConnectRecord) (bool, error) { return r.Value().Field("name").Str() == "kim", nil })
+	Transform("pick", func(r *ConnectRecord) error {
+		r.SetValue(nil).Copy(r.Value().Field(r.Key().Str()))
+		return nil
+	})
 	Source("counter", func(*Context) (SourceTask, error) { return new(counter), nil })
 }
 
@@ -126,10 +130,10 @@ func TestTransformReadsAll(t *testing.T) {
 	if rec.Headers.Len() != 2 || datumOf(seen).Field("at").Int() != 7 {
 		t.Errorf("headers %d, seen %v", rec.Headers.Len(), seen)
 	}
-	if first, again := d.root, func() uint32 {
+	if first, again := d.root(), func() uint32 {
 		got, _ := processFrame(h, golden(t, "connect-input"))
 		d, _ := datumIn(t, got)
-		return d.root
+		return d.root()
 	}(); first != again || first&guestSchema == 0 || len(schemas.guest) != 1 {
 		t.Errorf("a schema of the guest has the numbers %x and %x", first, again)
 	}
@@ -211,5 +215,31 @@ func TestConnectAllocatesNothing(t *testing.T) {
 	frame = frame[:load32(ptr(frame), frameAuxOffAt)]
 	if n := testing.AllocsPerRun(100, func() { _, _ = processFrame(h, frame) }); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestFieldsAreFoundByBorrowedNames: a name that was asked for lies in a frame, and the next frame has another one there.
+func TestFieldsAreFoundByBorrowedNames(t *testing.T) {
+	NewTestHost()
+	h := openConnect(t, "pick", "", nil)
+	text := Primitive(TypeString, false)
+	schema := StructSchema("choice", Field{"a", text}, Field{"b", text})
+	for _, which := range []string{"a", "b", "c", "a"} {
+		var name, w Writer
+		name.Reset(nil)
+		name.String(which)
+		w.Reset(schema)
+		w.Struct(schema)
+		w.String("the first")
+		w.String("the second")
+		in := connectFrame("t", &Record{Key: name.buf, Value: w.buf})
+		got, code := processFrame(h, reserve(len(in))[:copy(reserve(len(in)), in)])
+		if code != 0 {
+			t.Fatal(code)
+		}
+		want := map[string]string{"a": "the first", "b": "the second"}[which]
+		if d, _ := datumIn(t, got); d.Str() != want {
+			t.Errorf("%s: got %q, want %q", which, d.Str(), want)
+		}
 	}
 }

@@ -65,7 +65,10 @@ type Context struct {
 	config                        map[string]string
 	stores                        map[string]*KeyValueStore
 
-	// Of plugins of Connect.
+	// Of plugins of Connect. Those that see records have each in place of apply.
+	current   *ConnectRecord
+	each      func(r *ConnectRecord) error
+	answers   bool // each record that each does not drop is an answer
 	direction string
 	topics    []string // of the current frame
 	batchEnd  func(ctx *Context) error

@@ -39,9 +39,8 @@ const (
 //
 // Methods that ask for something that the value is not answer zero values: 0, "", false, a null Datum.
 type Datum struct {
-	part []byte // the whole datum
-	cell int    // where the cell stands
-	root uint32 // schema of the whole, for its root
+	p    unsafe.Pointer // the whole datum
+	cell uintptr        // where the cell stands
 }
 
 // datumOf is the root of a part; nil is null.
@@ -49,15 +48,18 @@ func datumOf(part []byte) Datum {
 	if part == nil {
 		return Datum{}
 	}
-	return Datum{part: part, cell: datumHdrSize, root: load32(ptr(part), 0)}
+	return Datum{ptr(part), datumHdrSize}
 }
 
-func (d Datum) head() uint64 { return load64(ptr(d.part), uintptr(d.cell)) }
-func (d Datum) bits() uint64 { return load64(ptr(d.part), uintptr(d.cell)+8) }
+func (d Datum) head() uint64 { return load64(d.p, d.cell) }
+func (d Datum) bits() uint64 { return load64(d.p, d.cell+8) }
+
+// root is the number of the schema of the whole.
+func (d Datum) root() uint32 { return load32(d.p, 0) }
 
 // Type is the value's type.
 func (d Datum) Type() DatumType {
-	if d.part == nil {
+	if d.p == nil {
 		return TypeNull
 	}
 	return DatumType(d.head())
@@ -72,10 +74,10 @@ func (d Datum) Schema() *Schema {
 	switch {
 	case d.Type() == TypeStruct:
 		return schemaOf(uint32(d.bits() >> 32))
-	case d.part == nil || d.cell != datumHdrSize:
+	case d.p == nil || d.cell != datumHdrSize:
 		return nil
 	}
-	return schemaOf(d.root)
+	return schemaOf(d.root())
 }
 
 // Int is a number of Int8 to Int64, or the milliseconds of a Date.
@@ -107,8 +109,7 @@ func (d Datum) Bool() bool { return d.Type() == TypeBoolean && d.bits() != 0 }
 func (d Datum) Bytes() []byte {
 	switch d.Type() {
 	case TypeString, TypeBytes, TypeDecimal, TypeBigInteger:
-		at, n := uint32(d.bits()), d.head()>>32
-		return d.part[at : uint64(at)+n : uint64(at)+n]
+		return view(unsafe.Add(d.p, uintptr(uint32(d.bits()))), uint32(d.head()>>32))
 	}
 	return nil
 }
@@ -118,8 +119,7 @@ func (d Datum) Str() string {
 	if d.Type() != TypeString {
 		return ""
 	}
-	b := d.Bytes()
-	return unsafe.String(unsafe.SliceData(b), len(b))
+	return unsafe.String((*byte)(unsafe.Add(d.p, uintptr(uint32(d.bits())))), int(d.head()>>32))
 }
 
 // Scale is that of a Decimal.
@@ -159,7 +159,7 @@ func (d Datum) Key(i int) Datum {
 }
 
 func (d Datum) child(i int) Datum {
-	return Datum{part: d.part, cell: int(uint32(d.bits())) + i*cellSize}
+	return Datum{d.p, uintptr(uint32(d.bits())) + uintptr(i)*cellSize}
 }
 
 // Index is the position of the field of a Struct, or of the entry of a Map, that is called name; -1 if there is none.
@@ -177,7 +177,7 @@ func (d Datum) Index(name string) int {
 
 // entry is the position of a map's entry with a string key. Only keys of the right length are looked at.
 func (d Datum) entry(name string) int {
-	p, at := ptr(d.part), uintptr(uint32(d.bits()))
+	p, at := d.p, uintptr(uint32(d.bits()))
 	want := uint64(TypeString) | uint64(len(name))<<32
 	for i := range int(d.head() >> 32) {
 		if load64(p, at) == want && unsafe.String((*byte)(unsafe.Add(p, load32(p, at+8))), len(name)) == name {

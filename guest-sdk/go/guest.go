@@ -1,5 +1,7 @@
 package wasmstream
 
+import "unsafe"
+
 // The functions behind the exports, in terms of slices; exports.go gives them the form of the boundary.
 
 // The answer of the current call. One for all handles: the host copies it before it calls again.
@@ -65,6 +67,9 @@ func processFrame(handle int32, frame []byte) ([]byte, int32) {
 	if ctx.component.kind.connect() {
 		ctx.readAux(frame)
 	}
+	if ctx.each != nil {
+		ctx.applyEach(&r)
+	}
 	for r.left > 0 {
 		if !r.read(&ctx.in) {
 			continue
@@ -80,6 +85,26 @@ func processFrame(handle int32, frame []byte) ([]byte, int32) {
 		}
 	}
 	return out.result()
+}
+
+// applyEach is the loop of plugins that see records of Connect. They are not decoded here: each is told where it is.
+func (c *Context) applyEach(f *frameReader) {
+	r, each, answers := c.current, c.each, c.answers
+	r.frame, r.hdr = ptr(c.frame), f.recHdr
+	at := f.hdr
+	for i := range f.left {
+		p := unsafe.Add(r.frame, at)
+		r.at, r.index, r.changed, c.in.index = at, i, 0, i
+		if load16(p, recKindAt)&0xFF == kindRecord {
+			if err := each(r); err != nil {
+				out.fail(i, classOf(err), err.Error())
+			} else if answers {
+				r.answer()
+			}
+		}
+		at += uintptr(load32(p, 0))
+	}
+	f.left = 0
 }
 
 // readAux takes topics and schemas of a frame.

@@ -87,6 +87,7 @@ func (b *HeaderBuilder) Headers() Headers { return b.h }
 // frameReader walks over the records of an input frame.
 type frameReader struct {
 	next   unsafe.Pointer
+	hdr    uintptr // length of the frame's header
 	recHdr uintptr
 	left   uint32
 	index  uint32
@@ -102,8 +103,8 @@ func (f *frameReader) open(frame []byte) bool {
 	if load32(p, 0) != frameMagic || int(load32(p, frameLenAt)) != len(frame) {
 		return false
 	}
-	hdr := load16(p, 4)
-	f.next = unsafe.Add(p, uintptr(hdr))
+	f.hdr = uintptr(load16(p, 4))
+	f.next = unsafe.Add(p, f.hdr)
 	f.recHdr = uintptr(load16(p, 6))
 	f.left = load32(p, frameCountAt)
 	f.index = 0

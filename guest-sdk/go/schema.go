@@ -23,7 +23,7 @@ type Schema struct {
 
 	id    uint32
 	index map[string]int
-	// The field that was asked for last: functions ask for the same one with every record.
+	// The field that was asked for last, by its own name: functions ask for the same one with every record.
 	last   string
 	lastAt int
 }
@@ -83,8 +83,11 @@ func (s *Schema) Index(name string) int {
 	if s.last == name && s.index != nil {
 		return s.lastAt
 	}
-	s.lastAt, s.last = s.find(name), name
-	return s.lastAt
+	i := s.find(name)
+	if i >= 0 {
+		s.last, s.lastAt = s.Fields[i].Name, i // name itself may be borrowed
+	}
+	return i
 }
 
 func (s *Schema) find(name string) int {

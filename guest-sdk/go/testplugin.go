@@ -142,11 +142,14 @@ func resolved(part, in []byte) Datum {
 	var w Writer
 	w.Reset(nil)
 	if d.Type() != patchCell {
-		store32(ptr(w.buf), 0, d.root)
+		store32(ptr(w.buf), 0, d.root())
 		w.fill(d, from)
 		return datumOf(w.buf)
 	}
-	store32(ptr(w.buf), 0, from.root)
+	if from.IsNull() {
+		return from
+	}
+	store32(ptr(w.buf), 0, from.root())
 	n := from.Len()
 	if from.Type() == TypeMap {
 		n *= 2
@@ -161,9 +164,9 @@ func resolved(part, in []byte) Datum {
 // patchOf is child i of a patched input.
 func patchOf(d, from Datum, i int) Datum {
 	child := from.child(i)
-	for at := int(uint32(d.bits())); at != 0; at = int(load32(ptr(d.part), uintptr(at)+4)) {
-		if int(load64(ptr(d.part), uintptr(at)+8)) == i {
-			child = Datum{part: d.part, cell: at + cellSize}
+	for at := int(uint32(d.bits())); at != 0; at = int(load32(d.p, uintptr(at)+4)) {
+		if int(load64(d.p, uintptr(at)+8)) == i {
+			child = Datum{d.p, uintptr(at) + cellSize}
 		}
 	}
 	return child

@@ -15,7 +15,7 @@ type Writer struct {
 	next  int // where the next cell stands
 	left  int // how many cells in a row are still to be written there
 	stack []cells
-	patch int // where the last patch stands, 0 for none
+	patch int // where the last patch stands
 }
 
 // cells are those of a container that go on when the one inside is done.
@@ -42,6 +42,17 @@ func grown(b []byte, n int) []byte {
 
 // take is the place of the cell to write, false if there is none.
 func (w *Writer) take() (at int, ok bool) {
+	if w.left > 0 {
+		at = w.next
+		w.next += cellSize
+		w.left--
+		return at, true
+	}
+	return w.outer()
+}
+
+// outer is take where the container that is written is complete.
+func (w *Writer) outer() (at int, ok bool) {
 	for w.left == 0 && len(w.stack) > 0 {
 		top := w.stack[len(w.stack)-1]
 		w.stack = w.stack[:len(w.stack)-1]
@@ -130,7 +141,9 @@ func (w *Writer) bytes(t DatumType, b []byte, high uint32) {
 		w.buf = grown(w.buf, pad8(len(b)))
 		putPadded(unsafe.Add(ptr(w.buf), to), b)
 	}
-	w.put(at, t, uint32(len(b)), uint64(uint32(to))|uint64(high)<<32)
+	p := ptr(w.buf)
+	store64(p, uintptr(at), uint64(t)|uint64(len(b))<<32)
+	store64(p, uintptr(at)+8, uint64(uint32(to))|uint64(high)<<32)
 }
 
 // Struct writes a struct, whose fields follow.
@@ -182,14 +195,22 @@ func (w *Writer) Copy(d Datum) {
 	}
 }
 
-// edit begins a value that is the record's own, but for the children that are written.
-func (w *Writer) edit() {
-	w.buf = grown(w.buf[:0], datumHdrSize+cellSize)
+// edit begins a value that is the record's own, but for the children that are written: child i now, others by child.
+func (w *Writer) edit(i int) {
+	const at, size = datumHdrSize + cellSize, datumHdrSize + 3*cellSize
+	if cap(w.buf) < size {
+		w.buf = aligned(256)
+	}
+	w.buf = w.buf[:size]
 	p := ptr(w.buf)
 	store64(p, 0, 0)
 	store64(p, datumHdrSize, patchCell)
-	store64(p, datumHdrSize+8, 0)
-	w.patch = 0
+	store64(p, datumHdrSize+8, at)
+	store64(p, at, uint64(TypeInt32))
+	store64(p, at+8, uint64(i))
+	store64(p, at+cellSize, uint64(TypeNull))
+	store64(p, at+cellSize+8, 0)
+	w.patch, w.next, w.left, w.stack = at, at+cellSize, 1, w.stack[:0]
 }
 
 // child has the next value written in place of child i of the root.
@@ -201,11 +222,7 @@ func (w *Writer) child(i int) {
 	store64(p, uintptr(at)+8, uint64(i))
 	store64(p, uintptr(at)+cellSize, uint64(TypeNull))
 	store64(p, uintptr(at)+cellSize+8, 0)
-	link := uintptr(datumHdrSize + 8)
-	if w.patch != 0 {
-		link = uintptr(w.patch) + 4
-	}
-	store32(p, link, uint32(at))
+	store32(p, uintptr(w.patch)+4, uint32(at))
 	w.patch, w.next, w.left, w.stack = at, at+cellSize, 1, w.stack[:0]
 }
 

@@ -314,6 +314,16 @@ func (in *Instance) Reserve(n int) ([]byte, error) {
 	return view, nil
 }
 
+// Region is all of the memory that Reserve has room in without asking the guest, nil if there is none. What is written there is
+// kept until the guest is called, and Reserve then gives the beginning of it.
+func (in *Instance) Region() []byte {
+	if in.dead != nil || in.regionSize == 0 {
+		return nil
+	}
+	view, _ := in.mem.Read(in.region, in.regionSize)
+	return view
+}
+
 // grow asks for a region of at least n bytes, rounded up so that frames of like sizes ask once.
 func (in *Instance) grow(n uint32) error {
 	const step = 16 << 10

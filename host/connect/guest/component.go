@@ -36,7 +36,6 @@ type component struct {
 	next  atomic.Pointer[instance] // of a newer version, to be taken over before the next call
 	// closed keeps an instance that is handed over too late from being forgotten.
 	closed atomic.Bool
-	frame  []byte
 }
 
 // instance is a running guest with the component opened, and what was told to it.

@@ -93,7 +93,7 @@ func (c *component) toData(topic string, key []byte, h connectors.Headers, b []b
 	if err != nil {
 		return v, err
 	}
-	frame, err := in.headers(in.one(c.frame, topic, key, b), abi.FrameHeaderSize, h)
+	frame, err := in.headers(in.one(topic, key, b), abi.FrameHeaderSize, h)
 	if err != nil {
 		return v, err
 	}
@@ -110,7 +110,7 @@ func (c *component) fromData(dst []byte, topic string, key []byte, h connectors.
 	if err != nil {
 		return dst, false, err
 	}
-	frame := in.one(c.frame, topic, key, nil)
+	frame := in.one(topic, key, nil)
 	keyLen, valueLen := -1, -1
 	if key != nil {
 		keyLen = len(key)
@@ -130,19 +130,19 @@ func (c *component) fromData(dst []byte, topic string, key []byte, h connectors.
 	return out, null, err
 }
 
-// one begins a frame, in the memory of dst, with one record for a converter.
-func (in *instance) one(dst []byte, topic string, key, value []byte) []byte {
-	frame := in.begin(dst, ofRecords)
+// one begins a frame with one record for a converter.
+func (in *instance) one(topic string, key, value []byte) []byte {
+	frame := in.begin(ofRecords)
 	return abi.AppendRecord(frame, &abi.Record{Key: key, Value: value, Timestamp: connectors.NoTimestamp, Offset: -1, Partition: -1, Dest: in.topic(topic)})
 }
 
 // convert sends a frame of one record and wants one answer.
 func (c *component) convert(in *instance, frame []byte, topic string, take func(*abi.Record) error) error {
-	c.frame = in.finish(frame, 1)
+	frame = in.finish(frame, 1)
 	where := "topic " + topic
 	var said error
 	answers := 0
-	err := in.process(context.Background(), c.frame, 1, func(rec *abi.Record, _ []string) error {
+	err := in.process(context.Background(), frame, 1, func(rec *abi.Record, _ []string) error {
 		answers++
 		switch {
 		case rec.Kind == abi.KindError:

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"bytes"
 	"fmt"
 	"math/big"
 	"unsafe"
@@ -9,11 +10,12 @@ import (
 	"github.com/wasmstream/wasmstream/connectors/data"
 )
 
-// decoder reads data of one instance. It trusts nothing. What it makes refers to the bytes it is given.
+// decoder reads data of one instance. It trusts nothing. What it makes holds copies of the bytes it is given.
 type decoder struct {
 	enc    *encoder // knows the schemas of the host
 	own    map[uint32]*data.Schema
 	slab   data.Slab
+	bytes  []byte // room for copies
 	reader abi.DatumReader
 }
 
@@ -86,10 +88,10 @@ func (d *decoder) value(at int, kept data.Value, depth int) (data.Value, error) 
 	case abi.CellBoolean:
 		return data.BooleanValue(c.V != 0), nil
 	case abi.CellString:
-		b := d.reader.Bytes(&c)
+		b := d.copied(&c)
 		return data.StringValue(unsafe.String(unsafe.SliceData(b), len(b))), nil
 	case abi.CellBytes:
-		return data.BytesValue(d.reader.Bytes(&c)), nil
+		return data.BytesValue(d.copied(&c)), nil
 	case abi.CellDate:
 		return data.DateValue(int64(c.V)), nil
 	case abi.CellDecimal:
@@ -106,6 +108,25 @@ func (d *decoder) value(at int, kept data.Value, depth int) (data.Value, error) 
 		return d.container(&c, kept, depth)
 	}
 	return data.Null, nil
+}
+
+// bytesBlock is how many bytes copies take from the heap at once. A copy keeps its block from being freed.
+const bytesBlock = 8 << 10
+
+// copied are the bytes of a cell, for as long as somebody refers to them.
+func (d *decoder) copied(c *abi.Cell) []byte {
+	b := d.reader.Bytes(c)
+	switch n := len(b); {
+	case n == 0:
+		return []byte{}
+	case n > bytesBlock/8:
+		return bytes.Clone(b)
+	case n > cap(d.bytes)-len(d.bytes):
+		d.bytes = make([]byte, 0, bytesBlock)
+	}
+	at := len(d.bytes)
+	d.bytes = append(d.bytes, b...)
+	return d.bytes[at:len(d.bytes):len(d.bytes)]
 }
 
 // patched is a value of the input with some of its children replaced.

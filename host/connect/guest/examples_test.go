@@ -335,3 +335,38 @@ func TestReloadedSourceGoesOn(t *testing.T) {
 	poll()
 	poll()
 }
+
+// TestWhatAGuestAnswersIsKept: a value outlives the calls that come after it, which use the guest's memory again.
+func TestWhatAGuestAnswersIsKept(t *testing.T) {
+	inEachLanguage(t, func(t *testing.T, name string) {
+		l, _ := newLoader(t, built(t, name), EgressConfig{})
+		p, found, err := l.Load(connectors.KindConverter, "wasm:connect.wasm#csv")
+		if err != nil || !found {
+			t.Fatal(found, err)
+		}
+		c := p.Converter()
+		if err := c.Configure(config.PropsOf(map[string]string{"columns": "short,long"}), false); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		lines := make([]string, 0, 26)
+		var values []data.SchemaAndValue
+		for letter := 'a'; letter <= 'z'; letter++ {
+			line := string(letter) + "," + strings.Repeat(string(letter), 100*int(letter-'a'))
+			v, err := c.ToConnectData("t", nil, []byte(line))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines, values = append(lines, line), append(values, v)
+		}
+		for i, v := range values {
+			if got := v.Value.Struct().At(0).Str() + "," + v.Value.Struct().At(1).Str(); got != lines[i] {
+				t.Errorf("line %d is %.20q of %d bytes, was %.20q of %d", i, got, len(got), lines[i], len(lines[i]))
+			}
+		}
+	})
+}

@@ -1,10 +1,10 @@
 package guest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
+	"unsafe"
 
 	"github.com/wasmstream/wasmstream/abi"
 	"github.com/wasmstream/wasmstream/connectors"
@@ -17,10 +17,10 @@ const (
 	frameBytes   = 256 << 10
 )
 
-// encode writes records as a frame into c.frame, as many as one frame takes, and returns how many. An error is that of
-// the first of them, which is then alone to blame.
-func (in *instance) encode(dst []byte, rs []*connectors.Record) (frame []byte, n int, err error) {
-	frame = in.begin(dst, ofRecords)
+// encode writes records as a frame, as many as one frame takes, and returns how many. An error is that of the first of
+// them, which is then alone to blame.
+func (in *instance) encode(rs []*connectors.Record) (frame []byte, n int, err error) {
+	frame = in.begin(ofRecords)
 	for n < len(rs) && n < frameRecords && len(frame) < frameBytes {
 		start := len(frame)
 		next, err := in.encodeRecord(frame, rs[n], n)
@@ -37,10 +37,11 @@ func (in *instance) encode(dst []byte, rs []*connectors.Record) (frame []byte, n
 	return in.finish(frame, n), n, nil
 }
 
-// begin forgets what the frame before carried and begins one in the memory of dst.
-func (in *instance) begin(dst []byte, header abi.FrameHeader) []byte {
+// begin forgets what the frame before carried and begins one. It is written where the guest reads it, as long as there is
+// room, and is not to be used once the guest has been called.
+func (in *instance) begin(header abi.FrameHeader) []byte {
 	in.enc.pending, in.topics, in.host.times = in.enc.pending[:0], in.topics[:0], in.host.times[:0]
-	return abi.AppendFrameHeader(dst[:0], &header)
+	return abi.AppendFrameHeader(in.wasm.Region()[:0], &header)
 }
 
 // ofRecords is the header of a frame of records, which come from no partition of an application.
@@ -138,18 +139,20 @@ func (in *instance) process(ctx context.Context, frame []byte, inputs int, each 
 	return in.answers(view, abi.Expect{Output: true, Inputs: inputs, Connect: true}, each)
 }
 
-// hand puts a frame into the guest's memory, for the call that follows.
+// hand puts a frame into the guest's memory, for the call that follows, unless it was written there.
 func (in *instance) hand(ctx context.Context, frame []byte) error {
 	buf, err := in.wasm.Reserve(len(frame))
 	if err != nil {
 		return err
 	}
-	copy(buf, frame)
+	if unsafe.SliceData(buf) != unsafe.SliceData(frame) {
+		copy(buf, frame)
+	}
 	in.host.begin(ctx)
 	return nil
 }
 
-// answers decodes all frames of a call. What is handed to each may be kept: it is a copy of the guest's memory.
+// answers decodes all frames of a call. What is handed to each is borrowed: it may be the guest's memory.
 func (in *instance) answers(view []byte, expect abi.Expect, each func(*abi.Record, []string) error) error {
 	for _, frame := range in.host.emitted {
 		if err := in.answer(frame, &expect, each); err != nil {
@@ -159,7 +162,7 @@ func (in *instance) answers(view []byte, expect abi.Expect, each func(*abi.Recor
 	if len(view) == 0 {
 		return nil
 	}
-	return in.answer(bytes.Clone(view), &expect, each)
+	return in.answer(view, &expect, each)
 }
 
 func (in *instance) answer(frame []byte, expect *abi.Expect, each func(*abi.Record, []string) error) error {

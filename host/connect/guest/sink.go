@@ -92,10 +92,11 @@ func (s *sinkTask) put(ctx context.Context, records []connectors.SinkRecord, rs 
 // frame sends as many records as one frame takes. said is what the guest says of those that it could not deliver, by
 // position, as far as it goes.
 func (s *sinkTask) frame(ctx context.Context, in *instance, rs []*connectors.Record) (n int, said []error, err error) {
-	if s.c.frame, n, err = in.encode(s.c.frame, rs); err != nil {
+	frame, n, err := in.encode(rs)
+	if err != nil {
 		return 1, nil, err
 	}
-	err = in.process(ctx, s.c.frame, n, func(rec *abi.Record, _ []string) error {
+	err = in.process(ctx, frame, n, func(rec *abi.Record, _ []string) error {
 		if rec.Kind != abi.KindError || rec.Index == abi.NoIndex {
 			return clause("CONN-6", "a sink answers with a record")
 		}

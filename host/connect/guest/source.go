@@ -1,7 +1,6 @@
 package guest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -95,7 +94,7 @@ func (s *sourceTask) Start(ctx *connectors.SourceTaskContext, props config.Props
 func (s *sourceTask) offsetOf(partition []byte) ([]byte, int32) {
 	enc := newEncoder()
 	dec := newDecoder(&enc)
-	v, err := dec.datum(bytes.Clone(partition), data.SchemaAndValue{})
+	v, err := dec.datum(partition, data.SchemaAndValue{})
 	if err != nil || v.Value.Map() == nil || connectors.ValidateOffset(v.Value) != nil {
 		return nil, int32(abi.InvalidArg)
 	}
@@ -232,7 +231,7 @@ func (s *sourceTask) Commit() error {
 		return nil
 	}
 	in := s.c.live
-	frame := in.begin(s.c.frame, abi.FrameHeader{Partition: -1, Flags: abi.FrameHasArguments})
+	frame := in.begin(abi.FrameHeader{Partition: -1, Flags: abi.FrameHasArguments})
 	n := 0
 	for partition, offset := range s.acked {
 		p, err := in.enc.datum(nil, data.SchemaAndValue{Value: data.MapValue(partition)})
@@ -244,10 +243,10 @@ func (s *sourceTask) Commit() error {
 		n++
 	}
 	clear(s.acked)
-	s.c.frame = in.finish(frame, n)
-	err := in.hand(context.Background(), s.c.frame)
+	frame = in.finish(frame, n)
+	err := in.hand(context.Background(), frame)
 	if err == nil {
-		err = in.wasm.Ack(in.handle, len(s.c.frame))
+		err = in.wasm.Ack(in.handle, len(frame))
 	}
 	if err != nil {
 		return s.c.failed(in, err, s.spec.Name)

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"context"
+	"slices"
 
 	"github.com/wasmstream/wasmstream/abi"
 	"github.com/wasmstream/wasmstream/connectors"
@@ -16,14 +17,27 @@ type transformation struct {
 	plugin
 	one      [1]*connectors.Record
 	outcome  [1]connectors.Outcome
-	answered []answered
+	answered []answered // by input; empty between frames
+	others   []others
 }
 
-// answered is what the guest says of one record of a frame.
+// answered is what the guest says of one record of a frame. Most answers change the value alone.
 type answered struct {
 	got    bool
-	record connectors.Record
+	keeps  uint8 // the flags of the answer
+	others int32 // where the rest of the answer stands, from 1; 0: there is none
+	value  data.SchemaAndValue
 	err    error
+}
+
+// others is what an answer changes besides the value.
+type others struct {
+	key       data.SchemaAndValue
+	headers   connectors.Headers
+	timestamp int64
+	topic     string
+	hasTopic  bool
+	partition int32
 }
 
 var _ connectors.BatchTransformation = (*transformation)(nil)
@@ -70,34 +84,64 @@ func (t *transformation) frame(rs []*connectors.Record, out []connectors.Outcome
 	if err != nil {
 		return 1, err
 	}
-	t.c.frame, n, err = in.encode(t.c.frame, rs)
+	frame, n, err := in.encode(rs)
 	if err != nil {
 		return 1, err
 	}
-	t.answered = append(t.answered[:0], make([]answered, n)...)
-	err = in.process(context.Background(), t.c.frame, n, func(rec *abi.Record, topics []string) error {
+	t.answered = slices.Grow(t.answered[:0], n)[:n]
+	err = in.process(context.Background(), frame, n, func(rec *abi.Record, topics []string) error {
 		return t.take(in, rs, rec, topics)
 	})
-	if err != nil {
-		return n, t.c.failed(in, err, placeOf(rs[0]))
-	}
-	for i := range t.answered {
-		a := &t.answered[i]
-		switch {
-		case a.err != nil:
-			out[i] = connectors.Outcome{Err: a.err}
-		case a.got:
-			*rs[i] = a.record
-		default:
-			out[i] = connectors.Outcome{Drop: true}
+	if err == nil {
+		for i := range t.answered {
+			t.settle(&t.answered[i], rs[i], &out[i])
 		}
 	}
 	clear(t.answered)
+	clear(t.others)
+	t.others = t.others[:0]
+	if err != nil {
+		return n, t.c.failed(in, err, placeOf(rs[0]))
+	}
 	return n, nil
 }
 
+// settle makes of an answer what it says.
+func (t *transformation) settle(a *answered, r *connectors.Record, out *connectors.Outcome) {
+	switch {
+	case a.err != nil:
+		*out = connectors.Outcome{Err: a.err}
+		return
+	case !a.got:
+		*out = connectors.Outcome{Drop: true}
+		return
+	}
+	if a.keeps&abi.KeepValue == 0 {
+		r.Value = a.value
+	}
+	if a.others == 0 {
+		return
+	}
+	o := &t.others[a.others-1]
+	if a.keeps&abi.KeepKey == 0 {
+		r.Key = o.key
+	}
+	if a.keeps&abi.KeepHeaders == 0 {
+		r.Headers = o.headers
+	}
+	if a.keeps&abi.KeepTimestamp == 0 {
+		r.Timestamp = o.timestamp
+	}
+	if a.keeps&abi.KeepPlace == 0 {
+		if o.hasTopic {
+			r.Topic = o.topic
+		}
+		r.Partition = o.partition
+	}
+}
+
 // take notes one answer.
-func (t *transformation) take(in *instance, rs []*connectors.Record, rec *abi.Record, topics []string) error {
+func (t *transformation) take(in *instance, rs []*connectors.Record, rec *abi.Record, topics []string) (err error) {
 	if rec.Index == abi.NoIndex {
 		return clause("CONN-1", "a transformation answers with a record that comes from no input")
 	}
@@ -112,35 +156,36 @@ func (t *transformation) take(in *instance, rs []*connectors.Record, rec *abi.Re
 	if a.got {
 		return clause("CONN-1", "a transformation answers input %d twice", rec.Index)
 	}
-	a.got, a.record = true, *r
-	return in.change(&a.record, r, rec, topics)
-}
-
-// change makes dst, a copy of src, what an answer says.
-func (in *instance) change(dst, src *connectors.Record, rec *abi.Record, topics []string) (err error) {
-	if rec.Flags&abi.KeepKey == 0 {
-		if dst.Key, err = in.dec.datum(rec.Key, src.Key); err != nil {
+	a.got, a.keeps = true, rec.Flags
+	if rec.Flags&abi.KeepValue == 0 {
+		if a.value, err = in.dec.datum(rec.Value, r.Value); err != nil {
 			return err
 		}
 	}
-	if rec.Flags&abi.KeepValue == 0 {
-		if dst.Value, err = in.dec.datum(rec.Value, src.Value); err != nil {
+	const rest = abi.KeepKey | abi.KeepHeaders | abi.KeepTimestamp | abi.KeepPlace
+	if rec.Flags&rest == rest {
+		return nil
+	}
+	t.others = append(t.others, others{})
+	a.others = int32(len(t.others))
+	return in.others(&t.others[a.others-1], r, rec, topics)
+}
+
+// others takes what an answer for r changes besides the value.
+func (in *instance) others(o *others, r *connectors.Record, rec *abi.Record, topics []string) (err error) {
+	if rec.Flags&abi.KeepKey == 0 {
+		if o.key, err = in.dec.datum(rec.Key, r.Key); err != nil {
 			return err
 		}
 	}
 	if rec.Flags&abi.KeepHeaders == 0 {
-		if dst.Headers, err = in.readHeaders(rec); err != nil {
+		if o.headers, err = in.readHeaders(rec); err != nil {
 			return err
 		}
 	}
-	if rec.Flags&abi.KeepTimestamp == 0 {
-		dst.Timestamp = rec.Timestamp
-	}
-	if rec.Flags&abi.KeepPlace == 0 {
-		if rec.Dest > 0 {
-			dst.Topic = topics[rec.Dest-1]
-		}
-		dst.Partition = max(rec.Partition, connectors.NoPartition)
+	o.timestamp, o.partition = rec.Timestamp, max(rec.Partition, connectors.NoPartition)
+	if rec.Flags&abi.KeepPlace == 0 && rec.Dest > 0 {
+		o.topic, o.hasTopic = topics[rec.Dest-1], true
 	}
 	return nil
 }
@@ -177,11 +222,12 @@ func (p *predicate) Test(r *connectors.Record) (yes bool, err error) {
 		return false, err
 	}
 	p.one[0] = r
-	if p.c.frame, _, err = in.encode(p.c.frame, p.one[:]); err != nil {
+	frame, _, err := in.encode(p.one[:])
+	if err != nil {
 		return false, err
 	}
 	var said error
-	err = in.process(context.Background(), p.c.frame, 1, func(rec *abi.Record, _ []string) error {
+	err = in.process(context.Background(), frame, 1, func(rec *abi.Record, _ []string) error {
 		switch {
 		case rec.Kind == abi.KindError:
 			said = p.c.said(rec, placeOf(r))
