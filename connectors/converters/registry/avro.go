@@ -12,13 +12,23 @@ import (
 // Avro is like Confluent's AvroConverter.
 type Avro struct {
 	client  *client
+	options avroOptions
 	writers map[int]*avroType
 	readers map[int]*avroType
 	slab    data.Slab
 }
 
 // ConfigDef defines the settings of the registry.
-func (*Avro) ConfigDef() *config.Def { return config.NewDef(clientKeys()...) }
+func (*Avro) ConfigDef() *config.Def {
+	return config.NewDef(append(
+		clientKeys(),
+		flag("connect.meta.data", true, "Whether the schema in Avro tells what Avro has no word for: names, versions, parameters and the like, as connect.name, connect.version, connect.parameters."),
+		flag("scrub.invalid.names", false, "Whether names that Avro does not allow are changed to ones that it does: what is no letter, digit or _ is URL-encoded, % becomes _, and x goes in front of a digit."),
+		flag("allow.optional.map.keys", false, "Whether a map whose keys are texts that may be null is a map in Avro; an array of entries, if not."),
+		refused("enhanced.avro.schema.support", false), refused("discard.type.doc.default", false), refused("flatten.singleton.unions", true),
+		refused("generalized.sum.type.support", false), refused("ignore.default.for.nullables", false),
+	)...)
+}
 
 // Configure reads the settings.
 func (a *Avro) Configure(props config.Props, isKey bool) error {
@@ -26,6 +36,7 @@ func (a *Avro) Configure(props config.Props, isKey bool) error {
 	if err != nil {
 		return err
 	}
+	a.options = avroOptions{meta: v.Bool("connect.meta.data"), scrub: v.Bool("scrub.invalid.names"), nullKeys: v.Bool("allow.optional.map.keys")}
 	a.writers, a.readers = map[int]*avroType{}, map[int]*avroType{}
 	a.client, err = newClient(v, sr.TypeAvro, isKey)
 	return err
@@ -45,13 +56,13 @@ func (a *Avro) FromConnectData(dst []byte, topic string, _ *connectors.Headers, 
 	if v.Value.IsNull() && v.Schema.Optional() && v.Schema.Default().IsNull() {
 		return dst, true, nil
 	}
-	r, err := a.client.find(topic, v.Schema, func() (string, error) { return writeAvro(v.Schema) })
+	r, err := a.client.find(topic, v.Schema, func() (string, error) { return writeAvro(v.Schema, a.options) })
 	if err != nil {
 		return dst, false, err
 	}
 	t := a.writers[r.id]
 	if t == nil {
-		if t, err = readAvro(r); err != nil {
+		if t, err = readAvro(r, a.options.scrub); err != nil {
 			return dst, false, err
 		}
 		a.writers[r.id] = t
@@ -78,7 +89,7 @@ func (a *Avro) ToConnectData(_ string, _ connectors.Headers, b []byte) (data.Sch
 		if err != nil {
 			return data.SchemaAndValue{}, err
 		}
-		if t, err = readAvro(known); err != nil {
+		if t, err = readAvro(known, false); err != nil {
 			return data.SchemaAndValue{}, err
 		}
 		a.readers[id] = t

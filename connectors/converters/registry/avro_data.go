@@ -117,6 +117,8 @@ func (t *avroType) appendMap(dst []byte, m *data.Map) ([]byte, error) {
 		if t.entries {
 			value = t.elem.fields[1]
 			dst, err = t.elem.fields[0].append(dst, e.Key)
+		} else if e.Key.IsNull() {
+			err = fault.Data.New("null is the key of a map in Avro")
 		} else {
 			dst = append(binary.AppendVarint(dst, int64(len(e.Key.Str()))), e.Key.Str()...)
 		}
@@ -137,6 +139,8 @@ func (t *avroType) appendRecord(dst []byte, s *data.Struct) ([]byte, error) {
 			place := -1
 			if f := s.Schema().Field(name); f != nil {
 				place = f.Index
+			} else if t.scrub {
+				place = slices.IndexFunc(s.Schema().Fields(), func(f data.Field) bool { return scrubName(f.Name) == name })
 			}
 			t.places = append(t.places, place)
 		}

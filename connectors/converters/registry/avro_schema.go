@@ -31,13 +31,15 @@ type avroType struct {
 	size     int
 	null     int  // of an optional union: the index of null, -1 for other unions
 	entries  bool // an array of MapEntry: a map
+	scrub    bool // of a record: names stand for those of fields that Avro does not allow
 	// last is the struct schema that places was worked out for: the place of each field in it.
 	last   *data.Schema
 	places []int
 }
 
 // readAvro reads a schema as the registry has it. Types of schemas that it refers to are put in where they are named first.
-func readAvro(r registered) (*avroType, error) {
+// With scrub it is to write data by, whose fields may have names that Avro does not allow.
+func readAvro(r registered, scrub bool) (*avroType, error) {
 	var types avro.SchemaCache
 	for _, to := range r.references {
 		if _, err := types.Parse(to.text); err != nil {
@@ -48,7 +50,7 @@ func readAvro(r registered) (*avroType, error) {
 	if err != nil {
 		return nil, fault.Data.Errorf("reading an Avro schema: %w", err)
 	}
-	return (&avroReader{named: map[string]*avroType{}, open: map[string]*opened[avroType]{}}).read(s.Root(), false)
+	return (&avroReader{scrub: scrub, named: map[string]*avroType{}, open: map[string]*opened[avroType]{}}).read(s.Root(), false)
 }
 
 // avroReader resolves names to types that came before, or that are being read.
@@ -56,6 +58,7 @@ type avroReader struct {
 	named map[string]*avroType
 	open  map[string]*opened[avroType]
 	depth int
+	scrub bool
 }
 
 func (r *avroReader) read(n *avro.SchemaNode, optional bool) (*avroType, error) {
@@ -147,6 +150,7 @@ func (r *avroReader) record(t *avroType, n *avro.SchemaNode) (*data.SchemaBuilde
 		b.Name(name)
 	}
 	r.open[name] = &opened[avroType]{}
+	t.scrub = r.scrub
 	for i := range n.Fields {
 		f, err := r.read(&n.Fields[i].Type, false)
 		if err != nil {
@@ -307,9 +311,48 @@ func branchName(n *avro.SchemaNode) string {
 	return n.Type[strings.LastIndexByte(n.Type, '.')+1:]
 }
 
+// avroOptions are how schemas are written.
+type avroOptions struct {
+	meta     bool // connect.meta.data
+	scrub    bool // scrub.invalid.names
+	nullKeys bool // allow.optional.map.keys
+}
+
+// scrubName makes a name that Avro allows of any, as Confluent's converter does: encoded as in a URL, with _ for what is left that
+// Avro does not allow, and x before what no name begins with.
+func scrubName(name string) string {
+	const hex = "0123456789ABCDEF"
+	var out []byte
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '_' || isLetter(c) || c >= '0' && c <= '9':
+			out = append(out, c)
+		case strings.IndexByte(".-* ", c) >= 0:
+			out = append(out, '_')
+		default:
+			out = append(out, '_', hex[c>>4], hex[c&15])
+		}
+	}
+	if name == "" || name[0] != '_' && !isLetter(name[0]) {
+		return "x" + string(out)
+	}
+	return string(out)
+}
+
+func isLetter(c byte) bool { return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' }
+
+// scrubFullName is scrubName for each part of a name with dots.
+func scrubFullName(name string) string {
+	parts := strings.Split(name, ".")
+	for i := range parts {
+		parts[i] = scrubName(parts[i])
+	}
+	return strings.Join(parts, ".")
+}
+
 // writeAvro makes the Avro schema of a schema, as Confluent's AvroData does.
-func writeAvro(s *data.Schema) (string, error) {
-	w := &avroWriter{defined: map[string]*data.Schema{}, names: map[*data.Schema]string{}}
+func writeAvro(s *data.Schema, options avroOptions) (string, error) {
+	w := &avroWriter{avroOptions: options, defined: map[string]*data.Schema{}, names: map[*data.Schema]string{}}
 	v, err := w.write(s, true)
 	if err != nil {
 		return "", err
@@ -319,6 +362,7 @@ func writeAvro(s *data.Schema) (string, error) {
 }
 
 type avroWriter struct {
+	avroOptions
 	defined map[string]*data.Schema
 	names   map[*data.Schema]string // of structs, which may have none of their own
 }
@@ -378,7 +422,7 @@ func (w *avroWriter) base(s *data.Schema) (any, error) {
 		}
 	default:
 		out["type"] = avroNames[t]
-		if t == data.TypeInt8 || t == data.TypeInt16 {
+		if w.meta && (t == data.TypeInt8 || t == data.TypeInt16) {
 			out["connect.type"] = strings.ToLower(t.String())
 		}
 	}
@@ -409,6 +453,9 @@ func (w *avroWriter) logical(out map[string]any, s *data.Schema) {
 }
 
 func (w *avroWriter) describe(out map[string]any, s *data.Schema) {
+	if !w.meta {
+		return
+	}
 	if s.Name() != "" {
 		out["connect.name"] = s.Name()
 	}
@@ -432,7 +479,7 @@ func (w *avroWriter) mapping(out map[string]any, s *data.Schema) error {
 	if err != nil {
 		return err
 	}
-	if s.Key() != nil && s.Key().Type() == data.TypeString && !s.Key().Optional() {
+	if s.Key() != nil && s.Key().Type() == data.TypeString && (w.nullKeys || !s.Key().Optional()) {
 		out["type"], out["values"] = "map", value
 		return nil
 	}
@@ -462,6 +509,9 @@ func (w *avroWriter) record(s *data.Schema) (any, error) {
 			name = connectDefault + strconv.Itoa(i)
 		}
 	}
+	if w.scrub {
+		name = scrubFullName(name)
+	}
 	if known := w.defined[name]; known != nil {
 		if s.Within() == nil && !data.CopyAll(known).SetOptional(s.Optional()).Rebuild().Equal(s) {
 			return nil, fault.Data.New("Two structs of different schemas have the name " + name)
@@ -480,6 +530,9 @@ func (w *avroWriter) record(s *data.Schema) (any, error) {
 			return nil, err
 		}
 		field := map[string]any{"name": f.Name, "type": t}
+		if w.scrub {
+			field["name"] = scrubName(f.Name)
+		}
 		if def, ok := avroDefault(f.Schema); ok {
 			field["default"] = def
 		}

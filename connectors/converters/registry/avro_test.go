@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
+	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/config"
 	"github.com/wasmstream/wasmstream/connectors/converters/registry"
 	"github.com/wasmstream/wasmstream/connectors/data"
@@ -96,6 +97,78 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if b, null, err := a.FromConnectData(nil, "t", nil, data.SchemaAndValue{}); !null || err != nil || len(b) > 0 {
 		t.Errorf("null: %v %v", null, err)
+	}
+}
+
+// TestAvroSettings wants the schema that is registered to follow the settings, and the data to be read back by it.
+func TestAvroSettings(t *testing.T) {
+	key := data.NewSchema(data.TypeString).Optional().MustBuild()
+	inner := data.NewStructSchema().Name("1st.in-ner").Field("ä", data.Int32Schema).MustBuild()
+	s := data.NewStructSchema().Name("com.my org.Or*der").Version(2).Doc("an order").
+		Field("a-b", data.Int8Schema).Field("2", data.StringSchema).Field("m", data.NewMapSchema(key, inner).MustBuild()).Field("fine_1", inner).MustBuild()
+	in, err := data.NewStruct(inner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.MustPut("ä", data.Int32Value(7))
+	v, err := data.NewStruct(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.MustPut("a-b", data.Int8Value(1)).MustPut("2", data.StringValue("two")).MustPut("m", data.MapValue(data.Of("k", data.StructValue(in)))).MustPut("fine_1", data.StructValue(in))
+	reg := srfake.New()
+	defer reg.Close()
+	settings := []string{"scrub.invalid.names", "true", "connect.meta.data", "false", "allow.optional.map.keys", "true"}
+	b, _, err := newAvro(t, reg.URL(), settings...).FromConnectData(nil, "bare", nil, data.SchemaAndValue{Schema: s, Value: data.StructValue(v)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, _ := reg.GetSchema("bare-value", 1)
+	want := `{"fields":[{"name":"a_b","type":"int"},{"name":"x2","type":"string"},{"name":"m","type":{"type":"map","values":{"fields":[{"name":"x_C3_A4","type":"int"}],"name":"in_ner","namespace":"x1st","type":"record"}}},{"name":"fine_1","type":"x1st.in_ner"}],"name":"Or_der","namespace":"com.my_org","type":"record"}`
+	if known.Schema.Schema != want {
+		t.Errorf("got  %s\nwant %s", known.Schema.Schema, want)
+	}
+	got, err := newAvro(t, reg.URL()).ToConnectData("bare", nil, b)
+	if err != nil || got.Value.String() != "Struct{a_b=1,x2=two,m={k=Struct{x_C3_A4=7}},fine_1=Struct{x_C3_A4=7}}" {
+		t.Errorf("%v %v", got.Value, err)
+	}
+	nulls := data.NewMap(1)
+	nulls.PutKey(data.Null, data.StructValue(in))
+	v.MustPut("m", data.MapValue(nulls))
+	if _, _, err := newAvro(t, reg.URL(), settings...).FromConnectData(nil, "bare", nil, data.SchemaAndValue{Schema: s, Value: data.StructValue(v)}); !fault.Data.Is(err) {
+		t.Errorf("a key that is null gives %v", err)
+	}
+	if _, _, err := newAvro(t, reg.URL(), "scrub.invalid.names", "true").FromConnectData(nil, "told", nil, data.SchemaAndValue{Schema: inner, Value: data.StructValue(in)}); err != nil {
+		t.Fatal(err)
+	}
+	known, _ = reg.GetSchema("told-value", 1)
+	if want := `{"connect.name":"1st.in-ner","fields":[{"name":"x_C3_A4","type":"int"}],"name":"in_ner","namespace":"x1st","type":"record"}`; known.Schema.Schema != want {
+		t.Errorf("got  %s\nwant %s", known.Schema.Schema, want)
+	}
+}
+
+// TestRefusedSettings wants settings that are not done to be refused, and their defaults to be taken.
+func TestRefusedSettings(t *testing.T) {
+	makers := map[string]func() connectors.Converter{}
+	for _, p := range registry.Plugins() {
+		makers[p.Class[strings.LastIndexByte(p.Class, '.')+1:]] = p.Converter
+	}
+	for setting, classes := range map[string]string{
+		"generalized.sum.type.support=true": "AvroConverter JsonSchemaConverter ProtobufConverter", "ignore.default.for.nullables=true": "AvroConverter JsonSchemaConverter ProtobufConverter",
+		"enhanced.avro.schema.support=true": "AvroConverter", "discard.type.doc.default=true": "AvroConverter", "flatten.singleton.unions=false": "AvroConverter",
+		"object.additional.properties=false": "JsonSchemaConverter", "generate.struct.for.nulls=true": "ProtobufConverter",
+	} {
+		name, value, _ := strings.Cut(setting, "=")
+		for class := range strings.FieldsSeq(classes) {
+			err := makers[class]().Configure(config.PropsOf(map[string]string{"schema.registry.url": "http://127.0.0.1:1", name: value}), false)
+			if !fault.Config.Is(err) || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s with %s: %v", class, setting, err)
+			}
+			other := fmt.Sprint(value == "false")
+			if err := makers[class]().Configure(config.PropsOf(map[string]string{"schema.registry.url": "http://127.0.0.1:1", name: other}), false); err != nil {
+				t.Errorf("%s with %s=%s: %v", class, name, other, err)
+			}
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ func (*JSONSchema) ConfigDef() *config.Def {
 		clientKeys(),
 		config.Key{Name: "decimal.format", Type: config.String, Default: "BASE64", Validator: config.OneOfFold("BASE64", "NUMERIC"), Importance: config.Low, Doc: "How decimals are written: BASE64 or NUMERIC."},
 		config.Key{Name: "use.optional.for.nonrequired", Type: config.Boolean, Default: false, Importance: config.Low, Doc: "Whether properties that are not required are optional."},
+		refused("generalized.sum.type.support", false), refused("object.additional.properties", true), refused("ignore.default.for.nullables", false),
 	)...)
 }
 

@@ -29,9 +29,6 @@ type protoTarget struct {
 
 // ConfigDef defines the settings.
 func (*Protobuf) ConfigDef() *config.Def {
-	flag := func(name string, def bool, doc string) config.Key {
-		return config.Key{Name: name, Type: config.Boolean, Default: def, Importance: config.Low, Doc: doc}
-	}
 	return config.NewDef(append(
 		clientKeys(),
 		flag("int.for.enums", false, "Whether enums are integers; texts, if not."),
@@ -41,6 +38,7 @@ func (*Protobuf) ConfigDef() *config.Def {
 		flag("enhanced.protobuf.schema.support", false, "Whether schemas are called by the full names of messages, with the package; by the last word, if not."),
 		flag("generate.index.for.unions", true, "Whether the name of a union's struct ends with its index."),
 		flag("flatten.unions", false, "Whether the fields of a union stand in the message itself."),
+		refused("generate.struct.for.nulls", false), refused("generalized.sum.type.support", false), refused("ignore.default.for.nullables", false),
 	)...)
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,6 +63,23 @@ func clientKeys() []config.Key {
 		{Name: "basic.auth.credentials.source", Type: config.String, Default: "URL", Validator: config.OneOf("URL", "USER_INFO"), Importance: config.Medium, Doc: "Where name and password stand: in the address, or in basic.auth.user.info."},
 		{Name: "basic.auth.user.info", Type: config.Password, Nullable: true, Importance: config.Medium, Doc: "Name and password, with a colon between."},
 	}
+}
+
+func flag(name string, def bool, doc string) config.Key {
+	return config.Key{Name: name, Type: config.Boolean, Default: def, Importance: config.Low, Doc: doc}
+}
+
+// refused is a setting of Confluent's that changes what is written or read, of which only the default is done here: taking the other
+// value without doing it would change data without telling.
+func refused(name string, def bool) config.Key {
+	k := flag(name, def, "Only "+strconv.FormatBool(def)+" is done here.")
+	k.Validator = config.Check(func(name string, value any) error {
+		if value == def || value == nil {
+			return nil
+		}
+		return config.Invalid(name, value, "only "+strconv.FormatBool(def)+" is done here")
+	})
+	return k
 }
 
 func strategyName(s string) string { return s[strings.LastIndexByte(s, '.')+1:] }
