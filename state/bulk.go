@@ -27,10 +27,9 @@ const (
 // taking each to its place: a record then is copied once, sorted with its chunk, and written once. Whatever else is asked
 // of the store has the chunk written first, so the store is never seen without what was restored.
 type bulk struct {
-	chunks [][]byte // of chunkBytes; the last is being filled
+	pool   *bulkPool
+	chunks [][]byte // the last is being filled
 	items  []bulkItem
-	spare  []bulkItem // memory for sorting
-	used   int        // chunks in use
 	bytes  int
 	next   int64 // the changelog offset after the records
 	seen   byte  // of what was touched, so that the compiler leaves it in
@@ -47,24 +46,29 @@ type bulkItem struct {
 const (
 	bulkDeleted = 1<<32 - 1
 	chunkBytes  = 1 << 20
+	// firstChunkBytes is the first chunk's, which is all that a standby needs between two of its checkpoints.
+	firstChunkBytes = 16 << 10
 )
 
-// room returns a chunk with n bytes free.
+// room returns a chunk with n bytes free, the last one.
 func (b *bulk) room(n int) []byte {
-	if b.used > 0 {
-		if c := b.chunks[b.used-1]; cap(c)-len(c) >= n {
+	last := len(b.chunks) - 1
+	if last >= 0 {
+		if c := b.chunks[last]; cap(c)-len(c) >= n {
 			return c
 		}
 	}
-	for ; b.used < len(b.chunks); b.used++ {
-		if c := b.chunks[b.used]; cap(c) >= n {
-			b.used++
-			return c
-		}
+	var c []byte
+	switch {
+	case last < 0 && n <= firstChunkBytes:
+		c = make([]byte, 0, firstChunkBytes)
+	case n <= chunkBytes:
+		c = b.pool.chunk()
+	default:
+		c = make([]byte, 0, n)
 	}
-	b.chunks = append(b.chunks, make([]byte, 0, max(chunkBytes, n)))
-	b.used++
-	return b.chunks[b.used-1]
+	b.chunks = append(b.chunks, c)
+	return c
 }
 
 // set notes keyHead|key -> head|tail, or its deletion if tail is nil.
@@ -76,12 +80,15 @@ func (b *bulk) set(prefix, keyHead, key, head, tail []byte) {
 		size += int(i.value)
 	}
 	c := b.room(size)
-	i.chunk, i.at = uint32(b.used-1), uint32(len(c))
+	i.chunk, i.at = uint32(len(b.chunks)-1), uint32(len(c))
 	c = append(append(append(c, prefix...), keyHead...), key...)
 	if tail != nil {
 		c = append(append(c, head...), tail...)
 	}
 	b.chunks[i.chunk] = c
+	if len(b.items) == cap(b.items) {
+		b.items = b.pool.grow(b.items)
+	}
 	b.items = append(b.items, i)
 	b.bytes += size
 }
@@ -126,7 +133,12 @@ func (b *bulk) sort() {
 		copy(first[:], b.keyOf(&b.items[n])[shared:])
 		b.items[n].order = binary.BigEndian.Uint64(first[:])
 	}
-	b.items, b.spare = radixSort(b.items, b.spare)
+	spare := b.pool.array(len(b.items))
+	if spare == nil {
+		spare = make([]bulkItem, len(b.items))
+	}
+	b.items, spare = radixSort(b.items, spare)
+	b.pool.giveArray(spare)
 	b.sortEqual()
 	kept := b.items[:0]
 	for n := range b.items {
@@ -140,16 +152,13 @@ func (b *bulk) sort() {
 	b.items = kept
 }
 
-// radixSort sorts items by order and leaves equal ones as they are; spare is memory for it. It returns both.
+// radixSort sorts items by order and leaves equal ones as they are; spare is memory for as many. It returns both.
 func radixSort(items, spare []bulkItem) (sorted, other []bulkItem) {
 	var counts [8][256]uint32
 	for n := range items {
 		for d, o := 0, items[n].order; d < 8; d, o = d+1, o>>8 {
 			counts[d][byte(o)]++
 		}
-	}
-	if cap(spare) < len(items) {
-		spare = make([]bulkItem, cap(items))
 	}
 	spare = spare[:len(items)]
 	for d := range counts {
@@ -199,12 +208,10 @@ func (b *bulk) shared() int {
 	return n
 }
 
-// reset empties b and keeps its memory.
+// reset empties b and gives its memory back. The offset stays.
 func (b *bulk) reset() {
-	for n := range b.chunks {
-		b.chunks[n] = b.chunks[n][:0]
-	}
-	b.items, b.bytes, b.used = b.items[:0], 0, 0
+	b.pool.give(b)
+	*b = bulk{pool: b.pool, next: b.next}
 }
 
 // restored takes note of n more bytes to write and tells whether it is time to: all stores under restoration share
@@ -218,9 +225,9 @@ func (s *KeyValueBytes) restored(n int) bool {
 
 // dropBulk forgets what was restored and is not in the database yet: after a fault, it is restored once more.
 func (s *KeyValueBytes) dropBulk() {
-	s.db.restoring.stores.Add(-1)
 	s.db.restoring.bytes.Add(-int64(s.bulk.bytes))
-	s.bulk = nil
+	s.bulk.reset()
+	s.endBulk()
 	if s.seg != nil {
 		s.seg.discard()
 	}
@@ -232,16 +239,29 @@ func (s *KeyValueBytes) settle() error {
 	if b == nil {
 		return nil
 	}
-	s.bulk = nil
-	s.db.restoring.stores.Add(-1)
+	defer s.endBulk()
 	return s.settleBulk(b)
+}
+
+// beginBulk has the store take part in the memory for restores, endBulk no more.
+func (s *KeyValueBytes) beginBulk() {
+	s.bulk = &bulk{pool: &s.db.restoring.pool}
+	s.db.restoring.stores.Add(1)
+}
+
+func (s *KeyValueBytes) endBulk() {
+	s.bulk = nil
+	if s.db.restoring.stores.Add(-1) == 0 {
+		s.db.restoring.pool.drop()
+	}
 }
 
 // settleBulk writes and empties b.
 func (s *KeyValueBytes) settleBulk(b *bulk) error {
-	s.db.restoring.bytes.Add(-int64(b.bytes))
+	size := int64(b.bytes)
 	err := s.writeBulk(b)
 	b.reset()
+	s.db.restoring.bytes.Add(-size)
 	if err != nil {
 		if s.seg != nil {
 			s.seg.discard()

@@ -28,20 +28,23 @@ import (
 //
 // A DB is safe for concurrent use; the stores and batches that it hands out are not.
 type DB struct {
-	dir          string
-	opts         Options
-	pebble       *pebble.DB // nil if InMemory
-	id           string
-	opened       atomic.Bool                          // set once: from here on the failure of an essential file ends the database
-	ledger       *ledger                              // of the files of Pebble
-	damage       atomic.Bool                          // set once: damage was found
-	failed       atomic.Pointer[error]                // set once: nothing may touch Pebble any more
-	ended        chan struct{}                        // closed when failed is set
-	tables       atomic.Int64                         // tables written by restores
-	restoring    struct{ stores, bytes atomic.Int64 } // stores with restored records that are not written, and their size
-	tableOptions *pebble.Options                      // as Pebble has settled them
-	recent       rowBudget                            // of window stores that joins walk over
-	viewers      sync.RWMutex                         // views hold it to read, closing the database to write
+	dir       string
+	opts      Options
+	pebble    *pebble.DB // nil if InMemory
+	id        string
+	opened    atomic.Bool           // set once: from here on the failure of an essential file ends the database
+	ledger    *ledger               // of the files of Pebble
+	damage    atomic.Bool           // set once: damage was found
+	failed    atomic.Pointer[error] // set once: nothing may touch Pebble any more
+	ended     chan struct{}         // closed when failed is set
+	tables    atomic.Int64          // tables written by restores
+	restoring struct {              // stores with restored records that are not written, their size and memory
+		stores, bytes atomic.Int64
+		pool          bulkPool
+	}
+	tableOptions *pebble.Options // as Pebble has settled them
+	recent       rowBudget       // of window stores that joins walk over
+	viewers      sync.RWMutex    // views hold it to read, closing the database to write
 
 	mu struct {
 		sync.Mutex

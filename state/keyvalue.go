@@ -360,8 +360,7 @@ func (s *KeyValueBytes) restore(records []KV, next int64) error {
 		return err
 	}
 	if s.bulk == nil {
-		s.bulk = &bulk{}
-		s.db.restoring.stores.Add(1)
+		s.beginBulk()
 	}
 	before := s.bulk.bytes
 	p := s.pairs.(*pebblePairs)

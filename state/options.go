@@ -26,8 +26,8 @@ type Options struct {
 	// absorb more overwrites of hot keys before they are written to files, and make the log that a restart reads longer.
 	MemTableBytes int64
 	// RestoreBytes is how much of their changelogs the stores under restoration together may hold in memory, to sort it and
-	// write it as tables; default 64 MiB. Half as much costs a third more processor time, since tables whose keys overlap
-	// must be merged.
+	// write it as tables; default 32 MiB. Tables whose keys overlap must be merged, so that less costs processor time. What
+	// sorting takes comes on top: 48 bytes a record.
 	RestoreBytes int
 	// MaxIterators bounds the open iterators of one store; default 100. An open iterator keeps files and tables alive.
 	MaxIterators int
@@ -44,17 +44,17 @@ type Options struct {
 
 // DefaultOptions returns the defaults.
 func DefaultOptions() Options {
-	return Options{CacheBytes: 24 << 20, RowBytes: 16 << 20, MemTableBytes: 8 << 20, RestoreBytes: 64 << 20, MaxIterators: 100}
+	return Options{CacheBytes: 24 << 20, RowBytes: 16 << 20, MemTableBytes: 8 << 20, RestoreBytes: 32 << 20, MaxIterators: 100}
 }
 
 // SetMemory divides the memory that the state of a process may take (state.memory.max.bytes): three sixteenths are
-// for blocks of files, three for tables in memory, an eighth for rows of joins, and half for the records of restores, which is empty
-// while none goes on. 0 changes nothing.
+// for blocks of files, three for tables in memory, an eighth for rows of joins, and a quarter for the records of restores, which is
+// empty while none goes on; sorting and fetching them takes the rest. 0 changes nothing.
 func (o *Options) SetMemory(total int64) {
 	if total <= 0 {
 		return
 	}
-	o.CacheBytes, o.RowBytes, o.RestoreBytes = total/16*3, total/8, int(min(total/2, 1<<30))
+	o.CacheBytes, o.RowBytes, o.RestoreBytes = total/16*3, total/8, int(min(total/4, 1<<30))
 	o.MemTableBytes = min(max(total/16, minMemTableBytes), 1<<30)
 }
 

@@ -28,7 +28,8 @@ const (
 	restoreMaxWait        = 100 * time.Millisecond
 	restoreRetryBackoff   = 50 * time.Millisecond
 	restoreRetryMax       = time.Second
-	restoreQueue          = 4 // partitions
+	restoreQueue          = 4    // partitions
+	restoreTogether       = 4096 // records left of partitions that are asked for together
 )
 
 // fetchByName is the newest version of Fetch that names topics instead of giving their ids.
@@ -66,6 +67,7 @@ type changelogPosition struct {
 	next, end int64
 	leader    int32
 	placed    bool // the bounds of the partition are known
+	dry       bool // the last answer had nothing of it
 }
 
 // changelogChunk is what a fetch brought for a partition.
@@ -203,6 +205,7 @@ func (r *ChangelogReader) round(ctx context.Context, list []*changelogPosition) 
 	}
 	answers := make(chan answer, len(byLeader))
 	for leader, positions := range byLeader {
+		positions = nearestToEnd(positions)
 		go func() {
 			resp, err := r.fetch(ctx, leader, positions)
 			answers <- answer{positions, resp, err}
@@ -219,6 +222,27 @@ func (r *ChangelogReader) round(ctx context.Context, list []*changelogPosition) 
 		}
 	}
 	return failure
+}
+
+// nearestToEnd are the positions to fetch next from a leader. Of stores to restore it is one, or several that have little
+// left: a task can run while others are restored, and what the state collects and sorts is much of one store, whose tables then
+// overlap less. Positions of which the last answer had nothing come last and count for nothing: a transaction may be open in
+// them, or their leader be lost, and the others do not wait for that. Standbys, which have no end, are all fetched.
+func nearestToEnd(list []*changelogPosition) []*changelogPosition {
+	slices.SortFunc(list, func(a, b *changelogPosition) int {
+		return cmp.Or(compareBool(a.dry, b.dry), cmp.Compare(a.end-a.next, b.end-b.next), cmp.Compare(a.r.tp.Topic, b.r.tp.Topic), cmp.Compare(a.r.tp.Partition, b.r.tp.Partition))
+	})
+	chosen, left := list[:0], int64(0)
+	for _, p := range list {
+		if !p.dry && !p.r.standby {
+			left += p.end - p.next
+			if len(chosen) > 0 && left > restoreTogether {
+				continue
+			}
+		}
+		chosen = append(chosen, p)
+	}
+	return chosen
 }
 
 // bounds asks for the first offsets and high watermarks of partitions that are new, and places their positions between
@@ -372,6 +396,7 @@ func (r *ChangelogReader) take(ctx context.Context, positions []*changelogPositi
 			if p == nil {
 				continue
 			}
+			p.dry = len(part.RecordBatches) == 0
 			switch err := kerr.ErrorForCode(part.ErrorCode); {
 			case errors.Is(err, kerr.OffsetOutOfRange):
 				p.placed = false // the log moved under it: place it again

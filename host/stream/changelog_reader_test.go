@@ -3,6 +3,7 @@ package stream
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,4 +87,31 @@ func TestChangelogsThatFillAnswersAreRestoredWhole(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestStoresAreRestoredOneAfterAnother: of those that have much left the nearest to its end is fetched, small ones together, and
+// those that have nothing to give hold none up.
+func TestStoresAreRestoredOneAfterAnother(t *testing.T) {
+	position := func(p int32, left int64, dry, standby bool) *changelogPosition {
+		return &changelogPosition{r: &restoration{tp: topology.TopicPartition{Topic: "log", Partition: p}, standby: standby}, next: 7, end: 7 + left, dry: dry}
+	}
+	for name, c := range map[string]struct {
+		list []*changelogPosition
+		want []int32
+	}{
+		"none":     {nil, nil},
+		"large":    {[]*changelogPosition{position(0, 9000, false, false), position(1, 8000, false, false), position(2, 8500, false, false)}, []int32{1}},
+		"small":    {[]*changelogPosition{position(0, 3000, false, false), position(1, 1000, false, false), position(2, 9000, false, false)}, []int32{1, 0}},
+		"equal":    {[]*changelogPosition{position(1, 9000, false, false), position(0, 9000, false, false)}, []int32{0}},
+		"dry":      {[]*changelogPosition{position(0, 1, true, false), position(1, 9000, false, false), position(2, 9001, true, false)}, []int32{1, 0, 2}},
+		"standbys": {[]*changelogPosition{position(0, 9000, false, true), position(1, 8000, false, true)}, []int32{1, 0}},
+	} {
+		var got []int32
+		for _, p := range nearestToEnd(c.list) {
+			got = append(got, p.r.tp.Partition)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v are fetched, want %v", name, got, c.want)
+		}
+	}
 }
