@@ -32,8 +32,8 @@ func TestJavaAndOursAreOneGroup(t *testing.T) {
 		return fmt.Sprintf(`{"connector.class":"org.apache.kafka.connect.file.FileStreamSinkConnector","tasks.max":"%d","file":%q,"topics":%q}`, tasks, out, lines)
 	}
 	group := map[string]string{
-		"bootstrap.servers": b.Addr, "group.id": b.Name("connect"), "session.timeout.ms": "6000", "heartbeat.interval.ms": "500",
-		"consumer.session.timeout.ms": "6000", "consumer.heartbeat.interval.ms": "500",
+		"bootstrap.servers": b.Addr, "group.id": b.Name("connect"), "session.timeout.ms": longSession, "heartbeat.interval.ms": "500",
+		"consumer.session.timeout.ms": longSession, "consumer.heartbeat.interval.ms": "500",
 		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter": "org.apache.kafka.connect.storage.StringConverter",
 		"config.storage.topic": b.Name("configs"), "offset.storage.topic": b.Name("offsets"), "status.storage.topic": b.Name("statuses"),
 		"config.storage.replication.factor": "1", "offset.storage.replication.factor": "1", "status.storage.replication.factor": "1",

@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds what a test waits for; nothing is asserted about time.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // await returns when cond holds.
 func await(t testing.TB, what string, cond func() bool) {

@@ -40,12 +40,13 @@ type instance struct {
 	states chan State
 }
 
-// settings are the defaults of tests: exactly once, short waits, strings.
+// settings are the defaults of tests: exactly once, short waits, strings. The session is none of them: who dies here says so
+// to the group, and a process that had no processor for some seconds is no dead one.
 func (h *harness) settings(set ...string) map[string]string {
 	values := map[string]string{
 		"application.id": h.appID, "bootstrap.servers": h.b.Addr, "processing.guarantee": "exactly_once_v2",
 		"commit.interval.ms": "20", "poll.ms": "10", "default.key.serde": "string", "default.value.serde": "string",
-		"session.timeout.ms": "6000", "heartbeat.interval.ms": "200",
+		"session.timeout.ms": "30000", "heartbeat.interval.ms": "200",
 	}
 	for _, s := range set {
 		k, v, _ := strings.Cut(s, "=")

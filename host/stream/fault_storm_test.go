@@ -95,7 +95,7 @@ func newStorm(t *testing.T) *storm {
 func (s *storm) member(set ...string) *instance {
 	s.t.Helper()
 	set = append([]string{
-		"statestore.cache.max.bytes=0", "max.poll.interval.ms=3000",
+		"statestore.cache.max.bytes=0", "max.poll.interval.ms=3000", "session.timeout.ms=6000",
 		// What is waited for between a fault and the answer to it: pauses, and that the others hear of a rebalance.
 		"retry.backoff.ms=5", "retry.backoff.max.ms=50", "heartbeat.interval.ms=100",
 	}, set...)

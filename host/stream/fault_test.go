@@ -120,16 +120,14 @@ func TestCountSurvivesCutConnections(t *testing.T) {
 		network.set(0.05, kmsg.EndTxn, kmsg.TxnOffsetCommit, kmsg.InitProducerID, kmsg.OffsetFetch, kmsg.AddOffsetsToTxn)
 		network.set(0.02, kmsg.Produce, kmsg.Fetch, kmsg.JoinGroup, kmsg.SyncGroup, kmsg.ListOffsets)
 		var input []*kgo.Record
-		const batches = 40
-		for i := range batches {
+		const batches, enough = 40, 5
+		for i := 0; i < batches || network.total() < enough; i++ { // a slow machine commits more at once, and asks less often
 			more := numbered(in, i*100, 100, 11, 4)
 			b.Produce(t, more...)
 			input = append(input, more...)
 			h.output(out, len(input)*3/4-100)
 		}
-		if cuts := network.heal(); cuts < 5 {
-			t.Errorf("only %d requests were cut", cuts)
-		}
+		t.Logf("%d requests were cut", network.heal())
 		h.output(out, len(input))
 		h.checkCounts(in, out, input)
 	})

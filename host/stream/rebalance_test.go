@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,7 +95,7 @@ func TestTopicsThatMatchAPatternLaterAreRead(t *testing.T) {
 		h := newHarness(t, b)
 		first, out := b.CreateTopic(t, b.Name("early"), 2), b.CreateTopic(t, b.Name("out"), 2)
 		sb := dsl.NewStreamsBuilder()
-		sb.StreamPattern("(early|late)-.*").To(out)
+		sb.StreamPattern("(early|late)" + strings.TrimPrefix(first, "early")).To(out) // and no topics of other runs on this broker
 		h.start(build(t, sb), "metadata.max.age.ms=200").running()
 		input := numbered(first, 0, 200, 9, 2)
 		b.Produce(t, input...)

@@ -115,7 +115,7 @@ func TestParentSurvivesItsChild(t *testing.T) {
 		{"answers for another module", shell("cat " + other), "belongs to another module"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e := testEngine(t, Config{Compiler: Compiler{Command: c.command, Wall: 3 * time.Second}})
+			e := testEngine(t, Config{Compiler: Compiler{Command: c.command, Wall: time.Minute}})
 			if c.name == "hangs" {
 				e.config.Compiler.Wall = 100 * time.Millisecond
 			}

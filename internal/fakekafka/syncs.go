@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -15,11 +16,16 @@ const syncPatience = 3 * time.Second
 // syncs knows which members of groups wait in SyncGroup for what their leader assigns. kfake counts a member that is
 // removed from there as one that had joined the next generation and did not: the others then join one short, for ever, and
 // are answered after the rebalance timeout. So nobody is removed from there: who leaves, or takes a static member's place,
-// waits until the leader has spoken.
+// waits until the leader has spoken. Those who wait for one place may be lives of one process, all but the last of them dead:
+// the place is the last one's.
 type syncs struct {
 	mu     sync.Mutex
 	groups map[string]*syncRound
+	lives  map[staticMember]int // how often a static member has come without an id
 }
+
+// staticMember is an instance of a group.
+type staticMember struct{ group, instance string }
 
 // syncRound is one generation of a group between its joins and its leader's word.
 type syncRound struct {
@@ -28,7 +34,7 @@ type syncRound struct {
 }
 
 func mendSyncs(cluster *kfake.Cluster) {
-	s := &syncs{groups: make(map[string]*syncRound)}
+	s := &syncs{groups: make(map[string]*syncRound), lives: make(map[staticMember]int)}
 	control := func(key kmsg.Key, look func(kmsg.Request)) {
 		cluster.ControlKey(int16(key), func(r kmsg.Request) (kmsg.Response, error, bool) {
 			look(r)
@@ -36,12 +42,15 @@ func mendSyncs(cluster *kfake.Cluster) {
 		})
 	}
 	control(kmsg.SyncGroup, func(r kmsg.Request) { s.sync(r.(*kmsg.SyncGroupRequest)) })
-	control(kmsg.JoinGroup, func(r kmsg.Request) {
+	cluster.ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		join := r.(*kmsg.JoinGroupRequest)
-		if join.InstanceID != nil && join.MemberID == "" {
-			s.await(cluster, join.Group, *join.InstanceID)
+		if join.InstanceID != nil && join.MemberID == "" && !s.isLast(cluster, staticMember{join.Group, *join.InstanceID}) {
+			fenced := join.ResponseKind().(*kmsg.JoinGroupResponse)
+			fenced.ErrorCode = kerr.FencedInstanceID.Code
+			return fenced, nil, true
 		}
 		s.end(join.Group) // a join begins another generation, and whoever waits is told
+		return nil, nil, false
 	})
 	control(kmsg.LeaveGroup, func(r kmsg.Request) {
 		leave := r.(*kmsg.LeaveGroupRequest)
@@ -53,6 +62,18 @@ func mendSyncs(cluster *kfake.Cluster) {
 			}
 		}
 	})
+}
+
+// isLast waits until the place of a static member may be taken, and tells whether nobody else has come for it meanwhile.
+func (s *syncs) isLast(cluster *kfake.Cluster, m staticMember) bool {
+	s.mu.Lock()
+	s.lives[m]++
+	mine := s.lives[m]
+	s.mu.Unlock()
+	s.await(cluster, m.group, m.instance)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lives[m] == mine
 }
 
 // sync notes a member that begins to wait; the leader does not, and ends the wait of all.

@@ -53,6 +53,40 @@ func TestAMemberThatEndsInItsSyncHoldsNobodyUp(t *testing.T) {
 	}
 }
 
+// TestTheLastLifeOfAStaticMemberHasItsPlace: a process dies while it waits for the place of its predecessor, which died in its
+// sync, and comes again. What the dead one asked for is not to fence the one that lives.
+func TestTheLastLifeOfAStaticMemberHasItsPlace(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	addr, seen := watched(t)
+	leader := member{ctx: ctx, t: t, cl: client(t, addr), instance: "one"}
+	first := member{ctx: ctx, t: t, cl: client(t, addr), instance: "two"}
+	leader.join()
+	leader.sync("one")
+	joined := inBackground(first.join)
+	seen(ctx, kmsg.JoinGroup, 2)
+	leader.join()
+	<-joined
+	synced := inBackground(func() { first.sync("") })
+	seen(ctx, kmsg.SyncGroup, 2)
+	const lives = 8
+	var codes [lives]int16
+	var answered [lives]<-chan struct{}
+	for i := range lives {
+		next := member{ctx: ctx, t: t, cl: client(t, addr), instance: "two"}
+		answered[i] = inBackground(func() { codes[i] = next.ask().ErrorCode })
+		seen(ctx, kmsg.JoinGroup, 4+int64(i))
+	}
+	leader.sync("one")
+	<-synced
+	for i := range lives {
+		<-answered[i]
+		if want := i < lives-1; (codes[i] == kerr.FencedInstanceID.Code) != want {
+			t.Errorf("life %d of %d is answered %v", i, lives, kerr.ErrorForCode(codes[i]))
+		}
+	}
+}
+
 // watched is a cluster that tells when it has been sent so many requests of a kind.
 func watched(t *testing.T) (addr string, seen func(ctx context.Context, key kmsg.Key, n int64)) {
 	t.Helper()
@@ -111,7 +145,8 @@ type member struct {
 	generation int32
 }
 
-func (m *member) join() {
+// ask sends a request to join, which is answered when all have joined.
+func (m *member) ask() *kmsg.JoinGroupResponse {
 	req := kmsg.NewPtrJoinGroupRequest()
 	req.Group, req.MemberID, req.InstanceID, req.ProtocolType = "group", m.id, &m.instance, "wasmstream"
 	req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = 60_000, 300_000
@@ -119,13 +154,17 @@ func (m *member) join() {
 	p.Name, p.Metadata = "protocol", []byte(m.instance)
 	req.Protocols = append(req.Protocols, p)
 	resp, err := req.RequestWith(m.ctx, m.cl)
-	switch {
-	case err != nil:
+	if err != nil {
 		m.t.Errorf("%s joining: %v", m.instance, err)
-	case resp.ErrorCode != 0:
+		return kmsg.NewPtrJoinGroupResponse()
+	}
+	m.id, m.generation = resp.MemberID, resp.Generation
+	return resp
+}
+
+func (m *member) join() {
+	if resp := m.ask(); resp.ErrorCode != 0 {
 		m.t.Errorf("%s joining: %v", m.instance, kerr.ErrorForCode(resp.ErrorCode))
-	default:
-		m.id, m.generation = resp.MemberID, resp.Generation
 	}
 }
 
