@@ -228,7 +228,7 @@ func benchApplicationCommand() *cli.Command {
 				Job: c.String("job"), Guest: c.String("guest"), Module: c.String("module"), In: strings.Split(c.String("in"), ","), Out: c.String("out"),
 				Bootstrap: c.String("bootstrap"), ID: c.String("id"), Guarantee: c.String("guarantee"), State: c.String("state"),
 				CPUProfile: c.String("cpuprofile"), MemProfile: c.String("memprofile"), Records: c.Int("records"), Threads: c.Int("threads"),
-				Set: c.StringSlice("set"), Started: processStart, Compiler: compiler(),
+				Set: c.StringSlice("set"), Started: processStart, Compiler: compiler(), Running: dropStartPages,
 			}
 			r, err := a.Run(c.Context)
 			if err != nil {

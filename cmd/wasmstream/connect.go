@@ -205,6 +205,7 @@ func serveWorker(c *cli.Context, h *connect.Herder, modules *guest.Loader, log *
 		go func() {
 			defer close(told)
 			if h.AwaitStarted(ctx) == nil {
+				dropStartPages()
 				fmt.Fprintf(c.App.ErrWriter, "worker ready after %.2f s on %s; Ctrl-C commits and ends\n", time.Since(start).Seconds(), strings.Join(server.URLs, ", "))
 			}
 		}()

@@ -60,6 +60,7 @@ func runUntilEnd(c *cli.Context) error {
 	cfg.StateListener = func(now, _ string) {
 		if now == "RUNNING" && !running {
 			running = true
+			dropStartPages()
 			fmt.Fprintf(talk, "%s RUNNING after %.1f s; Ctrl-C commits and ends\n", name, time.Since(start).Seconds())
 		}
 	}

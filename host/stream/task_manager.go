@@ -457,6 +457,17 @@ func (m *TaskManager) uncommittedBytes() (n int64) {
 	return n
 }
 
+// bufferedBytes is what waits to be processed.
+func (m *TaskManager) bufferedBytes() (n int64) {
+	for _, in := range m.byPartition {
+		if in.owner.task != nil {
+			_, bytes := in.owner.task.Buffered(in.tp)
+			n += bytes
+		}
+	}
+	return n
+}
+
 // prepareCommit has every task send what it still holds.
 func (m *TaskManager) prepareCommit() error {
 	for _, t := range m.tasks {

@@ -34,6 +34,8 @@ type Application struct {
 	Compiler []string
 	// Started is when the process began.
 	Started time.Time
+	// Running is called when the application first is RUNNING.
+	Running func()
 }
 
 // Run works and measures.
@@ -55,8 +57,8 @@ func (a *Application) Run(ctx context.Context) (Result, error) {
 	h, err := host.New(host.Config{
 		Topology: topo, Modules: modules, Settings: a.settings(), Compiler: a.Compiler, ClientOptions: []kgo.Opt{kgo.WithHooks(first)},
 		StateListener: func(now, _ string) {
-			if now == "RUNNING" {
-				running.CompareAndSwap(0, int64(time.Since(a.Started)))
+			if now == "RUNNING" && running.CompareAndSwap(0, int64(time.Since(a.Started))) {
+				a.Running()
 			}
 		},
 	})

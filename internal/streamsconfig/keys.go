@@ -112,7 +112,7 @@ func handlerKeys() []kafka.Key {
 func runtimeKeys() []kafka.Key {
 	return []kafka.Key{
 		number(kafka.Int, "buffered.records.per.partition", "1000", 1, "the most records of a partition that wait in memory"),
-		number(kafka.Long, "commit.interval.ms", "30000", 0, "how often results are committed; 100 under exactly_once_v2 when unset, and there a thread without work commits after a fifth of it"),
+		number(kafka.Long, "commit.interval.ms", "30000", 0, "how often results are committed; 100 under exactly_once_v2 when unset, and there a thread without work, or that has written 2 MiB, commits after a fifth of it"),
 		refused(oneOf(text("group.protocol", "classic", "our own assignor runs in the group's leader, which is the classic protocol"), "classic", "streams")),
 		refused(number(kafka.Long, "log.summary.interval.ms", "120000", -1, "what it would log is served as metrics")),
 		number(kafka.Long, "max.task.idle.ms", "0", -1, "how long a task waits for records of a partition that has none, so that partitions are merged by time"),
