@@ -9,7 +9,11 @@ const slowPace = 10 * time.Millisecond
 
 // networkFaults are those of the connections.
 func (p *programme) networkFaults() []fault {
-	return []fault{{"connections cut", p.cut}, {"connections half open", p.halfOpen}, {"slow network", p.slow}}
+	return []fault{
+		{name: "connections cut", do: p.cut},
+		{name: "connections half open", do: p.halfOpen, limit: halfOpenLimit},
+		{name: "slow network", do: p.slow},
+	}
 }
 
 // cut ends all connections at a random moment, several times.

@@ -4,6 +4,7 @@ package main_test
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -39,6 +40,11 @@ const (
 	faultLap = 150 * time.Second
 	// faultSession is short, so that zombies are missed soon.
 	faultSession = 6 * time.Second
+	// faultRebalance is max.poll.interval.ms, and faultRequest request.timeout.ms.
+	faultRebalance = 10 * time.Second
+	faultRequest   = 3 * time.Second
+	// faultLump is so much input that a process has more of it than it can process between two commits.
+	faultLump = 3 * crashBacklog
 )
 
 // faultKills is how many deaths of processes and connections a run of all faults with all applications has at least.
@@ -128,6 +134,8 @@ type programme struct {
 type fault struct {
 	name string
 	do   func()
+	// limit is within what all goes on after it; 0 is healLimit.
+	limit time.Duration
 }
 
 func newProgramme(t *testing.T, b *brokertest.Broker, proxy *brokertest.Proxy, s subject) *programme {
@@ -139,7 +147,8 @@ func newProgramme(t *testing.T, b *brokertest.Broker, proxy *brokertest.Proxy, s
 	// that is dead, and waits for the whole time of a rebalance then.
 	p.settings = append(
 		p.settings,
-		fmt.Sprintf("session.timeout.ms=%d", faultSession.Milliseconds()), "heartbeat.interval.ms=500", "max.poll.interval.ms=10000", "request.timeout.ms=3000",
+		fmt.Sprintf("session.timeout.ms=%d", faultSession.Milliseconds()), "heartbeat.interval.ms=500",
+		fmt.Sprintf("max.poll.interval.ms=%d", faultRebalance.Milliseconds()), fmt.Sprintf("request.timeout.ms=%d", faultRequest.Milliseconds()),
 	)
 	return p
 }
@@ -195,7 +204,7 @@ func (p *programme) suffer(f fault) {
 	p.note("%s", f.name)
 	p.faults[f.name]++
 	f.do()
-	p.heal(f.name)
+	p.healWithin(f.name, cmp.Or(f.limit, healLimit))
 	p.feedUntil(p.outputs(faultRecords))
 	if p.checked < p.last+faultRecords {
 		p.t.Fatalf("vacuous: %d records between two faults", p.checked-p.last)
@@ -207,18 +216,19 @@ func (p *programme) suffer(f fault) {
 func (p *programme) list() (list []fault) {
 	for _, at := range failpoints {
 		if at != "restoring" || !p.subject.stateless {
-			list = append(list, fault{"death at " + at, func() { p.dieAsOne(at) }})
+			list = append(list, fault{name: "death at " + at, do: func() { p.dieAsOne(at) }})
 		}
 	}
 	list = append(
 		list,
-		fault{"death of the leader between revoke and join", p.dieRevoked},
-		fault{"death of a follower between revoke and join", p.dieRevokedBehind},
-		fault{"SIGKILL", func() { p.revive(p.one()) }},
-		fault{"SIGKILL of both", func() { p.kill(p.procs["0"]); p.kill(p.procs["1"]); p.start("0"); p.start("1") }},
-		fault{"interrupt", func() { p.stop(p.one()) }},
-		fault{"a member comes and goes", p.comeAndGo},
-		fault{"zombie", p.zombie},
+		fault{name: "death of the leader between revoke and join", do: p.dieRevoked},
+		fault{name: "death of a follower between revoke and join", do: p.dieRevokedBehind},
+		fault{name: "death with much to process", do: p.dieBehind},
+		fault{name: "SIGKILL", do: func() { p.revive(p.one()) }},
+		fault{name: "SIGKILL of both", do: func() { p.kill(p.procs["0"]); p.kill(p.procs["1"]); p.start("0"); p.start("1") }},
+		fault{name: "interrupt", do: func() { p.stop(p.one()) }},
+		fault{name: "a member comes and goes", do: p.comeAndGo},
+		fault{name: "zombie", do: p.zombie},
 	)
 	if !p.subject.stateless {
 		list = append(list, p.stateFaults()...)
@@ -243,7 +253,7 @@ func (p *programme) errorFaults() (list []fault) {
 		{kmsg.Produce, []*kerr.Error{kerr.UnknownServerError, kerr.RequestTimedOut, kerr.OutOfOrderSequenceNumber}},
 	} {
 		for _, err := range r.errs {
-			list = append(list, fault{r.key.Name() + " " + err.Message, func() { p.refuse(r.key, err) }})
+			list = append(list, fault{name: r.key.Name() + " " + err.Message, do: func() { p.refuse(r.key, err) }})
 		}
 	}
 	return list
@@ -286,6 +296,20 @@ func (p *programme) dieAsOne(at string) {
 	p.kill(p.procs[name])
 	p.dieAt(name, at, 1+p.rng.IntN(4))
 	p.start(name)
+}
+
+// dieBehind has a process die after a commit at which it had fetched more than it had processed, and what it was given
+// while it was away is much: another life has to process all of the rest.
+func (p *programme) dieBehind() {
+	p.t.Helper()
+	name := p.one().name
+	p.kill(p.procs[name])
+	for n := 0; n < faultLump; n += crashBatch {
+		p.feed(crashBatch)
+	}
+	p.dieAt(name, "stored", 1+p.rng.IntN(2))
+	p.start(name)
+	p.feedUntil(p.outputs(faultLump))
 }
 
 // dieRevoked has a process die when it has given up tasks for another that came, before it has joined again: nobody has

@@ -129,6 +129,7 @@ type App struct {
 	modules       atomic.Pointer[moduleSet]
 	faults        *FaultBook
 	reachability  *kafka.Reachability
+	connections   *kafka.Connections
 	guestModules  []string // in use by the topology
 	db            atomic.Pointer[state.DB]
 	plan          atomic.Pointer[topicPlan]
@@ -156,7 +157,7 @@ func New(cfg Config) (*App, error) {
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
-	a.reachability = kafka.NewReachability(a.log)
+	a.reachability, a.connections = kafka.NewReachability(a.log), kafka.NewConnections()
 	if a.clock == nil {
 		a.clock = time.Now
 	}
@@ -539,7 +540,7 @@ func memberIdentity(application, process string, index int) string {
 }
 
 func (a *App) clientOptions(kind kafka.Kind, role streamsconfig.Role, id string) ([]kgo.Opt, error) {
-	opts, err := kafka.Options(kind, a.cfg.Streams.Client(role), a.cfg.Where)
+	opts, err := a.connections.Options(kind, a.cfg.Streams.Client(role), a.cfg.Where)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 // dialer opens connections as the properties say: with TLS or without, with the socket buffers asked for, within the
 // set-up timeout, and not sooner than the reconnect backoff after a failure. It may be used by many goroutines.
 type dialer struct {
+	connections                *Connections
 	tls                        *tls.Config // nil: plain text
 	sendBuffer, receiveBuffer  int
 	setupTimeout, setupLongest time.Duration
@@ -29,8 +30,9 @@ type failure struct {
 	next  time.Time
 }
 
-func newDialer(p Properties, where string) (*dialer, error) {
+func newDialer(p Properties, where string, connections *Connections) (*dialer, error) {
 	d := &dialer{
+		connections:   connections,
 		sendBuffer:    int(p.integer("send.buffer.bytes")),
 		receiveBuffer: int(p.integer(receiveBufferBytes)),
 		setupTimeout:  max(p.duration("socket.connection.setup.timeout.ms"), time.Millisecond),
@@ -86,6 +88,7 @@ func (d *dialer) dial(ctx context.Context, network, addr string, failures int) (
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		d.setBuffers(tcp)
 	}
+	conn = d.connections.add(conn, addr)
 	if d.tls == nil {
 		return conn, nil
 	}

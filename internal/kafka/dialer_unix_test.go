@@ -28,7 +28,7 @@ func TestTheReceiveBufferIsTheSystems(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := newDialer(checked, "test")
+		d, err := newDialer(checked, "test", NewConnections())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +37,7 @@ func TestTheReceiveBufferIsTheSystems(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		return receiveBuffer(t, conn)
+		return receiveBuffer(t, conn.(*connection).Conn)
 	}
 	system := receiveBuffer(t, plain)
 	for _, props := range []Properties{{}, {"receive.buffer.bytes": "-1"}} {

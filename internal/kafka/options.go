@@ -15,6 +15,11 @@ import (
 // Options checks props and returns what makes a franz-go client of them: with Kafka's defaults, not franz-go's, for
 // what is not set, but for the receive buffer. Options that the caller appends win. where names the place of the properties in errors.
 func Options(kind Kind, props Properties, where string) ([]kgo.Opt, error) {
+	return NewConnections().Options(kind, props, where)
+}
+
+// Options are those of a client whose connections belong to s.
+func (s *Connections) Options(kind Kind, props Properties, where string) ([]kgo.Opt, error) {
 	p, err := checkedProperties(kind, props, where)
 	if err != nil {
 		return nil, err
@@ -22,7 +27,7 @@ func Options(kind Kind, props Properties, where string) ([]kgo.Opt, error) {
 	if len(p.Servers()) == 0 {
 		return nil, errs.ConfigMissing.New(where, "bootstrap.servers is not set", "")
 	}
-	opts, err := connectionOptions(p, where)
+	opts, err := connectionOptions(p, where, s)
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +64,8 @@ func checkedProperties(kind Kind, props Properties, where string) (Properties, e
 	return p, err
 }
 
-func connectionOptions(p Properties, where string) ([]kgo.Opt, error) {
-	dial, err := newDialer(p, where)
+func connectionOptions(p Properties, where string, connections *Connections) ([]kgo.Opt, error) {
+	dial, err := newDialer(p, where, connections)
 	if err != nil {
 		return nil, err
 	}
