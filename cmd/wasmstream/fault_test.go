@@ -332,6 +332,7 @@ func (p *programme) dieRevoked() {
 // to give one up for a third.
 func (p *programme) dieRevokedBehind() {
 	p.t.Helper()
+	p.feedUntil(func() bool { return p.procs["0"].isRunning() && p.procs["1"].isRunning() }) // a new identity is written by then
 	one := p.procs["0"]
 	if p.identity("1") > p.identity("0") {
 		one = p.procs["1"]
