@@ -58,25 +58,25 @@ type StoreSpec struct {
 // Validate holds the store to Kafka's rules for its kind (Stores and the builders of stores). The error joins all faults.
 func (s *StoreSpec) Validate() error {
 	var faults []error
-	retention := func(what string) {
-		faults = append(faults, errs.StateRetention.New(s.Name, what, "").InKafka("IllegalArgumentException"))
+	retention := func(what, fix string) {
+		faults = append(faults, errs.StateRetention.New(s.Name, what, fix).InKafka("IllegalArgumentException"))
 	}
 	if s.Retention < 0 {
-		retention(fmt.Sprintf("retentionPeriod cannot be negative (got %d ms)", s.Retention))
+		retention(fmt.Sprintf("retentionPeriod cannot be negative (got %d ms)", s.Retention), "give 0 or more")
 	}
 	if s.HistoryRetention < 0 {
-		retention(fmt.Sprintf("historyRetention cannot be negative (got %d ms)", s.HistoryRetention))
+		retention(fmt.Sprintf("historyRetention cannot be negative (got %d ms)", s.HistoryRetention), "give 0 to keep no versions before the latest")
 	}
 	if s.SegmentInterval < 0 {
-		retention(fmt.Sprintf("segmentInterval cannot be zero or negative (got %d ms)", s.SegmentInterval))
+		retention(fmt.Sprintf("segmentInterval cannot be zero or negative (got %d ms)", s.SegmentInterval), "give 1 ms or more, or leave it out")
 	}
 	windowed := s.Kind == Window || s.Kind == TimestampedWindow
 	switch {
 	case windowed && s.WindowSize < 0:
-		retention(fmt.Sprintf("windowSize cannot be negative (got %d ms)", s.WindowSize))
+		retention(fmt.Sprintf("windowSize cannot be negative (got %d ms)", s.WindowSize), "give 0 or more")
 	case windowed && s.Retention >= 0 && s.WindowSize > s.Retention:
 		retention(fmt.Sprintf("The retention period of the window store %s must be no smaller than its window size. Got size=[%d], retention=[%d]",
-			s.Name, s.WindowSize, s.Retention))
+			s.Name, s.WindowSize, s.Retention), "give it a retention of at least the size")
 	case s.Kind == VersionedKeyValue && s.CachingEnabled:
 		faults = append(faults, errs.TopologyInvalid.New(s.Name, "Versioned stores do not support caching", "do not enable it").InKafka("IllegalStateException"))
 	case s.Kind == LRU && s.MaxEntries < 1:

@@ -7,6 +7,7 @@
 package topology
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -188,7 +189,7 @@ func (t *Topology) connect(processor, store string) error {
 		return errs.TopologyUnknownNode.New(store, "Processor "+processor+" is not added yet.", errs.DidYouMean(processor, t.nodeNames()))
 	}
 	if n.Kind != ProcessorNode {
-		return errs.TopologyInvalid.New(processor, "cannot connect a state store "+store+" to a source node or a sink node.", "").InKafka("TopologyException")
+		return errs.TopologyInvalid.New(processor, "cannot connect a state store "+store+" to a source node or a sink node.", "connect it to the processor that uses it").InKafka("TopologyException")
 	}
 	if slices.Contains(n.Stores, store) {
 		return nil
@@ -202,7 +203,7 @@ func (t *Topology) connect(processor, store string) error {
 // partitions is the user's wish, or 0 to follow the sources that feed it. Declare it before the nodes that use it.
 func (t *Topology) AddInternalTopic(topic string, partitions int) error {
 	if partitions < 0 {
-		return errs.TopologyInvalid.New(topic, "Number of partitions must be at least 1", "").InKafka("TopologyException")
+		return errs.TopologyInvalid.New(topic, "Number of partitions must be at least 1", "give a number from 1 on, or leave it out to have as many as the topics that are read").InKafka("TopologyException")
 	}
 	t.internal[topic] = partitions
 	return nil
@@ -241,7 +242,28 @@ func (t *Topology) Validate() error {
 		return errs.TopologyNoSource.New("topology",
 			"Topology has no stream threads and no global threads, must subscribe to at least one source topic or global table.", "")
 	}
-	return nil
+	return t.checkGivenCounts()
+}
+
+// checkGivenCounts finds repartition topics that are to have equal counts and were given others. That no cluster can
+// mend, so it need not be asked.
+func (t *Topology) checkGivenCounts() error {
+	var faults []error
+	for _, sources := range t.copartitioned {
+		given, counted, last := []string{}, map[int]bool{}, ""
+		for _, name := range sources {
+			if n := t.byName[name]; n != nil && len(n.Topics) > 0 && t.internal[n.Topics[0]] > 0 {
+				count := t.internal[n.Topics[0]]
+				given, counted[count], last = append(given, fmt.Sprintf("%s (%d)", n.Topics[0], count)), true, name
+			}
+		}
+		if len(counted) > 1 {
+			faults = append(faults, errs.TopicPartitions.New(last,
+				"Following topics do not have the same number of partitions: "+strings.Join(given, ", "),
+				"give both sides of the join the same number, or leave one out").InKafka("TopologyException"))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 func (t *Topology) add(n *Node, parents []*Node) error {
@@ -317,9 +339,9 @@ func (t *Topology) parents(kind, name string, parents []string) ([]*Node, error)
 		case p == nil:
 			return nil, errs.TopologyUnknownNode.New(name, "Predecessor processor "+parent+" is not added yet for "+name, errs.DidYouMean(parent, t.nodeNames()))
 		case p.Kind == SinkNode:
-			return nil, errs.TopologyInvalid.New(name, "Sink "+parent+" cannot be used a parent.", "").InKafka("TopologyException")
+			return nil, errs.TopologyInvalid.New(name, "Sink "+parent+" cannot be used a parent.", "name the parent of the sink").InKafka("TopologyException")
 		case slices.Contains(up, p):
-			return nil, errs.TopologyInvalid.New(name, "Processor "+parent+" is named twice as a parent", "").InKafka("TopologyException")
+			return nil, errs.TopologyInvalid.New(name, "Processor "+parent+" is named twice as a parent", "name it once").InKafka("TopologyException")
 		}
 		up = append(up, p)
 	}

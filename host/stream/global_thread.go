@@ -297,7 +297,7 @@ type noOutputs struct{}
 
 // Send implements Collector.
 func (noOutputs) Send(topic string, _ int32, _ *topology.Record) error {
-	return errs.TopologyInvalid.New(topic, "the processor of a global store cannot write to a topic", "")
+	return errs.TopologyInvalid.New(topic, "the processor of a global store cannot write to a topic", "write from a processor of a stream, or keep the row in the store")
 }
 
 // missingGlobal reports topics of global stores that do not exist.

@@ -33,7 +33,7 @@ func StoreConfig(spec *topology.StoreSpec) (state.StoreConfig, error) {
 	case topology.SuppressBuffer:
 		c.Kind = state.BufferKind
 	default:
-		return c, errs.TopologyInvalid.New(spec.Name, fmt.Sprintf("the store has an unknown kind (got %q)", spec.Kind), "")
+		return c, errs.TopologyInvalid.New(spec.Name, fmt.Sprintf("the store has an unknown kind (got %q)", spec.Kind), "give one of the kinds of package topology")
 	}
 	return c, nil
 }

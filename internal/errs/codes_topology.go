@@ -5,7 +5,7 @@ var (
 	TopologyInvalid = Code{
 		ID: "E-TOPOLOGY-INVALID", Exit: ExitInput, Title: "A topology cannot be built",
 		Explanation: "A rule of Kafka's Topology or StreamsBuilder is broken: a name is not allowed, an argument is missing, windows are too short. The message names the exception that Kafka Streams throws: TopologyException, of windows and retentions IllegalArgumentException, of stores of a join StreamsException.",
-		Remedy:      "Change the operator named in the message.",
+		Remedy:      "Each message says what its rule wants; the operator stands in it.",
 	}
 	TopologyUnknownNode = Code{
 		ID: "E-TOPOLOGY-UNKNOWN-NODE", Exit: ExitInput, Title: "A node or operator is referred to that does not exist",

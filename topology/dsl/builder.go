@@ -120,7 +120,7 @@ func (b *StreamsBuilder) Build() (*topology.Topology, error) {
 	for _, sources := range b.copartitioned {
 		t.CopartitionSources(sources...)
 	}
-	if b.explicitNames && len(faults) == 0 {
+	if b.explicitNames {
 		faults = append(faults, b.unnamedResources(t)...)
 	}
 	if len(faults) == 0 {

@@ -8,6 +8,9 @@ import (
 	"github.com/wasmstream/wasmstream/topology"
 )
 
+// EnsureExplicitNaming is the setting of EnsureExplicitNames; its faults stand at it.
+const EnsureExplicitNaming = "ensure.explicit.internal.resource.naming"
+
 // EnsureExplicitNames has Build refuse a topology with internal topics or stores whose names were generated: adding an
 // operator would give them others, and leave what they hold behind (ensure.explicit.internal.resource.naming, KIP-1111).
 func (b *StreamsBuilder) EnsureExplicitNames() *StreamsBuilder {
@@ -52,7 +55,7 @@ func (b *StreamsBuilder) unnamedResources(t *topology.Topology) []error {
 	var faults []error
 	for _, r := range resources {
 		if len(r.names) > 0 {
-			faults = append(faults, errs.TopologyInvalid.New("ensure.explicit.internal.resource.naming",
+			faults = append(faults, errs.TopologyInvalid.New(EnsureExplicitNaming,
 				"Following "+r.what+" has not been named: "+strings.Join(r.names, ", "), r.fix).InKafka("TopologyException"))
 		}
 	}

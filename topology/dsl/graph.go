@@ -87,7 +87,11 @@ func (n *graphNode) parentNames() []string {
 	return names
 }
 
-// lowerGraph writes the graph below root into t and returns every fault.
+// standIn begins the topic of a source that stands where an operator was refused. No topic and no pattern has it.
+const standIn = "\n"
+
+// lowerGraph writes the graph below root into t and returns every fault. What was refused is stood in for, so that those
+// who read from it are judged by what is wrong with themselves; such a t is never used.
 func lowerGraph(root *graphNode, t *topology.Topology) []error {
 	var faults []error
 	queue := []*graphNode{root}
@@ -100,6 +104,9 @@ func lowerGraph(root *graphNode, t *topology.Topology) []error {
 			if n != root {
 				if err := n.lower(t, n.parentNames()); err != nil {
 					faults = append(faults, err)
+					if t.Node(n.name) == nil {
+						_ = t.AddSource(n.name, topology.SourceOptions{}, standIn+n.name)
+					}
 				}
 			}
 		}

@@ -94,15 +94,15 @@ const maxNameLength = 249
 func checkName(name string) error {
 	switch {
 	case name == "." || name == "..":
-		return errs.TopologyInvalid.New(name, `Name cannot be "." or ".."`, "").InKafka("TopologyException")
+		return errs.TopologyInvalid.New(name, `Name cannot be "." or ".."`, "give a name of letters and digits").InKafka("TopologyException")
 	case len(name) > maxNameLength:
-		return errs.TopologyInvalid.New(name, fmt.Sprintf("Name is illegal, it can't be longer than %d characters", maxNameLength), "").InKafka("TopologyException")
+		return errs.TopologyInvalid.New(name, fmt.Sprintf("Name is illegal, it can't be longer than %d characters", maxNameLength), "give a shorter name").InKafka("TopologyException")
 	}
 	for _, c := range []byte(name) {
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 		if !letter && c != '.' && c != '_' && c != '-' {
 			return errs.TopologyInvalid.New(name, fmt.Sprintf(
-				"Name %q is illegal, it contains a character other than ASCII alphanumerics, '.', '_' and '-'", name), "").InKafka("TopologyException")
+				"Name %q is illegal, it contains a character other than ASCII alphanumerics, '.', '_' and '-'", name), "leave the other characters out").InKafka("TopologyException")
 		}
 	}
 	return nil

@@ -232,7 +232,7 @@ func (j *streamJoinBuilder) checkGiven(given *JoinStore, want *topology.StoreSpe
 	}
 	switch {
 	case !given.RetainDuplicates:
-		j.b.fail(errs.TopologyInvalid.New(given.Name, "The StoreSupplier must set retainDuplicates=true, found retainDuplicates=false", "").InKafka("StreamsException"))
+		j.b.fail(errs.TopologyInvalid.New(given.Name, "The StoreSupplier must set retainDuplicates=true, found retainDuplicates=false", "set retainDuplicates: two records of a key and a time are both kept").InKafka("StreamsException"))
 	case millis(given.Retention) != want.Retention || millis(given.WindowSize) != want.WindowSize:
 		j.b.fail(errs.TopologyInvalid.New(given.Name, fmt.Sprintf(
 			"Window settings mismatch. WindowBytesStoreSupplier settings retention=%d, windowSize=%d must match JoinWindows settings beforeMs=%d, afterMs=%d, graceMs=%d for the window size and retention period",

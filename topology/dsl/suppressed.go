@@ -97,7 +97,7 @@ func (c BufferConfig) WithLoggingDisabled() BufferConfig {
 // Suppress holds the changes of the table back.
 func (t *KTable) Suppress(s Suppressed) *KTable {
 	if t.node.outputVersioned != nil && *t.node.outputVersioned {
-		t.b.fail(errs.TopologyInvalid.New(t.Name(), "suppress() is only supported for non-versioned KTables", "").InKafka("TopologyException"))
+		t.b.fail(errs.TopologyInvalid.New(t.Name(), "suppress() is only supported for non-versioned KTables", "leave the history retention of the table out, or suppress a table that is not made of it").InKafka("TopologyException"))
 	}
 	name := s.name
 	if name == "" {

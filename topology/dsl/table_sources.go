@@ -107,7 +107,7 @@ type GlobalKTable struct {
 func (b *StreamsBuilder) GlobalTable(topic string, options ...TableOption) *GlobalKTable {
 	s := b.tableSource(topic, readTableOptions(options))
 	if s.m.Versioned {
-		b.fail(errs.TopologyInvalid.New(s.processor, "GlobalTables cannot be versioned.", "").InKafka("TopologyException"))
+		b.fail(errs.TopologyInvalid.New(s.processor, "GlobalTables cannot be versioned.", "leave the history retention out, or read the topic as a table").InKafka("TopologyException"))
 	}
 	s.spec.LoggingDisabled = true
 	b.addGraphNode(&graphNode{name: s.processor, lower: func(t *topology.Topology, _ []string) error {

@@ -16,7 +16,7 @@ func enableVersioned(root *graphNode) []error {
 		}
 		if n.suppresses && n.isVersionedUpstream() {
 			faults = append(faults, errs.TopologyInvalid.New(n.name,
-				"suppress() is only supported for non-versioned KTables (note that version semantics might be inherited from upstream)", "").InKafka("TopologyException"))
+				"suppress() is only supported for non-versioned KTables (note that version semantics might be inherited from upstream)", "materialize the table before suppress without a history").InKafka("TopologyException"))
 		}
 	}
 	return faults

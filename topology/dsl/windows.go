@@ -78,11 +78,11 @@ func (w TimeWindows) Validate() error {
 	var length error
 	switch {
 	case w.SizeMs <= 0:
-		length = invalidWindows("TimeWindows", "Window size (sizeMs) must be larger than zero.")
+		length = invalidWindows("TimeWindows", "Window size (sizeMs) must be larger than zero.", "give a size of 1 ms or more")
 	case w.AdvanceMs <= 0 || w.AdvanceMs > w.SizeMs:
 		length = invalidWindows("TimeWindows", fmt.Sprintf(
 			"Window advancement interval should be more than zero and less than window duration which is %d ms, but given advancement interval is: %d ms",
-			w.SizeMs, w.AdvanceMs))
+			w.SizeMs, w.AdvanceMs), "let the windows advance by their size or less, or leave the advance out")
 	}
 	return errors.Join(length, checkGrace("TimeWindows", w.GraceMs))
 }
@@ -128,7 +128,7 @@ func (w UnlimitedWindows) StartOn(start time.Time) UnlimitedWindows {
 // Validate holds the window to Kafka's rules.
 func (w UnlimitedWindows) Validate() error {
 	if w.StartMs < 0 {
-		return invalidWindows("UnlimitedWindows", "Window start time (startMs) cannot be negative.")
+		return invalidWindows("UnlimitedWindows", "Window start time (startMs) cannot be negative.", "begin at 0 or later")
 	}
 	return nil
 }
@@ -167,8 +167,8 @@ func SlidingWindowsOfTimeDifferenceAndGrace(difference, afterWindowEnd time.Dura
 // Validate holds the windows to Kafka's rules.
 func (w SlidingWindows) Validate() error {
 	return errors.Join(
-		notNegative("SlidingWindows", w.TimeDifferenceMs, "Window time difference must not be negative."),
-		notNegative("SlidingWindows", w.GraceMs, "Window grace period must not be negative."),
+		notNegative("SlidingWindows", w.TimeDifferenceMs, "Window time difference must not be negative.", "give 0 or more"),
+		notNegative("SlidingWindows", w.GraceMs, "Window grace period must not be negative.", "give 0 for none"),
 	)
 }
 
@@ -200,8 +200,8 @@ func SessionWindowsOfInactivityGapAndGrace(gap, afterWindowEnd time.Duration) Se
 // Validate holds the windows to Kafka's rules.
 func (w SessionWindows) Validate() error {
 	return errors.Join(
-		notNegative("SessionWindows", w.InactivityGapMs, "Gap time cannot be negative."),
-		notNegative("SessionWindows", w.GraceMs, "Grace period cannot be negative."),
+		notNegative("SessionWindows", w.InactivityGapMs, "Gap time cannot be negative.", "give 0 or more"),
+		notNegative("SessionWindows", w.GraceMs, "Grace period cannot be negative.", "give 0 for none"),
 	)
 }
 
@@ -248,7 +248,7 @@ func (w JoinWindows) After(difference time.Duration) JoinWindows {
 // Validate holds the windows to Kafka's rules.
 func (w JoinWindows) Validate() error {
 	return errors.Join(
-		notNegative("JoinWindows", w.BeforeMs+w.AfterMs, "Window interval (ie, beforeMs+afterMs) must not be negative."),
+		notNegative("JoinWindows", w.BeforeMs+w.AfterMs, "Window interval (ie, beforeMs+afterMs) must not be negative.", "let a negative side be no larger than the other one"),
 		checkGrace("JoinWindows", w.GraceMs),
 	)
 }
@@ -270,20 +270,20 @@ const (
 )
 
 func checkGrace(where string, ms int64) error {
-	return notNegative(where, ms, "Grace period must not be negative.")
+	return notNegative(where, ms, "Grace period must not be negative.", "give 0 for none")
 }
 
 // notNegative says what is wrong with ms if it is negative.
-func notNegative(where string, ms int64, what string) error {
+func notNegative(where string, ms int64, what, fix string) error {
 	if ms < 0 {
-		return invalidWindows(where, what)
+		return invalidWindows(where, what, fix)
 	}
 	return nil
 }
 
 // invalidWindows is what Kafka's constructors throw as an IllegalArgumentException.
-func invalidWindows(where, what string) error {
-	return errs.TopologyInvalid.New(where, what, "").InKafka("IllegalArgumentException")
+func invalidWindows(where, what, fix string) error {
+	return errs.TopologyInvalid.New(where, what, fix).InKafka("IllegalArgumentException")
 }
 
 // millis is d in whole milliseconds, rounded down as Java's toMillis does.

@@ -23,7 +23,7 @@ func (d *document) newBuilder() *dsl.StreamsBuilder {
 			d.faults = append(d.faults, d.atSetting(dsl.TopologyOptimization, err))
 		}
 	}
-	if d.setting("ensure.explicit.internal.resource.naming") == "true" {
+	if d.setting(dsl.EnsureExplicitNaming) == "true" {
 		b.EnsureExplicitNames()
 	}
 	return b

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -455,11 +456,19 @@ func (d *document) build() {
 	whole, told := len(d.faults) == 0, d.builder.Faults()
 	t, err := d.builder.Build()
 	for _, e := range errs.Flatten(err) {
-		if whole || errs.TopologyStoreClash.Is(e) && !slices.Contains(told, e) || errs.TopologyTopicTaken.Is(e) {
+		if whole || d.standsAlone(e) && !slices.Contains(told, e) {
 			d.faults = append(d.faults, d.relocateNode(e))
 		}
 	}
 	if whole {
 		d.app.Topology = t
 	}
+}
+
+// standsAlone tells whether a fault of the whole topology is one whatever else is missing. Generated names are those that
+// will be as long as no operator was left out.
+func (d *document) standsAlone(err error) bool {
+	var coded *errs.Error
+	return errs.TopologyStoreClash.Is(err) || errs.TopologyTopicTaken.Is(err) ||
+		!d.uncertain && errors.As(err, &coded) && coded.Where == dsl.EnsureExplicitNaming
 }

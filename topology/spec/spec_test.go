@@ -74,6 +74,9 @@ func checkCoded(t *testing.T, err error) {
 		if !strings.HasPrefix(coded.Where, "dir/app.yaml") || coded.Fix == "" {
 			t.Errorf("a fault without a place or a remedy: %v", coded)
 		}
+		if generic := errs.TopologyInvalid.New("", "", ""); coded.Fix == generic.Fix {
+			t.Errorf("a fault of a topology without a remedy of its own: %v", coded)
+		}
 	}
 }
 

@@ -199,7 +199,7 @@ func (d *document) retention(v *value, key string, least time.Duration) time.Dur
 		return 0 // told already
 	}
 	if least == 0 {
-		d.faultAt(errs.StateRetention, v.get(key), fmt.Sprintf("%s must not be negative (got %s)", key, t), "")
+		d.faultAt(errs.StateRetention, v.get(key), fmt.Sprintf("%s must not be negative (got %s)", key, t), "give 0 or more")
 	} else {
 		d.faultAt(errs.StateRetention, v.get(key), fmt.Sprintf("%s must be positive (got %s)", key, t), "give the time, or leave it out to keep what the windows need")
 	}
