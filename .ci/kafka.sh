@@ -9,6 +9,7 @@
 #   kafka.sh connect standalone|distributed DIR WORKER.properties [CONNECTOR...]
 #                                  a worker of Kafka Connect, in DIR, until it is killed; its log is DIR/worker.out
 # KAFKA_PROXIED: if set, a node on PORT listens on PORT+2000 as well, and says there that it is on PORT+3000, where a proxy is.
+# KAFKA_SESSION: how long a node may be silent until its controller does without it (3000 ms; a node that was killed comes back after that).
 # KAFKA_LIBS: folder of the jars (default .cache/kafka-libs of the checkout). KAFKA_HEAP: heap of a node (256m).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -81,7 +82,7 @@ offsets.topic.num.partitions=4
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-broker.session.timeout.ms=3000
+broker.session.timeout.ms=${KAFKA_SESSION:-3000}
 broker.heartbeat.interval.ms=500
 auto.create.topics.enable=false
 log.initial.task.delay.ms=$never

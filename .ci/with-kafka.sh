@@ -7,5 +7,5 @@ shift 2
 "$here/kafka.sh" stop "$dir"
 rm -rf "$dir"
 trap '"$here/kafka.sh" stop "$dir"; rm -rf "$dir"' EXIT
-KAFKA_HEAP=${KAFKA_HEAP:-512m} "$here/kafka.sh" start "$dir" "$port"
+KAFKA_HEAP=${KAFKA_HEAP:-512m} KAFKA_SESSION=60000 "$here/kafka.sh" start "$dir" "$port"
 WASMSTREAM_TEST_BROKERS=127.0.0.1:$port "$@"

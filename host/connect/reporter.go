@@ -2,13 +2,11 @@ package connect
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/wasmstream/wasmstream/connectors/config"
@@ -98,22 +96,6 @@ func (w *Worker) newReporter(ctx context.Context, id TaskID, props config.Props,
 	}
 	r.letters = &deadLetters{topic: topic, headers: headers.(bool), client: cl, counters: c}
 	return r, nil
-}
-
-// ensureTopic creates a topic unless it exists.
-func ensureTopic(ctx context.Context, adm *kadm.Client, topic string, partitions int32, replication int16, configs map[string]string) error {
-	if have, err := adm.ListTopics(ctx, topic); err == nil && have.Has(topic) && have[topic].Err == nil {
-		return nil
-	}
-	set := map[string]*string{}
-	for k, v := range configs {
-		set[k] = &v
-	}
-	_, err := adm.CreateTopic(ctx, partitions, replication, set, topic)
-	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-		return err
-	}
-	return nil
 }
 
 func (d *deadLetters) send(task TaskID, f *Failed, raw *kgo.Record, at *Place) {
