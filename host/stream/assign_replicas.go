@@ -82,28 +82,15 @@ func (c *assignCluster) arrears(id topology.TaskID, m int) int64 {
 }
 
 // placeStandbys gives every task with state its replicas: the warm-ups, and as many standbys as are wanted and there are
-// other processes for. A standby stays where one is; others go where tags differ most, where state lies, then where the
-// least is to do.
+// other processes for. Where all standbys are, even and as far apart as others would be, they stay; else a standby stays
+// where one is if it can, and others go where tags differ most, where state lies, then where the least is to do.
 func (c *assignCluster) placeStandbys(a *assignment) [][]topology.TaskID {
-	s := newStandbyPlan(c, a)
-	for _, id := range slices.SortedFunc(maps.Keys(a.warmups), compareTasks) {
-		s.put(id, a.warmups[id])
+	fresh, kept := newStandbyPlan(c, a), newStandbyPlan(c, a)
+	fresh.place()
+	if kept.keep(fresh.wanted) && kept.apart >= fresh.apart {
+		return kept.spread()
 	}
-	for _, id := range c.tasks {
-		if !c.stateful[id] {
-			continue
-		}
-		for range c.cfg.NumStandbyReplicas {
-			p, ok := s.next(id)
-			if !ok {
-				break
-			}
-			s.put(id, p)
-			s.wanted[id] = append(s.wanted[id], p)
-		}
-	}
-	s.even()
-	return s.spread()
+	return fresh.spread()
 }
 
 // standbyPlan is where standbys are being placed.
@@ -115,6 +102,7 @@ type standbyPlan struct {
 	wanted map[topology.TaskID][]processKey // standbys alone
 	load   map[processKey]int               // tasks and copies
 	limit  map[processKey]int               // a fair share of them
+	apart  int                              // tags in which copies differ from what the task has elsewhere
 	racks  bool                             // places count
 }
 
@@ -136,10 +124,51 @@ func newStandbyPlan(c *assignCluster, a *assignment) *standbyPlan {
 		n, threads := (len(c.tasks)+copies)*c.processes[p].threads, len(c.members)
 		s.limit[p] = (n + threads - 1) / threads
 	}
+	for _, id := range slices.SortedFunc(maps.Keys(a.warmups), compareTasks) {
+		s.put(id, a.warmups[id])
+	}
 	return s
 }
 
+// place chooses a process for each standby.
+func (s *standbyPlan) place() {
+	for _, id := range s.c.tasks {
+		if !s.c.stateful[id] {
+			continue
+		}
+		for range s.c.cfg.NumStandbyReplicas {
+			p, ok := s.next(id)
+			if !ok {
+				break
+			}
+			s.want(id, p)
+		}
+	}
+	s.even()
+}
+
+// keep leaves each standby where one is, and tells whether these are as many as in like and lie evenly.
+func (s *standbyPlan) keep(like map[topology.TaskID][]processKey) bool {
+	for _, id := range s.c.tasks {
+		for _, m := range s.c.members {
+			if m.standbys[id] && len(s.wanted[id]) < len(like[id]) && s.may(id, m.process) {
+				s.want(id, m.process)
+			}
+		}
+		if len(s.wanted[id]) < len(like[id]) {
+			return false
+		}
+	}
+	return !s.evenOne()
+}
+
+func (s *standbyPlan) want(id topology.TaskID, p processKey) {
+	s.put(id, p)
+	s.wanted[id] = append(s.wanted[id], p)
+}
+
 func (s *standbyPlan) put(id topology.TaskID, p processKey) {
+	s.apart += s.differs(id, p)
 	s.copies[id] = append(s.copies[id], p)
 	s.load[p]++
 }

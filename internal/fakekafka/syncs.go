@@ -21,6 +21,7 @@ const syncPatience = 3 * time.Second
 type syncs struct {
 	mu     sync.Mutex
 	groups map[string]*syncRound
+	spoken map[string]int32     // the generation that waits for nothing more: its leader has spoken, or another one begins
 	lives  map[staticMember]int // how often a static member has come without an id
 }
 
@@ -29,12 +30,13 @@ type staticMember struct{ group, instance string }
 
 // syncRound is one generation of a group between its joins and its leader's word.
 type syncRound struct {
-	members map[string]bool // that wait, by id and by instance
-	over    chan struct{}   // closed when they have been answered
+	generation int32
+	members    map[string]bool // that wait, by id and by instance
+	over       chan struct{}   // closed when they have been answered
 }
 
 func mendSyncs(cluster *kfake.Cluster) {
-	s := &syncs{groups: make(map[string]*syncRound), lives: make(map[staticMember]int)}
+	s := &syncs{groups: make(map[string]*syncRound), spoken: make(map[string]int32), lives: make(map[staticMember]int)}
 	control := func(key kmsg.Key, look func(kmsg.Request)) {
 		cluster.ControlKey(int16(key), func(r kmsg.Request) (kmsg.Response, error, bool) {
 			look(r)
@@ -76,17 +78,21 @@ func (s *syncs) isLast(cluster *kfake.Cluster, m staticMember) bool {
 	return s.lives[m] == mine
 }
 
-// sync notes a member that begins to wait; the leader does not, and ends the wait of all.
+// sync notes a member that begins to wait; the leader does not, and ends the wait of all. Who comes later is answered at once.
 func (s *syncs) sync(r *kmsg.SyncGroupRequest) {
-	if len(r.GroupAssignment) > 0 {
-		s.end(r.Group)
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(r.GroupAssignment) > 0 {
+		s.spoken[r.Group] = r.Generation
+		s.over(r.Group)
+		return
+	}
+	if spoken, any := s.spoken[r.Group]; any && spoken == r.Generation {
+		return
+	}
 	round := s.groups[r.Group]
 	if round == nil {
-		round = &syncRound{members: make(map[string]bool), over: make(chan struct{})}
+		round = &syncRound{generation: r.Generation, members: make(map[string]bool), over: make(chan struct{})}
 		s.groups[r.Group] = round
 	}
 	round.members[r.MemberID] = true
@@ -95,9 +101,17 @@ func (s *syncs) sync(r *kmsg.SyncGroupRequest) {
 	}
 }
 
+// end ends the wait in a group that begins another generation.
 func (s *syncs) end(group string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if round := s.groups[group]; round != nil {
+		s.spoken[group] = round.generation
+	}
+	s.over(group)
+}
+
+func (s *syncs) over(group string) {
 	if round := s.groups[group]; round != nil {
 		close(round.over)
 		delete(s.groups, group)

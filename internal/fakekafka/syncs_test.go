@@ -2,6 +2,7 @@ package fakekafka_test
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -51,6 +52,30 @@ func TestAMemberThatEndsInItsSyncHoldsNobodyUp(t *testing.T) {
 			<-gone
 		})
 	}
+}
+
+// TestAMemberThatSyncsBehindItsLeaderWaitsForNothing: it is answered at once, so that it may leave at once.
+func TestAMemberThatSyncsBehindItsLeaderWaitsForNothing(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	addr, seen := watched(t)
+	leader := member{ctx: ctx, t: t, cl: client(t, addr), instance: "one"}
+	follower := member{ctx: ctx, t: t, cl: client(t, addr), instance: "two"}
+	leader.join()
+	leader.sync("one")
+	joined := inBackground(follower.join)
+	seen(ctx, kmsg.JoinGroup, 2)
+	leader.join()
+	<-joined
+	leader.sync("one")
+	follower.sync("")
+	third := client(t, addr)
+	gone := inBackground(func() { follower.leave(third) })
+	seen(ctx, kmsg.LeaveGroup, 1)
+	if err := leader.heartbeat(); !errors.Is(err, kerr.RebalanceInProgress) {
+		t.Errorf("the leader hears %v once the follower has left", err)
+	}
+	<-gone
 }
 
 // TestTheLastLifeOfAStaticMemberHasItsPlace: a process dies while it waits for the place of its predecessor, which died in its
@@ -180,6 +205,16 @@ func (m *member) sync(to string) {
 	if _, err := req.RequestWith(m.ctx, m.cl); err != nil {
 		m.t.Errorf("%s syncing: %v", m.instance, err)
 	}
+}
+
+func (m *member) heartbeat() error {
+	req := kmsg.NewPtrHeartbeatRequest()
+	req.Group, req.MemberID, req.InstanceID, req.Generation = "group", m.id, &m.instance, m.generation
+	resp, err := req.RequestWith(m.ctx, m.cl)
+	if err != nil {
+		return err
+	}
+	return kerr.ErrorForCode(resp.ErrorCode)
 }
 
 func (m *member) leave(by *kgo.Client) {
