@@ -117,7 +117,7 @@ type App struct {
 	// life is done when the application is to end, end makes it so and says why.
 	life context.Context
 	end  context.CancelCauseFunc
-	// asksShutdown: this process tells the group to end; remains: it does not leave when it ends.
+	// asksShutdown: this process tells the group to end, or was told and tells it on; remains: it does not leave when it ends.
 	asksShutdown, remains atomic.Bool
 	// damaged: the local state that threads run on now was found damaged, and is to be built again.
 	damaged atomic.Pointer[atomic.Bool]
@@ -488,7 +488,7 @@ func (a *App) sharedThreadConfig(plan *topicPlan, processID string, db *state.DB
 		bufferedRecords: s.BufferedRecords, bufferedBytes: number(consumer["max.partition.fetch.bytes"]), maxRecord: number(producer["max.request.size"]),
 		caching: s.CacheBytes > 0, shutdownGrace: shutdownGrace, pollRecords: -1,
 		clock: a.clock, log: a.log, changed: a.threadChanged, purge: a.notePurge,
-		replan: a.replan, paused: a.IsPaused, remains: a.staysInGroup, settle: a.settle, queries: &a.queries,
+		replan: a.replan, paused: a.IsPaused, remains: a.staysInGroup, stay: a.stay, settle: a.settle, queries: &a.queries,
 	}
 	if _, set := s.Client(streamsconfig.MainConsumer)["max.poll.records"]; set && a.isSet("max.poll.records") {
 		c.pollRecords = consumer.MaxPollRecords()

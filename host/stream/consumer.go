@@ -311,15 +311,21 @@ func (c *Consumer) groupMetadata() groupMetadata {
 // until that one's session ends.
 const leaveGrace = time.Second
 
-// close ends the membership and the client; with leave the group learns of it at once, also of a static member, which
+// shutdownSpread is how long a member stays in the group that has heard of the shutdown of the application: once one leaves,
+// those who have not fetched their assignment yet get none, but join again, and would hear nothing. Kafka's default of
+// heartbeat.interval.ms. Whoever joins meanwhile hears it of those who stay.
+const shutdownSpread = 3 * time.Second
+
+// close ends the membership, after a stay, and the client; with leave the group learns of it at once, also of a static member, which
 // kgo lets stay. Meanwhile the thread serves the callbacks, the last of which revokes everything.
 //
 // The order matters: a member that is told to leave while its join is under way is answered that it is unknown, and kgo
 // joins once more. So the client ends first, and then another one tells the group.
-func (c *Consumer) close(ctx context.Context, leave bool) {
+func (c *Consumer) close(ctx context.Context, leave bool, stay time.Duration) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		_ = pause(ctx, stay)
 		ctx, cancel := context.WithTimeout(ctx, leaveGrace)
 		err := c.client.LeaveGroupContext(ctx)
 		cancel()

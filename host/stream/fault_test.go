@@ -184,8 +184,8 @@ func (in *instance) ended() error {
 	case err := <-in.done:
 		in.done = nil
 		return err
-	case <-time.After(30 * time.Second):
-		in.t.Fatal("the application does not end")
+	case <-time.After(time.Minute):
+		in.t.Fatalf("the application does not end, and is %s", in.State())
 		return errors.New("unreachable")
 	}
 }

@@ -100,6 +100,8 @@ type threadConfig struct {
 	clock   func() time.Time
 	// paused tells whether processing is paused, and remains whether a clean stop keeps the place in the group.
 	paused, remains func() bool
+	// stay is how much longer a member remains that ends.
+	stay func() time.Duration
 	// settle ends what a producer of a transactional id has left open.
 	settle func(ctx context.Context, transactionalID string) error
 	// replan looks at the topics again if there are partitions in an assignment that are new.
@@ -659,7 +661,7 @@ func (s *session) close(clean, leave bool) error {
 		s.settleTransaction()
 	}
 	if s.consumer != nil {
-		s.consumer.close(s.hard, leave)
+		s.consumer.close(s.hard, leave, s.cfg.stay())
 	}
 	if s.stopUpdater != nil {
 		s.updating.Store(nil)

@@ -141,14 +141,12 @@ func TestAFailureShutsTheWholeApplicationDown(t *testing.T) {
 		fails.Store(true)
 		more := numbered(in, 200, 200, 23, 4)
 		b.Produce(t, more...)
-		err := <-bad.done
-		bad.done = nil
+		err := bad.ended()
 		if err == nil || errs.StreamShutdown.Is(err) || bad.State() != Failed {
 			t.Errorf("the process that failed ended with %v as %s", err, bad.State())
 		}
 		for _, o := range others {
-			err := <-o.done
-			o.done = nil
+			err := o.ended()
 			if !errs.StreamShutdown.Is(err) || o.State() != Failed {
 				t.Errorf("another process ended with %v as %s", err, o.State())
 			}

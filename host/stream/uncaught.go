@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"time"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
@@ -85,10 +86,19 @@ func (a *App) trouble() assignmentError {
 	return assignmentOK
 }
 
+// stay is how much longer the members of this process remain in the group when they end.
+func (a *App) stay() time.Duration {
+	if a.asksShutdown.Load() {
+		return shutdownSpread
+	}
+	return 0
+}
+
 // heard takes what came with an assignment, on the goroutine of the group.
 func (a *App) heard(info assignmentInfo) {
 	a.assigned.Store(&info)
 	if info.err == assignmentShutdownRequested {
+		a.asksShutdown.Store(true)
 		a.setState(PendingError)
 		a.end(errs.StreamShutdown.New(a.cfg.Streams.ApplicationID, "a process of the application failed and asked all of them to shut down", ""))
 	}
