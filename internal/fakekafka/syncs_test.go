@@ -24,15 +24,8 @@ func TestAMemberThatEndsInItsSyncHoldsNobodyUp(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			addr, seen := watched(t)
-			one, two, third := client(t, addr), client(t, addr), client(t, addr)
-			leader := member{ctx: ctx, t: t, cl: one, instance: "one"}
-			follower := member{ctx: ctx, t: t, cl: two, instance: "two"}
-			leader.join()
-			leader.sync("one")
-			joined := inBackground(follower.join)
-			seen(ctx, kmsg.JoinGroup, 2)
-			leader.join()
-			<-joined
+			leader, follower := joined(ctx, t, addr, seen)
+			third := client(t, addr)
 			synced := inBackground(func() { follower.sync("") })
 			seen(ctx, kmsg.SyncGroup, 2)
 			var gone <-chan struct{}
@@ -59,14 +52,7 @@ func TestAMemberThatSyncsBehindItsLeaderWaitsForNothing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	addr, seen := watched(t)
-	leader := member{ctx: ctx, t: t, cl: client(t, addr), instance: "one"}
-	follower := member{ctx: ctx, t: t, cl: client(t, addr), instance: "two"}
-	leader.join()
-	leader.sync("one")
-	joined := inBackground(follower.join)
-	seen(ctx, kmsg.JoinGroup, 2)
-	leader.join()
-	<-joined
+	leader, follower := joined(ctx, t, addr, seen)
 	leader.sync("one")
 	follower.sync("")
 	third := client(t, addr)
@@ -84,14 +70,7 @@ func TestTheLastLifeOfAStaticMemberHasItsPlace(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	addr, seen := watched(t)
-	leader := member{ctx: ctx, t: t, cl: client(t, addr), instance: "one"}
-	first := member{ctx: ctx, t: t, cl: client(t, addr), instance: "two"}
-	leader.join()
-	leader.sync("one")
-	joined := inBackground(first.join)
-	seen(ctx, kmsg.JoinGroup, 2)
-	leader.join()
-	<-joined
+	leader, first := joined(ctx, t, addr, seen)
 	synced := inBackground(func() { first.sync("") })
 	seen(ctx, kmsg.SyncGroup, 2)
 	const lives = 8
@@ -158,6 +137,20 @@ func inBackground(do func()) <-chan struct{} {
 		do()
 	}()
 	return done
+}
+
+// joined is a group of a leader and a follower that have joined, after three requests to, and have no assignment yet.
+func joined(ctx context.Context, t *testing.T, addr string, seen func(context.Context, kmsg.Key, int64)) (leader, follower *member) {
+	t.Helper()
+	leader = &member{ctx: ctx, t: t, cl: client(t, addr), instance: "one"}
+	follower = &member{ctx: ctx, t: t, cl: client(t, addr), instance: "two"}
+	leader.join()
+	leader.sync("one")
+	done := inBackground(follower.join)
+	seen(ctx, kmsg.JoinGroup, 2)
+	leader.join()
+	<-done
+	return leader, follower
 }
 
 // member is one of a group of static members, by its requests.
