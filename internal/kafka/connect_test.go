@@ -340,6 +340,40 @@ func TestEmbeddedBroker(t *testing.T) {
 	b.Close()
 }
 
+// TestEmbeddedBrokerKeepsForEver: without a retention records of times long ago stay, with one they go.
+func TestEmbeddedBrokerKeepsForEver(t *testing.T) {
+	for retention, want := range map[time.Duration]int64{0: 0, time.Hour: 1} {
+		b, err := StartEmbedded(EmbeddedConfig{Retention: retention})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		client, err := kgo.NewClient(kgo.SeedBrokers(b.Addr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		admin := kadm.NewClient(client)
+		if _, err := admin.CreateTopic(ctx, 1, 1, nil, "old"); err != nil {
+			t.Fatal(err)
+		}
+		record := &kgo.Record{Topic: "old", Value: []byte("v"), Timestamp: time.UnixMilli(1)}
+		if err := client.ProduceSync(ctx, record).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		b.cluster.ApplyRetention()
+		starts, err := admin.ListStartOffsets(ctx, "old")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at, _ := starts.Lookup("old", 0); at.Offset != want {
+			t.Errorf("with a retention of %s the topic begins at %d, want %d", retention, at.Offset, want)
+		}
+	}
+}
+
 func atoi(t *testing.T, s string) int {
 	t.Helper()
 	n, err := net.LookupPort("tcp", s)

@@ -26,7 +26,8 @@ type EmbeddedConfig struct {
 	Host string
 	// Port 0 takes a free one.
 	Port int
-	// Retention is how long records are kept in topics that do not say so themselves.
+	// Retention is how long records are kept in topics that do not say so themselves, by their own timestamps; 0 is for
+	// ever.
 	Retention time.Duration
 }
 
@@ -48,12 +49,16 @@ func StartEmbedded(cfg EmbeddedConfig) (*Embedded, error) {
 	if err := CheckLoopback(addr); err != nil {
 		return nil, err
 	}
+	retention := cfg.Retention.Milliseconds()
+	if retention == 0 {
+		retention = -1
+	}
 	cluster, err := kfake.NewCluster(
 		kfake.Ports(cfg.Port),
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) { return net.Listen(network, addr) }),
 		kfake.DefaultNumPartitions(1),
 		kfake.ClusterID("wasmstream-embedded"),
-		kfake.BrokerConfigs(map[string]string{"log.retention.ms": strconv.FormatInt(cfg.Retention.Milliseconds(), 10)}),
+		kfake.BrokerConfigs(map[string]string{"log.retention.ms": strconv.FormatInt(retention, 10)}),
 	)
 	if err != nil {
 		return nil, ListenError(addr, err)
