@@ -296,7 +296,7 @@ fn functions_in_place_are_components() {
     let b = StreamsBuilder::new("");
     b.stream("a", None)
         .filter(filter("", |_| true))
-        .map_values(map_values("upper", |_, _| ()))
+        .map_values(map_values("upper", |_, _| ()).with("locale", "tr").out(OPEN, STRING))
         .process(process("remember", || Nothing).stores(&["seen"]), &[])
         .to("b", None);
     let m = Module::new("shop", "1.0.0").with(filter("other", |_| true)).with_topology(b).manifest();
@@ -304,7 +304,7 @@ fn functions_in_place_are_components() {
     assert!(m.contains(r#""name":"filter-1","kind":"filter""#) && components.len() >= 4, "{m}");
     let topology = concat!(
         r#""topology":{"apiVersion":"wasmstream/v1","kind":"Application","operators":[{"id":"1","stream":{"topic":"a"}},"#,
-        r#"{"id":"2","from":"1","filter":{"guest":"filter-1"}},{"id":"3","from":"2","mapValues":{"guest":"upper"}},"#,
+        r#"{"id":"2","from":"1","filter":{"guest":"filter-1"}},{"id":"3","from":"2","mapValues":{"guest":"upper","config":{"locale":"tr"},"value":"string"}},"#,
         r#"{"id":"4","from":"3","process":{"guest":"remember","stores":["seen"]}},{"id":"5","from":"4","to":{"topic":"b"}}]}}"#,
     );
     assert!(m.ends_with(topology), "{m}");

@@ -45,6 +45,18 @@ impl From<Component> for Function {
     }
 }
 
+impl Component {
+    /// Says how the keys and values that it makes in a topology are written: [`Function::out`].
+    pub fn out(self, key: Serde, value: Serde) -> Function {
+        Function::from(self).out(key, value)
+    }
+
+    /// Gives it a setting in a topology: [`Function::with`].
+    pub fn with(self, key: &str, value: &str) -> Function {
+        Function::from(self).with(key, value)
+    }
+}
+
 impl Function {
     /// Says how the keys and values that the function makes are written; [`Serde::DEFAULT`] leaves one open.
     pub fn out(mut self, key: Serde, value: Serde) -> Self {
