@@ -61,6 +61,8 @@ type Config struct {
 	layers []streamsconfig.Layer
 	// nodeWhere are the places of operators in the document by the names of their nodes.
 	nodeWhere map[string]string
+	// excerpt shows the line of a place in the document; nil without a document.
+	excerpt func(where string) string
 	// application is the module that brought the topology along, "" if a document or a program did.
 	application string
 }
@@ -105,7 +107,7 @@ func (c Config) withSettings(fault error) error {
 			faults = append(faults, err)
 		}
 	}
-	return byPlace(faults...)
+	return c.byPlace(faults...)
 }
 
 // Setting is one effective setting with its origin. Its names in JSON are a contract.
@@ -163,7 +165,7 @@ func (c Config) Validate() error {
 	if c.Admin != "" {
 		faults = append(faults, checkAdmin(c.Admin))
 	}
-	return byPlace(faults...)
+	return c.byPlace(faults...)
 }
 
 // WithoutCluster is c for uses that ask no cluster: bootstrap.servers need not be set.
@@ -189,11 +191,12 @@ func (c Config) Check(ctx context.Context) error {
 		return errors.Join(c.Validate(), err)
 	}
 	set, err := c.compileAll(ctx, engine, rules)
-	return errors.Join(byPlace(c.Validate(), err), set.close(), engine.Close(ctx))
+	return errors.Join(c.byPlace(c.Validate(), err), set.close(), engine.Close(ctx))
 }
 
-// byPlace joins errors, those of a file from its top to its end, behind those without a place.
-func byPlace(faults ...error) error {
+// byPlace joins errors, those of a file from its top to its end, behind those without a place, each with the line that it
+// is about.
+func (c Config) byPlace(faults ...error) error {
 	all := errs.Flatten(errors.Join(faults...))
 	slices.SortStableFunc(all, func(a, b error) int {
 		fileA, lineA, colA := errs.Place(placeOf(a))
@@ -203,7 +206,20 @@ func byPlace(faults ...error) error {
 		}
 		return cmp.Or(cmp.Compare(fileA, fileB), lineA-lineB, colA-colB)
 	})
+	for i, err := range all {
+		all[i] = c.shown(err)
+	}
 	return errors.Join(all...)
+}
+
+// shown gives an error about a place in the document the line there.
+func (c Config) shown(err error) error {
+	coded, ok := err.(*errs.Error)
+	if !ok || coded.Detail != "" || c.excerpt == nil {
+		return err
+	}
+	with := *coded
+	return with.WithDetail(c.excerpt(coded.Where))
 }
 
 func placeOf(err error) string {

@@ -27,6 +27,8 @@ type LoadOptions struct {
 	Environ []string
 	// Compiler is that of Config; a module that has to be asked for its topology is compiled by it as well.
 	Compiler []string
+	// Print is where streams are printed; nil is standard output.
+	Print io.Writer
 }
 
 // layers are the settings that win over a document, the later ones stronger, and what they say together.
@@ -74,13 +76,13 @@ func loadDocument(ctx context.Context, path string, o LoadOptions) (Config, erro
 	if err != nil {
 		return Config{}, errs.ConfigFile.New(path, "the file cannot be read", "").WithCause(errs.WithoutPath(err))
 	}
-	app, fault := spec.Parse(path, data, spec.Options{Set: stronger})
+	app, fault := spec.Parse(path, data, spec.Options{Set: stronger, Print: o.Print})
 	return configOf(path, app, layers, fault)
 }
 
 // configOf is an application that was read from path, with what wins over it.
 func configOf(path string, app *spec.Application, layers []streamsconfig.Layer, fault error) (Config, error) {
-	cfg := Config{Topology: app.Topology, Modules: map[string]Module{}, where: path, nodeWhere: app.NodeWhere}
+	cfg := Config{Topology: app.Topology, Modules: map[string]Module{}, where: path, nodeWhere: app.NodeWhere, excerpt: app.Excerpt}
 	for name, m := range app.Modules {
 		cfg.Modules[name] = moduleOf(m)
 	}
@@ -122,7 +124,7 @@ func loadModule(ctx context.Context, path string, o LoadOptions) (Config, error)
 	if err != nil {
 		return Config{}, err
 	}
-	app, fault := topologyOf(path, manifest, stronger)
+	app, fault := topologyOf(path, manifest, spec.Options{Set: stronger, Print: o.Print})
 	if app == nil {
 		return Config{}, fault
 	}
@@ -132,11 +134,11 @@ func loadModule(ctx context.Context, path string, o LoadOptions) (Config, error)
 }
 
 // topologyOf reads the topology that a module brings along. The application is nil if there is none.
-func topologyOf(path string, m abi.Manifest, stronger map[string]string) (*spec.Application, error) {
+func topologyOf(path string, m abi.Manifest, o spec.Options) (*spec.Application, error) {
 	if m.Topology == nil {
 		return nil, errs.ModuleTopology.New(path, "the module "+m.Name+" has no topology of its own", "write an application that calls its components, or build a topology in it (StreamsBuilder of the SDK)")
 	}
-	return spec.ParseModule(spec.ModuleDocument{Path: path, Name: m.Name, Text: m.Topology}, spec.Options{Set: stronger})
+	return spec.ParseModule(spec.ModuleDocument{Path: path, Name: m.Name, Text: m.Topology}, o)
 }
 
 // askModule is the manifest of a module, which has to run if it answers ws_describe.

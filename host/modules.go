@@ -58,7 +58,7 @@ func (c Config) compileAll(ctx context.Context, engine *wasm.Engine, rules *gues
 		faults = append(faults, c.checkComponents(set)...)
 		faults = append(faults, c.checkMemory(set, rules)...)
 	}
-	if err := byPlace(faults...); err != nil {
+	if err := c.byPlace(faults...); err != nil {
 		return nil, errors.Join(err, set.close())
 	}
 	return set, nil
@@ -123,7 +123,9 @@ func (c Config) checkUses(set moduleSet) []error {
 		everywhere = append(everywhere, g.Store.Name)
 	}
 	for _, n := range c.Topology.Nodes() {
-		stores[n.Name] = slices.Concat(n.Stores, everywhere)
+		all := slices.Concat(n.Stores, everywhere)
+		slices.Sort(all)
+		stores[n.Name] = slices.Compact(all) // a node that writes a global store has it both ways
 	}
 	uses := c.Topology.Guests()
 	for _, node := range slices.Sorted(maps.Keys(uses)) {

@@ -43,7 +43,7 @@ func NewTestBench(ctx context.Context, cfg Config) (*TestBench, error) {
 		return nil, errors.Join(err, fault)
 	}
 	b.kept, fault = cfg.compileAll(ctx, b.engine, b.rules)
-	if err := byPlace(err, fault); err != nil {
+	if err := cfg.byPlace(err, fault); err != nil {
 		return nil, errors.Join(err, b.Close(ctx))
 	}
 	for name := range cfg.Modules {

@@ -44,7 +44,11 @@ func SerdeByName(name string) (Serde, error) {
 		}
 		return s, nil
 	}
-	return nil, errs.ConfigInvalid.New("", fmt.Sprintf("unknown serde %q", name), errs.DidYouMean(name, SerdeNames()))
+	fix := errs.DidYouMean(name, SerdeNames())
+	if errs.Nearest(name, SerdeNames()) == "" {
+		fix += ", or list(SERDE), timeWindowed(SERDE,MILLISECONDS), sessionWindowed(SERDE)"
+	}
+	return nil, errs.ConfigInvalid.New("", fmt.Sprintf("unknown serde %q", name), fix)
 }
 
 // shortSerdeName strips what Java puts around the type's name.

@@ -216,11 +216,11 @@ func compositeSerde(name string) (s Serde, ok bool, err error) {
 func timeWindowedByArgs(name, args string) (Serde, bool, error) {
 	at := strings.LastIndexByte(args, ',')
 	if at < 0 {
-		return nil, true, errs.ConfigInvalid.New("", fmt.Sprintf("the serde %q has no window size", name), "write timeWindowed(inner,size in ms)")
+		return nil, true, errs.ConfigInvalid.New("", fmt.Sprintf("the serde %q has no window size", name), "write timeWindowed(SERDE,MILLISECONDS)")
 	}
 	size, err := strconv.ParseInt(strings.TrimSpace(args[at+1:]), 10, 64)
-	if err != nil || size < 0 {
-		return nil, true, errs.ConfigInvalid.New("", fmt.Sprintf("the window size of the serde %q is no number of milliseconds", name), "write timeWindowed(inner,size in ms)")
+	if err != nil || size <= 0 {
+		return nil, true, errs.ConfigInvalid.New("", fmt.Sprintf("the window size of the serde %q is no number of milliseconds from 1 on", name), "write timeWindowed(SERDE,MILLISECONDS)")
 	}
 	inner, err := SerdeByName(strings.TrimSpace(args[:at]))
 	return TimeWindowed(inner, size), true, err

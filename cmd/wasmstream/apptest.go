@@ -59,7 +59,7 @@ func (r *testRun) empty() bool { return r.Passed+r.Failed+r.Updated == 0 }
 
 func runTests(c *cli.Context) error {
 	o := apptest.Options{
-		Application: c.String("application"), Set: c.StringSlice("set"), Update: c.Bool("update"), Compiler: compiler(),
+		Application: c.String("application"), Set: c.StringSlice("set"), Update: c.Bool("update"), Compiler: compiler(), Print: c.App.ErrWriter,
 	}
 	if pattern := c.String("run"); pattern != "" {
 		re, err := regexp.Compile(pattern)

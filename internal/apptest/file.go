@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -34,6 +35,8 @@ type Options struct {
 	Update bool
 	// Compiler is that of host.Config.
 	Compiler []string
+	// Print is where applications print streams; nil is standard output.
+	Print io.Writer
 }
 
 // FileResult is what came of a file of tests.
@@ -58,7 +61,7 @@ func RunFile(ctx context.Context, path string, o Options) (r FileResult, err err
 	for _, s := range file.Config {
 		set = append([]string{s.Key + "=" + s.Value}, set...)
 	}
-	cfg, err := host.LoadContext(ctx, application, host.LoadOptions{Set: set, Compiler: o.Compiler})
+	cfg, err := host.LoadContext(ctx, application, host.LoadOptions{Set: set, Compiler: o.Compiler, Print: o.Print})
 	if err != nil {
 		return r, err
 	}

@@ -98,12 +98,37 @@ func checkName(name string) error {
 	case len(name) > maxNameLength:
 		return errs.TopologyInvalid.New(name, fmt.Sprintf("Name is illegal, it can't be longer than %d characters", maxNameLength), "give a shorter name").InKafka("TopologyException")
 	}
+	if !plain(name) {
+		return errs.TopologyInvalid.New(name, fmt.Sprintf(
+			"Name %q is illegal, it contains a character other than ASCII alphanumerics, '.', '_' and '-'", name), "leave the other characters out").InKafka("TopologyException")
+	}
+	return nil
+}
+
+// plain tells whether a name has only the characters that names of topics have.
+func plain(name string) bool {
 	for _, c := range []byte(name) {
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 		if !letter && c != '.' && c != '_' && c != '-' {
-			return errs.TopologyInvalid.New(name, fmt.Sprintf(
-				"Name %q is illegal, it contains a character other than ASCII alphanumerics, '.', '_' and '-'", name), "leave the other characters out").InKafka("TopologyException")
+			return false
 		}
 	}
-	return nil
+	return true
+}
+
+// CheckTopicName holds the name of a topic that users own to the rule of Kafka's brokers. Kafka's builder leaves that to
+// them, so the methods of StreamsBuilder do not ask; who reads a document does.
+func CheckTopicName(name string) error {
+	why := ""
+	switch {
+	case name == "." || name == "..":
+		why = "'" + name + "' is not allowed"
+	case len(name) > maxNameLength:
+		why = fmt.Sprintf("the length of '%s' is longer than the max allowed length %d", name, maxNameLength)
+	case !plain(name):
+		why = fmt.Sprintf("'%s' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'", name)
+	default:
+		return nil
+	}
+	return errs.TopologyInvalid.New("", "Topic name is invalid: "+why, "name a topic that a broker can have").InKafka("InvalidTopicException")
 }

@@ -121,14 +121,14 @@ func lowerTo(d *document, op *operation, in output) {
 }
 
 func lowerPrint(d *document, op *operation, in output) {
-	p := dsl.Printed{Name: op.name, Label: d.text(op.body.get("label"), "label")}
+	p := dsl.Printed{Name: op.name, Label: d.text(op.body.get("label"), "label"), To: d.options.Print}
 	if v := op.body.get("file"); v != nil {
 		if d.own != "" {
 			d.faultAt(errs.ModuleTopology, v, "a module does not say which files are written", "remove it")
 			return
 		}
 		if name := d.text(v, "file"); name != "" {
-			p.File = d.resolve(name)
+			p.File, p.To = d.resolve(name), nil
 		}
 	}
 	var ok bool

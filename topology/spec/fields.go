@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -134,8 +135,9 @@ func (d *document) serde(v *value) topology.Serde {
 		return nil
 	}
 	s, err := topology.SerdeByName(name)
-	if err != nil {
-		d.faultAt(errs.YAMLInvalid, v, fmt.Sprintf("unknown serde %q", name), errs.DidYouMean(name, topology.SerdeNames()))
+	var fault *errs.Error
+	if errors.As(err, &fault) {
+		d.faultAt(errs.YAMLInvalid, v, fault.What, fault.Fix)
 		return nil
 	}
 	return s

@@ -2,6 +2,8 @@ package spec
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/topology/dsl"
@@ -47,9 +49,13 @@ func lowerJoin(d *document, op *operation, in output) {
 	}
 	right := op.from[1]
 	if !ok || right.op == nil || right.op.failed {
+		if op.body.get("windows") != nil {
+			d.joinWindows(op) // whose faults are its own
+		}
 		return
 	}
 	other := right.output()
+	d.checkJoinFields(op, in, other)
 	fn.OutKey, fn.OutValue = "", ""
 	fn = fn.Out(nil, d.serde(op.body.get("result")))
 	if d.lowerTableJoin(op, in, other, fn) {
@@ -74,6 +80,52 @@ func lowerJoin(d *document, op *operation, in output) {
 		"join": in.stream.Join, "leftJoin": in.stream.LeftJoin, "outerJoin": in.stream.OuterJoin,
 	}[op.op.name]
 	op.out.stream = call(other.stream, fn, w, o)
+}
+
+// joinKind is what a join joins, and the fields that it has beside its function and result.
+type joinKind struct {
+	what   string
+	fields []string
+}
+
+// The joins. A join with a table takes otherValue, which Kafka's Joined has too, and which nothing is written with.
+var (
+	streamsJoin    = joinKind{"two streams", []string{"windows", "key", "value", "otherValue", "thisStore", "otherStore", "storeName", "inMemory", "logging", "changelog"}}
+	tableJoin      = joinKind{"a stream and a table", []string{"key", "value", "otherValue", "gracePeriod"}}
+	globalJoin     = joinKind{"a stream and a global table", []string{"keyMapper"}}
+	tablesJoin     = joinKind{"two tables", []string{"materialized"}}
+	foreignKeyJoin = joinKind{"two tables by a foreign key", []string{"materialized", "foreignKey", "partitioner", "otherPartitioner"}}
+)
+
+// joinKindOf is the join of what two outputs give; ok is false where there is none.
+func joinKindOf(op *operation, in, other output) (kind joinKind, ok bool) {
+	switch {
+	case in.stream != nil && other.stream != nil:
+		return streamsJoin, true
+	case in.stream != nil && other.table != nil:
+		return tableJoin, true
+	case in.stream != nil && other.global != nil:
+		return globalJoin, true
+	case in.table != nil && other.table != nil && op.body.get("foreignKey") != nil:
+		return foreignKeyJoin, true
+	case in.table != nil && other.table != nil:
+		return tablesJoin, true
+	}
+	return kind, false
+}
+
+// checkJoinFields refuses the fields that only other joins have.
+func (d *document) checkJoinFields(op *operation, in, other output) {
+	kind, ok := joinKindOf(op, in, other)
+	if !ok {
+		return
+	}
+	always := append([]string{"guest", "config", "expr", "result"}, kind.fields...)
+	for _, f := range op.op.fields {
+		if v := op.body.get(f.name); v != nil && !slices.Contains(always, f.name) {
+			d.faultAt(errs.YAMLInvalid, v, fmt.Sprintf("%s of %s has no %s", op.op.name, kind.what, f.name), "remove it; this join has "+strings.Join(kind.fields, ", "))
+		}
+	}
 }
 
 // misjoined tells what a join takes beside its left side.

@@ -1,6 +1,11 @@
 package spec
 
-import "github.com/wasmstream/wasmstream/internal/errs"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/wasmstream/wasmstream/internal/errs"
+)
 
 // byDuration is Kafka's AutoOffsetReset.byDuration.
 var byDuration = []field{{name: "byDuration", form: aDuration, required: true, doc: "How far back from now."}}
@@ -11,7 +16,12 @@ func (d *document) offsetReset(v *value) string {
 	case v == nil:
 		return ""
 	case v.kind != mapping:
-		return d.oneOf(v, "offset reset", offsetResets)
+		reset := d.text(v, "offset reset")
+		if reset != "" && !slices.Contains(offsetResets, reset) {
+			d.faultAt(errs.YAMLInvalid, v, fmt.Sprintf("unknown offset reset %q", reset), errs.DidYouMean(reset, append(offsetResets, "{byDuration: 6h}")))
+			return ""
+		}
+		return reset
 	case !d.fieldsOf(v, "offsetReset", byDuration):
 		return ""
 	}

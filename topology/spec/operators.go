@@ -386,6 +386,23 @@ func (d *document) checkBody(op *operation) {
 		}
 	}
 	d.unknown(op.body, known, op.op.name)
+	d.checkTopics(op.body)
+}
+
+// checkTopics holds the topics that an operator names to Kafka's rule.
+func (d *document) checkTopics(body *value) {
+	names := []*value{body.get("topic")}
+	if list := body.get("topics"); list != nil {
+		names = append(append(names, list), list.items...)
+	}
+	for _, v := range names {
+		if v == nil || v.kind != scalar || v.broken {
+			continue
+		}
+		if err := dsl.CheckTopicName(v.text); err != nil {
+			d.invalid(v, err)
+		}
+	}
 }
 
 // input is what op reads, of the kind that it takes.

@@ -8,6 +8,7 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +41,16 @@ type Application struct {
 	Topology *topology.Topology
 	// NodeWhere gives the place of the operator behind each node.
 	NodeWhere map[string]string
+
+	source *source
+}
+
+// Excerpt shows the line of a place in the document, "file:line:col", with a caret below it; "" for another place.
+func (a *Application) Excerpt(where string) string {
+	if file, line, col := errs.Place(where); a.source != nil && file == a.source.name && line > 0 {
+		return a.source.excerpt(line, col)
+	}
+	return ""
 }
 
 // Module is a wasm module of an application.
@@ -74,6 +85,8 @@ type Options struct {
 	// Set are settings that win over those of the document (--set), where they matter for reading it. Their faults are
 	// told by package streamsconfig, which knows where they come from.
 	Set map[string]string
+	// Print is where streams are printed (print); nil is standard output.
+	Print io.Writer
 }
 
 // Load reads the document at path, with the environment and the files of the process.
@@ -104,10 +117,12 @@ func newDocument(path string, o Options) *document {
 	if o.ReadFile == nil {
 		o.ReadFile = ReadFile
 	}
-	return &document{source: source{name: path}, options: o, app: &Application{
+	d := &document{source: source{name: path}, options: o, app: &Application{
 		Path: path, Config: map[string]string{}, ConfigWhere: map[string]string{},
 		Modules: map[string]Module{}, NodeWhere: map[string]string{},
 	}}
+	d.app.source = &d.source
+	return d
 }
 
 // document is an application while it is read.

@@ -197,7 +197,7 @@ func (t *testReader) testCase(i int, v *value) {
 		c.Name = "test " + strconv.Itoa(i+1)
 	}
 	if slices.ContainsFunc(t.file.Cases, func(o TestCase) bool { return o.Name == c.Name }) {
-		t.faultAt(errs.TopologyDuplicateName, v.get("name"), fmt.Sprintf("two tests are called %q", c.Name), "")
+		t.faultAt(errs.YAMLInvalid, v.get("name"), fmt.Sprintf("two tests are called %q", c.Name), "give one of the two another name")
 	}
 	if clock := t.text(v.get("clock"), "clock"); clock != "" {
 		at, err := time.Parse(time.RFC3339, clock)
