@@ -18,7 +18,7 @@ const module = "github.com/wasmstream/wasmstream/"
 var levels = map[string]int{
 	"abi": 0, "internal/errs": 0, "internal/fakekafka": 0,
 	"state": 1, "topology": 1, "topology/dsl": 1, "topology/expr": 1, "topology/spec": 1, "connectors": 1,
-	"docs": 0, "examples": 0, "internal/keystore": 0,
+	"docs": 0, "examples": 0, "internal/keystore": 0, "internal/tlsconfig": 0, "internal/jaas": 0,
 	"host/wasm": 2, "host/tenant": 2, "internal/kafka": 2, "internal/streamsconfig": 2, "internal/metrics": 2, "internal/guestbuild": 2, "internal/diagram": 2,
 	"host/stream": 3, "host/connect": 3, "host/registry": 3,
 	"host/rest": 4, "internal/bench": 6, "internal/demo": 6, "internal/apptest": 6, "internal/conformance": 6,
@@ -28,6 +28,7 @@ var levels = map[string]int{
 
 // allowed are the edges between rooms of one level.
 var allowed = map[string][]string{
+	"internal/tlsconfig":     {"internal/errs", "internal/keystore"},
 	"topology":               {"state"},
 	"topology/expr":          {"topology"},
 	"topology/dsl":           {"topology", "topology/expr", "state"},

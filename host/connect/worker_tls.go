@@ -10,6 +10,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/connectors/config"
 	"github.com/wasmstream/wasmstream/internal/kafka"
+	"github.com/wasmstream/wasmstream/internal/tlsconfig"
 )
 
 // httpsPrefix is that of the TLS settings of REST; without any of them those of the worker's Kafka clients hold.
@@ -31,10 +32,10 @@ func (c *WorkerConfig) restTLS() kafka.Properties {
 		}
 	}
 	if file := out["ssl.keystore.location"]; file != "" && out["ssl.keystore.type"] == "" {
-		out["ssl.keystore.type"] = kafka.StoreType(file)
+		out["ssl.keystore.type"] = tlsconfig.StoreType(file)
 	}
 	if file := out["ssl.truststore.location"]; file != "" && out["ssl.truststore.type"] == "" {
-		out["ssl.truststore.type"] = kafka.StoreType(file)
+		out["ssl.truststore.type"] = tlsconfig.StoreType(file)
 	}
 	for inline, kind := range map[string]string{"ssl.keystore.key": "ssl.keystore.type", "ssl.truststore.certificates": "ssl.truststore.type"} {
 		if out[inline] != "" && out[kind] == "" {
@@ -53,7 +54,7 @@ func (c *WorkerConfig) ListenerTLS() (*tls.Config, error) {
 	if len(t.Certificates) == 0 {
 		return nil, config.Exception("an https listener needs listeners.https.ssl.keystore.location, a file of key and certificates: JKS, PKCS12 or PEM")
 	}
-	valid, err := kafka.Valid(t.Certificates, time.Now(), "listeners.https")
+	valid, err := tlsconfig.Valid(t.Certificates, time.Now(), "listeners.https")
 	if err != nil {
 		return nil, err
 	}

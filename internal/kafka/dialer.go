@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/wasmstream/wasmstream/internal/tlsconfig"
 )
 
 // dialer opens connections as the properties say: with TLS or without, with the socket buffers asked for, within the
@@ -41,7 +43,7 @@ func newDialer(p Properties, where string, connections *Connections) (*dialer, e
 	}
 	d.mu.failures = map[string]failure{}
 	if strings.HasSuffix(p.str("security.protocol"), "SSL") {
-		c, err := tlsConfig(p, where)
+		c, err := tlsconfig.New(tlsconfig.Settings(p), where)
 		if err != nil {
 			return nil, err
 		}
@@ -132,4 +134,13 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
+}
+
+// TLS are the settings that the ssl. properties of props stand for, for a server or client of another protocol than Kafka's.
+func TLS(props Properties, where string) (*tls.Config, error) {
+	p, err := props.Check(Admin, where)
+	if err != nil {
+		return nil, err
+	}
+	return tlsconfig.New(tlsconfig.Settings(p), where)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
+	"github.com/wasmstream/wasmstream/internal/jaas"
 )
 
 // mechanisms are those that are spoken, with the login modules that Kafka gives them.
@@ -62,19 +63,19 @@ func jaasExample(module string) string {
 	return `write org.apache.kafka.common.security.` + pkg + `.` + module + ` required username="..." password="...";`
 }
 
-func loginOf(p Properties, module, where string) (Login, error) {
+func loginOf(p Properties, module, where string) (jaas.Login, error) {
 	if p.str("sasl.jaas.config") == "" {
 		if module == "OAuthBearerLoginModule" {
-			return Login{}, nil
+			return jaas.Login{}, nil
 		}
-		return Login{}, errs.ConfigMissing.New(where, "sasl.jaas.config is not set", jaasExample(module))
+		return jaas.Login{}, errs.ConfigMissing.New(where, "sasl.jaas.config is not set", jaasExample(module))
 	}
-	login, err := ParseJAAS(p.str("sasl.jaas.config"))
+	login, err := jaas.Parse(p.str("sasl.jaas.config"))
 	if err != nil {
-		return Login{}, errs.ConfigInvalid.New(where, "sasl.jaas.config: "+err.Error(), jaasExample(module))
+		return jaas.Login{}, errs.ConfigInvalid.New(where, "sasl.jaas.config: "+err.Error(), jaasExample(module))
 	}
 	if short := login.Module[strings.LastIndexByte(login.Module, '.')+1:]; short != module {
-		return Login{}, errs.ConfigInvalid.New(where, "sasl.jaas.config: the module does not fit sasl.mechanism "+p.str("sasl.mechanism")+" (got "+short+")", jaasExample(module))
+		return jaas.Login{}, errs.ConfigInvalid.New(where, "sasl.jaas.config: the module does not fit sasl.mechanism "+p.str("sasl.mechanism")+" (got "+short+")", jaasExample(module))
 	}
 	return login, nil
 }
@@ -89,7 +90,7 @@ type tokens struct {
 	largestAnswerBytes int64
 }
 
-func bearer(p Properties, login Login, where string) (sasl.Mechanism, error) {
+func bearer(p Properties, login jaas.Login, where string) (sasl.Mechanism, error) {
 	raw := p.str("sasl.oauthbearer.token.endpoint.url")
 	endpoint, err := url.Parse(raw)
 	if raw == "" || err != nil || (endpoint.Scheme != "https" && endpoint.Scheme != "http" && endpoint.Scheme != "file") {

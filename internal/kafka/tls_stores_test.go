@@ -15,6 +15,7 @@ import (
 	"github.com/wasmstream/wasmstream/internal/brokertest"
 	"github.com/wasmstream/wasmstream/internal/errs"
 	"github.com/wasmstream/wasmstream/internal/keystore"
+	"github.com/wasmstream/wasmstream/internal/tlsconfig"
 )
 
 // stored is the path of a store that Java's keytool or openssl has made.
@@ -156,13 +157,13 @@ func TestValid(t *testing.T) {
 		leaf.NotAfter.Add(time.Second): "E-TLS-EXPIRED here: the certificate of CN=late in the key store expired on 2020-01-31", leaf.NotAfter: "",
 		leaf.NotBefore.Add(-time.Second): "is not valid before 2020-01-01", leaf.NotBefore: "",
 	} {
-		_, err := Valid(late.Certificates, now, "here")
+		_, err := tlsconfig.Valid(late.Certificates, now, "here")
 		if (err == nil) != (want == "") || (err != nil && !strings.Contains(err.Error(), want)) {
 			t.Errorf("at %v: %v, want %q", now, err, want)
 		}
 	}
 	now := good.Certificates[0].Leaf.NotBefore
-	got, err := Valid(append(late.Certificates, good.Certificates...), now, "here")
+	got, err := tlsconfig.Valid(append(late.Certificates, good.Certificates...), now, "here")
 	if err != nil || len(got) != 1 || got[0].Leaf != good.Certificates[0].Leaf {
 		t.Errorf("of an expired one and a valid one: %v, %v", got, err)
 	}

@@ -1,4 +1,5 @@
-package kafka
+// Package jaas reads the one entry of a JAAS configuration that Kafka's sasl.jaas.config is.
+package jaas
 
 import (
 	"errors"
@@ -13,27 +14,27 @@ type Login struct {
 	Options map[string]string
 }
 
-// ParseJAAS reads the value of sasl.jaas.config: `module control name="value" ... ;`. Its errors tell positions and
+// Parse reads the value of sasl.jaas.config: `module control name="value" ... ;`. Its errors tell positions and
 // names, never values, since those are passwords.
-func ParseJAAS(s string) (Login, error) {
+func Parse(s string) (Login, error) {
 	body, terminated := strings.CutSuffix(strings.TrimSpace(s), ";")
 	if !terminated {
 		return Login{}, errors.New("want a semicolon at the end")
 	}
-	words, err := jaasWords(body)
+	list, err := split(body)
 	if err != nil {
 		return Login{}, err
 	}
-	if len(words) < 2 {
+	if len(list) < 2 {
 		return Login{}, errors.New("want a login module and a control flag")
 	}
-	login := Login{Module: words[0], Control: strings.ToLower(words[1]), Options: map[string]string{}}
+	login := Login{Module: list[0], Control: strings.ToLower(list[1]), Options: map[string]string{}}
 	switch login.Control {
 	case "required", "requisite", "sufficient", "optional":
 	default:
 		return Login{}, errors.New("want required after the login module")
 	}
-	for i, word := range words[2:] {
+	for i, word := range list[2:] {
 		name, value, ok := strings.Cut(word, "=")
 		if !ok || name == "" {
 			return Login{}, fmt.Errorf(`want name="value" as option %d`, i+1)
@@ -46,8 +47,8 @@ func ParseJAAS(s string) (Login, error) {
 	return login, nil
 }
 
-// jaasWords splits at blanks outside of quotes; quotes are dropped, a backslash inside of them takes the next byte.
-func jaasWords(s string) ([]string, error) {
+// split splits at blanks outside of quotes; quotes are dropped, a backslash inside of them takes the next byte.
+func split(s string) ([]string, error) {
 	var words []string
 	var word strings.Builder
 	inWord, quote := false, byte(0)

@@ -1,4 +1,4 @@
-package kafka
+package jaas
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestParseJAAS(t *testing.T) {
+func TestParse(t *testing.T) {
 	cases := []struct {
 		text  string
 		want  Login
@@ -27,7 +27,7 @@ func TestParseJAAS(t *testing.T) {
 		{text: `M required u="secret"; N required;`, fault: "second entry"},
 	}
 	for _, c := range cases {
-		got, err := ParseJAAS(c.text)
+		got, err := Parse(c.text)
 		if c.fault != "" {
 			if err == nil || !strings.Contains(err.Error(), c.fault) || strings.Contains(err.Error(), "secret") {
 				t.Errorf("%s: got %v, want an error about %q without the password", c.text, err, c.fault)
@@ -40,10 +40,10 @@ func TestParseJAAS(t *testing.T) {
 	}
 }
 
-func FuzzParseJAAS(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add(`M required a="b";`)
 	f.Fuzz(func(t *testing.T, text string) {
-		login, err := ParseJAAS(text)
+		login, err := Parse(text)
 		if err == nil && (login.Module == "" || login.Options == nil) {
 			t.Errorf("%q gives %+v without an error", text, login)
 		}

@@ -1,15 +1,39 @@
-package kafka
+// Package tlsconfig builds TLS settings from settings by Kafka's names, ssl.truststore.location and the like, with stores of Java's and PEM
+// files. It knows neither Kafka nor HTTP, nor defaults: those who call it give them.
+package tlsconfig
 
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"strings"
 	"time"
 
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
-// tlsConfig builds the TLS settings from the ssl. properties. Errors name keys and files, never their contents.
-func tlsConfig(p Properties, where string) (*tls.Config, error) {
+// Settings are values by the names of Kafka's settings. One that is not there is not set.
+type Settings map[string]string
+
+func (s Settings) str(name string) string { return s[name] }
+
+func (s Settings) isSet(name string) bool {
+	_, ok := s[name]
+	return ok
+}
+
+// list splits at commas; an empty text is no item.
+func (s Settings) list(name string) []string {
+	var items []string
+	for item := range strings.SplitSeq(s[name], ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+// New builds the TLS settings of one side. where names the place that they come from. Errors name keys and files, never their contents.
+func New(p Settings, where string) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS13}
 	if err := tlsVersions(p, c, where); err != nil {
 		return nil, err
@@ -44,9 +68,9 @@ func verifyChain(state tls.ConnectionState, roots *x509.CertPool) error {
 	return err
 }
 
-func tlsVersions(p Properties, c *tls.Config, where string) error {
+func tlsVersions(p Settings, c *tls.Config, where string) error {
 	versions := map[string]uint16{"TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13}
-	enabled := SplitList(p.str("ssl.enabled.protocols"))
+	enabled := p.list("ssl.enabled.protocols")
 	low, high := uint16(tls.VersionTLS13), uint16(tls.VersionTLS12)
 	for _, name := range enabled {
 		v, ok := versions[name]
@@ -68,14 +92,14 @@ func tlsVersions(p Properties, c *tls.Config, where string) error {
 	return nil
 }
 
-func cipherSuites(p Properties, c *tls.Config, where string) error {
+func cipherSuites(p Settings, c *tls.Config, where string) error {
 	known := map[string]uint16{}
 	var names []string
 	for _, s := range tls.CipherSuites() {
 		known[s.Name] = s.ID
 		names = append(names, s.Name)
 	}
-	for _, name := range SplitList(p.str("ssl.cipher.suites")) {
+	for _, name := range p.list("ssl.cipher.suites") {
 		id, ok := known[name]
 		if !ok {
 			return errs.ConfigInvalid.New(where, `ssl.cipher.suites: unknown or unsafe suite "`+name+`"`, errs.DidYouMean(name, names))
@@ -124,13 +148,4 @@ func Valid(certs []tls.Certificate, now time.Time, where string) ([]tls.Certific
 		return nil, fault
 	}
 	return valid, nil
-}
-
-// TLS are the settings that the ssl. properties of props stand for, for a server or client of another protocol than Kafka's.
-func TLS(props Properties, where string) (*tls.Config, error) {
-	p, err := props.Check(Admin, where)
-	if err != nil {
-		return nil, err
-	}
-	return tlsConfig(p, where)
 }

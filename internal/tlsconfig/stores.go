@@ -1,4 +1,4 @@
-package kafka
+package tlsconfig
 
 import (
 	"crypto/tls"
@@ -32,7 +32,7 @@ type material struct {
 }
 
 // read takes the contents from the file or from the settings themselves, by the rules of Kafka's SSL engine.
-func (k storeKeys) read(p Properties, where string) (m material, err error) {
+func (k storeKeys) read(p Settings, where string) (m material, err error) {
 	location, inline, isPEM := p.str(k.location), p.str(k.inline), p.str(k.kind) == pemType
 	switch {
 	case inline != "" && !isPEM:
@@ -74,7 +74,7 @@ func readBounded(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, keystore.MaxBytes+1))
 }
 
-func (k storeKeys) open(p Properties, data []byte, from, where string) (*keystore.Store, error) {
+func (k storeKeys) open(p Settings, data []byte, from, where string) (*keystore.Store, error) {
 	if block, _ := pem.Decode(data); block != nil {
 		return nil, errs.TLSStore.New(where, from+": a PEM file, but "+k.kind+" is "+p.str(k.kind), "set "+k.kind+" to PEM")
 	}
@@ -95,7 +95,7 @@ func (k storeKeys) open(p Properties, data []byte, from, where string) (*keystor
 }
 
 // trusted are the certificates that a trust store vouches for; nil, which is the system's, when none is set.
-func trusted(p Properties, where string) (*x509.CertPool, error) {
+func trusted(p Settings, where string) (*x509.CertPool, error) {
 	m, err := trustStoreKeys.read(p, where)
 	if err != nil || m.from == "" {
 		return nil, err
@@ -118,7 +118,7 @@ func trusted(p Properties, where string) (*x509.CertPool, error) {
 }
 
 // keys are the keys of a key store with their certificates; none when no store is set.
-func keys(p Properties, where string) ([]tls.Certificate, error) {
+func keys(p Settings, where string) ([]tls.Certificate, error) {
 	m, err := keyStoreKeys.read(p, where)
 	switch {
 	case err != nil || m.from == "":
@@ -153,7 +153,7 @@ func keys(p Properties, where string) ([]tls.Certificate, error) {
 func unescapeLines(s string) string { return strings.ReplaceAll(s, `\n`, "\n") }
 
 // pemPair puts together the key and the certificates of PEM blocks.
-func pemPair(p Properties, m material, where string) (tls.Certificate, error) {
+func pemPair(p Settings, m material, where string) (tls.Certificate, error) {
 	data := append(append(m.pem, '\n'), unescapeLines(p.str("ssl.keystore.certificate.chain"))...)
 	var chain, key []byte
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
@@ -177,7 +177,7 @@ func pemPair(p Properties, m material, where string) (tls.Certificate, error) {
 	return pair, nil
 }
 
-func openPEMKey(p Properties, der []byte, from, where string) ([]byte, error) {
+func openPEMKey(p Settings, der []byte, from, where string) ([]byte, error) {
 	if !p.isSet("ssl.key.password") {
 		return nil, errs.TLSPassword.New(where, from+": the key is encrypted, and ssl.key.password is not set", "")
 	}
