@@ -139,3 +139,17 @@ func (h Headers) Last(key string) (data.SchemaAndValue, bool) {
 	}
 	return data.SchemaAndValue{}, false
 }
+
+// SchemaIDHeader is the header in which converters with a schema registry may tell the schema of a record's key or value. Its bytes
+// are theirs: header converters neither read nor write them.
+func SchemaIDHeader(isKey bool) string {
+	if isKey {
+		return keySchemaID
+	}
+	return valueSchemaID
+}
+
+// IsSchemaID tells whether a header is one of those.
+func IsSchemaID(name string) bool { return name == keySchemaID || name == valueSchemaID }
+
+const keySchemaID, valueSchemaID = "__key_schema_id", "__value_schema_id"

@@ -177,6 +177,9 @@ func (d *Defs) stage(alias string, props config.Props) (connectors.Stage, error)
 		return connectors.Stage{}, err
 	}
 	own := props.WithPrefix(prefix)
+	if err := CheckVersionOf(p, own, "plugin.version"); err != nil {
+		return connectors.Stage{}, err
+	}
 	stage := connectors.Stage{Name: alias, Class: p.Class, Transformation: p.Transformation()}
 	if name, ok := own.Get("predicate"); ok && name != "" {
 		if stage.Predicate, err = d.predicate(alias, name, props); err != nil {
@@ -207,8 +210,11 @@ func (d *Defs) predicate(transform, name string, props config.Props) (connectors
 	if err != nil {
 		return nil, err
 	}
-	predicate := p.Predicate()
 	own := props.WithPrefix(prefix)
+	if err := CheckVersionOf(p, own, "plugin.version"); err != nil {
+		return nil, err
+	}
+	predicate := p.Predicate()
 	delete(own, "type")
 	delete(own, "plugin.version")
 	if err := predicate.Configure(own); err != nil {

@@ -136,6 +136,14 @@ func CheckVersion(p connectors.Plugin, wanted string) error {
 	return nil
 }
 
+// CheckVersionOf refuses a plugin whose version the setting key of props does not allow.
+func CheckVersionOf(p connectors.Plugin, props config.Props, key string) error {
+	if wanted, ok := props.Get(key); ok {
+		return CheckVersion(p, wanted)
+	}
+	return nil
+}
+
 // checkVersions holds the settings plugin.version against the plugins that they are about. The fault stands with the version and
 // with the class, as in Kafka. The error is about a range of the connector's that cannot be read, of which Kafka checks nothing more.
 func (d *Defs) checkVersions(connector connectors.Plugin, props config.Props, values map[string]*config.Value) error {

@@ -10,8 +10,19 @@ import (
 // UnionName is the name of structs that stand for one of several types in JSON Schema: the field that is set is the value.
 const UnionName = "io.confluent.connect.json.OneOf"
 
+// SumParameter is the parameter of structs that stand for one of several types, whatever the schema language they come from.
+const SumParameter = "org.apache.kafka.connect.data.Union"
+
+// IsSum tells structs with that parameter.
+func IsSum(s *data.Schema) bool {
+	_, is := s.Parameter(SumParameter)
+	return is && s.Type() == data.TypeStruct
+}
+
 // IsUnion tells whether structs of a schema stand for the value of one of their fields.
-func IsUnion(s *data.Schema) bool { return s.Type() == data.TypeStruct && s.Name() == UnionName }
+func IsUnion(s *data.Schema) bool {
+	return s.Type() == data.TypeStruct && (s.Name() == UnionName || IsSum(s))
+}
 
 // JSONOf is a converter for JSON without envelope whose messages have the schema s, in the form of Confluent's JsonSchemaConverter: a
 // union is the value alone, members that are missing are null or the default, and entries of maps whose keys are no strings

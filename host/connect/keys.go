@@ -4,6 +4,8 @@ package connect
 const (
 	nameKey            = "name"
 	classKey           = "connector.class"
+	classVersionKey    = "connector.plugin.version"
+	versionKey         = "plugin.version" // of a converter, behind its prefix
 	taskClassKey       = "task.class"
 	tasksMaxKey        = "tasks.max"
 	tasksMaxEnforceKey = "tasks.max.enforce"

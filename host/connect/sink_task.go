@@ -317,6 +317,10 @@ func (t *sinkTask) decode(ctx context.Context, raw *kgo.Record, r *connectors.Si
 func (t *sinkTask) decodeHeaders(raw *kgo.Record, r *connectors.SinkRecord) error {
 	headers := make(connectors.Headers, 0, len(raw.Headers))
 	for _, h := range raw.Headers {
+		if connectors.IsSchemaID(h.Key) {
+			headers = append(headers, connectors.Header{Key: h.Key, Value: data.SchemaAndValue{Schema: data.BytesSchema, Value: data.BytesValue(h.Value)}})
+			continue
+		}
 		v, err := t.plugins.header.ToConnectHeader(raw.Topic, h.Key, h.Value)
 		if err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/connectorconfig"
+	"github.com/wasmstream/wasmstream/connectors/data"
 	"github.com/wasmstream/wasmstream/internal/kafka"
 )
 
@@ -193,6 +194,10 @@ func (e *encoder) encode(ctx context.Context, r *connectors.Record, out *kgo.Rec
 func (e *encoder) headers(topic string, headers connectors.Headers, out *kgo.Record) error {
 	out.Headers = make([]kgo.RecordHeader, 0, len(headers))
 	for i := range headers {
+		if v := headers[i].Value.Value; connectors.IsSchemaID(headers[i].Key) && v.Type() == data.TypeBytes {
+			out.Headers = append(out.Headers, kgo.RecordHeader{Key: headers[i].Key, Value: v.Bytes()})
+			continue
+		}
 		buf := e.room()
 		b, null, err := e.p.header.FromConnectHeader(buf, topic, headers[i].Key, headers[i].Value)
 		if err != nil {

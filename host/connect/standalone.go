@@ -6,6 +6,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/connectorconfig"
 )
 
 // NewWorker makes a worker of its settings. Offsets come with the mode.
@@ -32,6 +33,9 @@ func (w *Worker) tryConverter(key string) error {
 	p, err := w.Plugins.Find(class, kind)
 	if err != nil {
 		return unfitClass(key, class, kind)
+	}
+	if err := connectorconfig.CheckVersionOf(p, own, versionKey); err != nil {
+		return config.Invalid(key+"."+versionKey, own.Or(versionKey, ""), err.Error())
 	}
 	if kind == connectors.KindHeaderConverter {
 		return nil

@@ -5,6 +5,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/connectorconfig"
 )
 
 // taskPlugins are the converters and transformations of one task.
@@ -29,6 +30,9 @@ func (w *Worker) newTaskPlugins(props config.Props, t Tolerance) (p *taskPlugins
 	if err != nil {
 		return nil, errors.Join(unfitClass(headerConverterKey, class, connectors.KindHeaderConverter), p.close())
 	}
+	if err := connectorconfig.CheckVersionOf(found, own, versionKey); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
 	p.header, p.headerClass = found.HeaderConverter(), found.Class
 	if err := p.header.Configure(own); err != nil {
 		return nil, errors.Join(err, p.close())
@@ -44,6 +48,9 @@ func (w *Worker) newConverter(key string, props config.Props) (connectors.Conver
 	found, err := w.Plugins.Find(class, connectors.KindConverter)
 	if err != nil {
 		return nil, "", unfitClass(key, class, connectors.KindConverter)
+	}
+	if err := connectorconfig.CheckVersionOf(found, own, versionKey); err != nil {
+		return nil, "", err
 	}
 	c := found.Converter()
 	return c, found.Class, c.Configure(own, key == keyConverterKey)

@@ -265,6 +265,9 @@ func (r *taskRun) run(ctx context.Context) error {
 		return err
 	}
 	r.ver = p.Version
+	if err := connectorconfig.CheckVersionOf(p, r.props, classVersionKey); err != nil {
+		return err
+	}
 	if r.v, err = connectorconfig.New(r.w.Plugins).Parse(p.Kind, r.props); err != nil {
 		return err
 	}

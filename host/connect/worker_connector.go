@@ -177,6 +177,9 @@ func (c *RunningConnector) start() (err error) {
 		return err
 	}
 	c.plugin = &p
+	if err := connectorconfig.CheckVersionOf(p, c.resolved, classVersionKey); err != nil {
+		return err
+	}
 	if c.values, err = connectorconfig.New(c.w.Plugins).Parse(p.Kind, c.resolved); err != nil {
 		return err
 	}

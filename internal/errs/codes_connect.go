@@ -27,6 +27,11 @@ var (
 		Explanation: "Types of Avro, Protobuf and JSON Schema can have themselves as fields: nodes of lists and trees. The converters read and write them, and most transformations pass them on. JsonConverter with schemas.enable, Flatten, and plugins in WebAssembly have no form for such a schema. The record is refused as one that cannot be converted (errors.tolerance, dead letters).",
 		Remedy:      "Drop or extract the field before it gets there, by ReplaceField or ExtractField, or let JsonConverter write without schemas (schemas.enable=false).",
 	}
+	ConnectRegistry = Code{
+		ID: "E-CONNECT-REGISTRY", Exit: ExitEnvironment, Title: "The schema registry does not answer, or is out of order",
+		Explanation: "None of the addresses of schema.registry.url gave an answer that counts: no connection, a certificate that is not trusted, no answer within 30 seconds, or a status of 500 and more. Schemas that are known already are used on. The record waits as long as errors.retry.timeout says; then the task fails, and is restarted, or the record is skipped if errors.tolerance is all.",
+		Remedy:      "Look whether the registry runs and whether schema.registry.url and schema.registry.ssl.* are right. Set errors.retry.timeout so that an outage is waited for.",
+	}
 	ConnectUnreachable = Code{
 		ID: "E-CONNECT-UNREACHABLE", Exit: ExitEnvironment, Title: "No worker answers",
 		Explanation: "The connector commands speak to the REST API of a worker.",
@@ -35,5 +40,5 @@ var (
 )
 
 func connectCodes() []Code {
-	return []Code{ConnectConfig, ConnectStart, ConnectRefused, ConnectPlugin, ConnectRecursion, ConnectUnreachable}
+	return []Code{ConnectConfig, ConnectStart, ConnectRefused, ConnectPlugin, ConnectRecursion, ConnectRegistry, ConnectUnreachable}
 }

@@ -13,8 +13,8 @@ import (
 type Avro struct {
 	client  *client
 	options avroOptions
-	writers map[int]*avroType
-	readers map[int]*avroType
+	writers map[identity]*avroType
+	readers map[identity]*avroType
 	slab    data.Slab
 }
 
@@ -25,8 +25,10 @@ func (*Avro) ConfigDef() *config.Def {
 		flag("connect.meta.data", true, "Whether the schema in Avro tells what Avro has no word for: names, versions, parameters and the like, as connect.name, connect.version, connect.parameters."),
 		flag("scrub.invalid.names", false, "Whether names that Avro does not allow are changed to ones that it does: what is no letter, digit or _ is URL-encoded, % becomes _, and x goes in front of a digit."),
 		flag("allow.optional.map.keys", false, "Whether a map whose keys are texts that may be null is a map in Avro; an array of entries, if not."),
-		refused("enhanced.avro.schema.support", false), refused("discard.type.doc.default", false), refused("flatten.singleton.unions", true),
-		refused("generalized.sum.type.support", false), refused("ignore.default.for.nullables", false),
+		flag("enhanced.avro.schema.support", false, "Whether texts that come from an enumeration are written as one, and fields of unions have the full names of types."),
+		flag("discard.type.doc.default", false, "Whether docs of fields become docs of their schemas; parameters tell docs and defaults, if not."),
+		flag("flatten.singleton.unions", true, "Whether a union of one type is the type."),
+		sums(), refused("ignore.default.for.nullables", false),
 	)...)
 }
 
@@ -36,14 +38,18 @@ func (a *Avro) Configure(props config.Props, isKey bool) error {
 	if err != nil {
 		return err
 	}
-	a.options = avroOptions{meta: v.Bool("connect.meta.data"), scrub: v.Bool("scrub.invalid.names"), nullKeys: v.Bool("allow.optional.map.keys")}
-	a.writers, a.readers = map[int]*avroType{}, map[int]*avroType{}
+	a.options = avroOptions{
+		meta: v.Bool("connect.meta.data"), scrub: v.Bool("scrub.invalid.names"), nullKeys: v.Bool("allow.optional.map.keys"),
+		enhanced: v.Bool("enhanced.avro.schema.support"), sums: v.Bool("generalized.sum.type.support"),
+		discard: v.Bool("discard.type.doc.default"), singletons: !v.Bool("flatten.singleton.unions"),
+	}
+	a.writers, a.readers = map[identity]*avroType{}, map[identity]*avroType{}
 	a.client, err = newClient(v, sr.TypeAvro, isKey)
 	return err
 }
 
 // FromConnectData registers the schema and writes Avro. Data without a schema has to be primitive.
-func (a *Avro) FromConnectData(dst []byte, topic string, _ *connectors.Headers, v data.SchemaAndValue) ([]byte, bool, error) {
+func (a *Avro) FromConnectData(dst []byte, topic string, h *connectors.Headers, v data.SchemaAndValue) ([]byte, bool, error) {
 	if v.Schema == nil {
 		if v.Value.IsNull() {
 			return dst, true, nil
@@ -60,14 +66,14 @@ func (a *Avro) FromConnectData(dst []byte, topic string, _ *connectors.Headers, 
 	if err != nil {
 		return dst, false, err
 	}
-	t := a.writers[r.id]
+	t := a.writers[r.identity]
 	if t == nil {
-		if t, err = readAvro(r, a.options.scrub); err != nil {
+		if t, err = readAvro(r, a.options); err != nil {
 			return dst, false, err
 		}
-		a.writers[r.id] = t
+		remember(a.writers, r.identity, t, a.client.most)
 	}
-	out, err := t.append(appendHeader(dst, r.id), v.Value)
+	out, err := t.append(a.client.begin(dst, r, nil, h), v.Value)
 	if err != nil {
 		return dst, false, err
 	}
@@ -75,11 +81,11 @@ func (a *Avro) FromConnectData(dst []byte, topic string, _ *connectors.Headers, 
 }
 
 // ToConnectData finds the schema and reads Avro.
-func (a *Avro) ToConnectData(_ string, _ connectors.Headers, b []byte) (data.SchemaAndValue, error) {
+func (a *Avro) ToConnectData(_ string, h connectors.Headers, b []byte) (data.SchemaAndValue, error) {
 	if b == nil {
 		return data.SchemaAndValue{}, nil
 	}
-	id, rest, err := cutHeader(b)
+	id, _, rest, _, err := a.client.cut(h, b)
 	if err != nil {
 		return data.SchemaAndValue{}, err
 	}
@@ -89,10 +95,10 @@ func (a *Avro) ToConnectData(_ string, _ connectors.Headers, b []byte) (data.Sch
 		if err != nil {
 			return data.SchemaAndValue{}, err
 		}
-		if t, err = readAvro(known, false); err != nil {
+		if t, err = readAvro(known, a.options); err != nil {
 			return data.SchemaAndValue{}, err
 		}
-		a.readers[id] = t
+		remember(a.readers, id, t, a.client.most)
 	}
 	r := avroBytes{b: rest, slab: &a.slab}
 	v, err := r.read(t)

@@ -45,6 +45,8 @@ func (t *avroType) append(dst []byte, v data.Value) ([]byte, error) {
 		return append(binary.AppendVarint(dst, int64(len(v.Bytes()))), v.Bytes()...), nil
 	case t.kind == "fixed" && vt == data.TypeBytes && len(v.Bytes()) == t.size:
 		return append(dst, v.Bytes()...), nil
+	case t.kind == "fixed" && t.connect.IsDecimal() && len(v.Bytes()) < t.size:
+		return append(appendSign(dst, v.Bytes(), t.size), v.Bytes()...), nil
 	case t.kind == "enum" && vt == data.TypeString:
 		if i := slices.Index(t.symbols, v.Str()); i >= 0 {
 			return binary.AppendVarint(dst, int64(i)), nil
@@ -59,6 +61,18 @@ func (t *avroType) append(dst []byte, v data.Value) ([]byte, error) {
 	return dst, fault.Data.New("Invalid type for Avro " + t.kind + ": class " + v.Type().JavaClass())
 }
 
+// appendSign writes the bytes by which a number of fixed size is longer than it has to be.
+func appendSign(dst, number []byte, size int) []byte {
+	var sign byte
+	if len(number) > 0 && number[0] >= 0x80 {
+		sign = 0xff
+	}
+	for range size - len(number) {
+		dst = append(dst, sign)
+	}
+	return dst
+}
+
 func (t *avroType) appendUnion(dst []byte, v data.Value) ([]byte, error) {
 	if v.IsNull() {
 		for i, b := range t.branches {
@@ -68,8 +82,8 @@ func (t *avroType) appendUnion(dst []byte, v data.Value) ([]byte, error) {
 		}
 		return dst, fault.Data.New("null used for a required Avro union")
 	}
-	if t.connect.Name() == unionName && v.Struct() != nil {
-		return t.appendBranch(dst, v.Struct())
+	if s := v.Struct(); s != nil && (t.sum || isAvroUnion(s.Schema())) {
+		return t.appendBranch(dst, s)
 	}
 	for i, b := range t.branches {
 		if b.kind != "null" {
@@ -85,6 +99,9 @@ func (t *avroType) appendBranch(dst []byte, s *data.Struct) ([]byte, error) {
 	for i, b := range t.branches {
 		if b.kind == "null" {
 			continue
+		}
+		if field >= len(s.Schema().Fields()) {
+			break
 		}
 		if v := s.RawAt(field); !v.IsNull() {
 			return b.append(binary.AppendVarint(dst, int64(i)), v)
@@ -260,7 +277,7 @@ func (r *avroBytes) union(t *avroType) (data.Value, error) {
 		return data.Null, short()
 	}
 	v, err := r.read(t.branches[n])
-	if err != nil || t.connect.Name() != unionName || t.branches[n].kind == "null" {
+	if err != nil || !t.sum || t.branches[n].kind == "null" {
 		return v, err
 	}
 	s := r.slab.Struct(t.connect)

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +16,72 @@ const (
 	connectDefault = avroNamespace + ".ConnectDefault"
 	mapEntry       = avroNamespace + ".MapEntry"
 	unionName      = avroNamespace + ".Union"
+	avroEnum       = avroNamespace + ".Enum"
 )
+
+// Parameters of schemas that keep what Connect has no place for.
+const (
+	recordDocParameter    = avroNamespace + ".record.doc"
+	fieldDocParameter     = avroNamespace + ".field.doc."
+	fieldDefaultParameter = avroNamespace + ".field.default" // the default is the Avro field's own
+	enumDocParameter      = avroNamespace + ".enum.doc."
+	enumDefaultParameter  = avroNamespace + ".enum.default."
+	fixedParameter        = "connect.fixed.size"
+	precisionParameter    = "connect.decimal.precision"
+)
+
+// decimalPrecision is that of a decimal which tells none.
+const decimalPrecision = 64
+
+// avroOptions are how schemas are read and written.
+type avroOptions struct {
+	meta       bool // connect.meta.data
+	scrub      bool // scrub.invalid.names
+	nullKeys   bool // allow.optional.map.keys
+	enhanced   bool // enhanced.avro.schema.support
+	sums       bool // generalized.sum.type.support
+	discard    bool // discard.type.doc.default
+	singletons bool // a union of one type is a union: flatten.singleton.unions is false
+}
+
+// enumParameter is the parameter that names an enumeration; those of its values begin with it.
+func (o avroOptions) enumParameter() string {
+	if o.sums {
+		return sumEnum
+	}
+	return avroEnum
+}
+
+func (o avroOptions) enumDoc(name string) string {
+	if o.discard {
+		return "connect.enum.doc"
+	}
+	return enumDocParameter + name
+}
+
+// branchName is the field of a union's struct for a branch, which is the nth that is not null.
+func (o avroOptions) branchName(n *avro.SchemaNode, nth int) string {
+	switch {
+	case o.sums:
+		return sumField + strconv.Itoa(nth)
+	case n.Name != "" && o.enhanced:
+		return fullName(n)
+	case n.Name != "":
+		return lastWord(n.Name)
+	case o.enhanced && !isAvroWord(n.Type):
+		return n.Type
+	}
+	return lastWord(n.Type)
+}
+
+// isAvroWord tells the types of Avro's own from names.
+func isAvroWord(typ string) bool {
+	switch typ {
+	case "boolean", "int", "long", "float", "double", "string", "bytes", "array", "map":
+		return true
+	}
+	return false
+}
 
 // avroType is a type of an Avro schema with the schema that its values have here.
 type avroType struct {
@@ -29,17 +93,27 @@ type avroType struct {
 	branches []*avroType
 	symbols  []string
 	size     int
+	sum      bool // a union that is a struct with a field for each branch
 	null     int  // of an optional union: the index of null, -1 for other unions
-	entries  bool // an array of MapEntry: a map
+	entry    bool // a record that is an entry of a map
+	entries  bool // an array of such: a map
 	scrub    bool // of a record: names stand for those of fields that Avro does not allow
 	// last is the struct schema that places was worked out for: the place of each field in it.
 	last   *data.Schema
 	places []int
 }
 
-// readAvro reads a schema as the registry has it. Types of schemas that it refers to are put in where they are named first.
-// With scrub it is to write data by, whose fields may have names that Avro does not allow.
-func readAvro(r registered, scrub bool) (*avroType, error) {
+// readAvro reads a schema as the registry has it.
+func readAvro(r registered, options avroOptions) (*avroType, error) {
+	s, err := parseAvro(r)
+	if err != nil {
+		return nil, err
+	}
+	return (&avroReader{options: options, named: map[string]*avroType{}, open: map[string]*opened[avroType]{}}).read(s.Root(), false)
+}
+
+// parseAvro parses a schema. Types of schemas that it refers to are put in where they are named first.
+func parseAvro(r registered) (*avro.Schema, error) {
 	var types avro.SchemaCache
 	for _, to := range r.references {
 		if _, err := types.Parse(to.text); err != nil {
@@ -50,7 +124,7 @@ func readAvro(r registered, scrub bool) (*avroType, error) {
 	if err != nil {
 		return nil, fault.Data.Errorf("reading an Avro schema: %w", err)
 	}
-	return (&avroReader{scrub: scrub, named: map[string]*avroType{}, open: map[string]*opened[avroType]{}}).read(s.Root(), false)
+	return s, nil
 }
 
 // avroReader resolves names to types that came before, or that are being read.
@@ -58,7 +132,9 @@ type avroReader struct {
 	named map[string]*avroType
 	open  map[string]*opened[avroType]
 	depth int
-	scrub bool
+
+	options avroOptions
+	unions  int // that were named
 }
 
 func (r *avroReader) read(n *avro.SchemaNode, optional bool) (*avroType, error) {
@@ -93,6 +169,13 @@ func (r *avroReader) read(n *avro.SchemaNode, optional bool) (*avroType, error) 
 	r.describe(b, n)
 	if t.connect, err = b.SetOptional(optional).Build(); err != nil {
 		return nil, err
+	}
+	if x, told := n.Props["connect.default"]; told {
+		if v, ok := avroValue(t, x); ok {
+			if with, err := data.CopyAll(t.connect).Default(v).Build(); err == nil {
+				t.connect = with
+			}
+		}
 	}
 	if name := fullName(n); name != "" {
 		if o := r.open[name]; o != nil {
@@ -150,45 +233,55 @@ func (r *avroReader) record(t *avroType, n *avro.SchemaNode) (*data.SchemaBuilde
 		b.Name(name)
 	}
 	r.open[name] = &opened[avroType]{}
-	t.scrub = r.scrub
+	t.scrub, t.entry = r.options.scrub, isMapEntry(n)
+	if r.keepsDocs() && n.Doc != "" {
+		b.Parameter(recordDocParameter, n.Doc)
+	}
 	for i := range n.Fields {
+		if f := &n.Fields[i]; r.keepsDocs() && f.Doc != "" {
+			b.Parameter(fieldDocParameter+f.Name, f.Doc)
+		}
 		f, err := r.read(&n.Fields[i].Type, false)
 		if err != nil {
 			return nil, err
 		}
-		f = r.withDefault(f, &n.Fields[i])
+		f = r.ofField(f, &n.Fields[i])
 		t.fields, t.names = append(t.fields, f), append(t.names, n.Fields[i].Name)
 		b.Field(n.Fields[i].Name, f.connect)
 	}
 	return b, nil
 }
 
-// withDefault gives a field of a primitive type its default.
-func (r *avroReader) withDefault(t *avroType, f *avro.SchemaField) *avroType {
-	var v data.Value
-	switch x := f.Default.(type) {
-	case bool:
-		v = data.BooleanValue(x)
-	case int32:
-		v = data.Int32Value(x)
-	case int64:
-		v = data.Int64Value(x)
-	case float32:
-		v = data.Float32Value(x)
-	case float64:
-		v = data.Float64Value(x)
-	case string:
-		v = data.StringValue(x)
+// keepsDocs tells whether parameters tell docs and defaults of Avro's own.
+func (r *avroReader) keepsDocs() bool { return r.options.meta && !r.options.discard }
+
+// ofField gives a field's type what the field says: its doc, and the default where the type is neither null nor another. Of those that
+// may be null, and of structs, only connect.default counts.
+func (r *avroReader) ofField(t *avroType, f *avro.SchemaField) *avroType {
+	b := data.CopyAll(t.connect)
+	changed := false
+	if r.options.discard && f.Doc != "" {
+		b.Doc(f.Doc)
+		changed = true
 	}
-	if v.IsNull() || !t.connect.Type().IsPrimitive() || t.connect.IsLogical() {
-		return t
+	_, told := f.Type.Props["connect.default"]
+	if f.HasDefault && !told && (t.kind != "union" || t.sum) {
+		if r.keepsDocs() {
+			b.Parameter(fieldDefaultParameter, "true")
+			changed = true
+		}
+		if v, ok := avroValue(t, f.Default); ok && !v.IsNull() {
+			if _, err := data.CopyAll(t.connect).Default(v).Build(); err == nil {
+				b.Default(v)
+				changed = true
+			}
+		}
 	}
-	v, err := data.Convert(t.connect, nil, v)
-	if err != nil {
+	if !changed || t.connect.Within() != nil {
 		return t
 	}
 	c := *t
-	c.connect = data.CopyAll(t.connect).Default(v).Rebuild()
+	c.connect = b.Rebuild()
 	return &c
 }
 
@@ -197,11 +290,16 @@ func (r *avroReader) array(t *avroType, n *avro.SchemaNode) (*data.SchemaBuilder
 	if t.elem, err = r.read(n.Items, false); err != nil {
 		return nil, err
 	}
-	if n.Items.Type == "record" && fullName(n.Items) == mapEntry && len(t.elem.fields) == 2 {
+	if t.elem.entry && len(t.elem.fields) == 2 {
 		t.entries = true
 		return data.NewMapSchema(t.elem.fields[0].connect, t.elem.fields[1].connect), nil
 	}
 	return data.NewArraySchema(t.elem.connect), nil
+}
+
+// isMapEntry tells records that are the entries of a map.
+func isMapEntry(n *avro.SchemaNode) bool {
+	return n.Type == "record" && (fullName(n) == mapEntry || n.Props["connect.internal.type"] == "MapEntry")
 }
 
 func (r *avroReader) scalar(n *avro.SchemaNode) *data.SchemaBuilder {
@@ -213,7 +311,14 @@ func (r *avroReader) scalar(n *avro.SchemaNode) *data.SchemaBuilder {
 	case "timestamp-millis":
 		return data.NewTimestampSchema()
 	case "decimal":
-		return data.NewDecimalSchema(n.Scale)
+		b := data.NewDecimalSchema(n.Scale)
+		if n.Precision != 0 && n.Precision != decimalPrecision {
+			b.Parameter(precisionParameter, strconv.Itoa(n.Precision))
+		}
+		if n.Type == "fixed" {
+			b.Parameter(fixedParameter, strconv.Itoa(n.Size))
+		}
+		return b
 	}
 	switch n.Type {
 	case "boolean":
@@ -237,16 +342,35 @@ func (r *avroReader) scalar(n *avro.SchemaNode) *data.SchemaBuilder {
 	case "bytes":
 		return data.NewSchema(data.TypeBytes)
 	case "fixed":
-		return data.NewSchema(data.TypeBytes).Name(fullName(n)).Parameter("connect.fixed.size", strconv.Itoa(n.Size))
+		return data.NewSchema(data.TypeBytes).Name(fullName(n)).Parameter(fixedParameter, strconv.Itoa(n.Size))
 	case "enum":
-		b := data.NewSchema(data.TypeString).Name(fullName(n)).Parameter(avroNamespace+".Enum", fullName(n))
-		for _, s := range n.Symbols {
-			b.Parameter(avroNamespace+".Enum."+s, s)
-		}
-		return b
+		return r.enum(n)
 	}
 	return nil
 }
+
+// enum is a text; parameters tell the values, in their order.
+func (r *avroReader) enum(n *avro.SchemaNode) *data.SchemaBuilder {
+	b := data.NewSchema(data.TypeString).Name(fullName(n))
+	if r.options.meta && n.Doc != "" {
+		b.Parameter(r.options.enumDoc(lastWord(n.Name)), n.Doc)
+	}
+	if r.keepsDocs() && n.HasEnumDefault {
+		b.Parameter(enumDefaultParameter+lastWord(n.Name), n.EnumDefault)
+	}
+	param := r.options.enumParameter()
+	b.Parameter(param, fullName(n))
+	for i, s := range n.Symbols {
+		value := s
+		if r.options.sums {
+			value = strconv.Itoa(i)
+		}
+		b.Parameter(param+"."+s, value)
+	}
+	return b
+}
+
+func lastWord(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
 // describe takes over what Connect has written beside the type.
 func (r *avroReader) describe(b *data.SchemaBuilder, n *avro.SchemaNode) {
@@ -256,12 +380,25 @@ func (r *avroReader) describe(b *data.SchemaBuilder, n *avro.SchemaNode) {
 	if v, ok := n.Props["connect.version"].(int64); ok {
 		b.Version(int32(v))
 	}
-	if doc, ok := n.Props["connect.doc"].(string); ok {
+	doc, _ := n.Props["connect.doc"].(string)
+	if r.options.discard && n.Doc != "" {
+		doc = n.Doc
+	}
+	if r.options.meta || r.options.discard {
 		b.Doc(doc)
 	}
-	params, _ := n.Props["connect.parameters"].(map[string]any)
-	for _, name := range sortedKeys(params) {
-		if s, ok := params[name].(string); ok {
+	if r.options.meta && r.options.discard && n.Doc != "" {
+		b.Parameter("connect.record.doc", n.Doc)
+	}
+	if params, _ := n.Props["connect.parameters"].(map[string]any); r.options.meta {
+		for _, name := range sortedKeys(params) {
+			if s, ok := params[name].(string); ok {
+				b.Parameter(name, s)
+			}
+		}
+	}
+	for _, name := range sortedKeys(n.Props) {
+		if s, ok := n.Props[name].(string); ok && strings.HasPrefix(name, "avro") {
 			b.Parameter(name, s)
 		}
 	}
@@ -279,8 +416,14 @@ func sortedKeys(m map[string]any) []string {
 // union is an optional type, a type alone, or a struct with a field for each branch.
 func (r *avroReader) union(t *avroType, n *avro.SchemaNode) (*avroType, error) {
 	hasNull := slices.ContainsFunc(n.Branches, func(b avro.SchemaNode) bool { return b.Type == "null" })
-	simple := hasNull && len(n.Branches) == 2 || !hasNull && len(n.Branches) == 1
+	simple := hasNull && len(n.Branches) == 2 || !hasNull && len(n.Branches) == 1 && !r.options.singletons
 	b := data.NewStructSchema().Name(unionName).SetOptional(hasNull)
+	if r.options.sums && !simple {
+		name := sumPrefix + strconv.Itoa(r.unions)
+		r.unions++
+		b.Name(name).Parameter(sumParameter, name)
+	}
+	fields := 0
 	for i := range n.Branches {
 		branch, err := r.read(&n.Branches[i], hasNull || !simple)
 		if err != nil {
@@ -293,270 +436,15 @@ func (r *avroReader) union(t *avroType, n *avro.SchemaNode) (*avroType, error) {
 		case branch.connect != nil && simple:
 			t.connect = branch.connect
 		case branch.connect != nil:
-			b.Field(branchName(&n.Branches[i]), branch.connect)
+			b.Field(r.options.branchName(&n.Branches[i], fields), branch.connect)
+			fields++
 		}
 	}
 	if simple {
 		return t, nil
 	}
 	var err error
+	t.sum = true
 	t.connect, err = b.Build()
 	return t, err
-}
-
-func branchName(n *avro.SchemaNode) string {
-	if n.Name != "" {
-		return n.Name[strings.LastIndexByte(n.Name, '.')+1:]
-	}
-	return n.Type[strings.LastIndexByte(n.Type, '.')+1:]
-}
-
-// avroOptions are how schemas are written.
-type avroOptions struct {
-	meta     bool // connect.meta.data
-	scrub    bool // scrub.invalid.names
-	nullKeys bool // allow.optional.map.keys
-}
-
-// scrubName makes a name that Avro allows of any, as Confluent's converter does: encoded as in a URL, with _ for what is left that
-// Avro does not allow, and x before what no name begins with.
-func scrubName(name string) string {
-	const hex = "0123456789ABCDEF"
-	var out []byte
-	for i := range len(name) {
-		switch c := name[i]; {
-		case c == '_' || isLetter(c) || c >= '0' && c <= '9':
-			out = append(out, c)
-		case strings.IndexByte(".-* ", c) >= 0:
-			out = append(out, '_')
-		default:
-			out = append(out, '_', hex[c>>4], hex[c&15])
-		}
-	}
-	if name == "" || name[0] != '_' && !isLetter(name[0]) {
-		return "x" + string(out)
-	}
-	return string(out)
-}
-
-func isLetter(c byte) bool { return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' }
-
-// scrubFullName is scrubName for each part of a name with dots.
-func scrubFullName(name string) string {
-	parts := strings.Split(name, ".")
-	for i := range parts {
-		parts[i] = scrubName(parts[i])
-	}
-	return strings.Join(parts, ".")
-}
-
-// writeAvro makes the Avro schema of a schema, as Confluent's AvroData does.
-func writeAvro(s *data.Schema, options avroOptions) (string, error) {
-	w := &avroWriter{avroOptions: options, defined: map[string]*data.Schema{}, names: map[*data.Schema]string{}}
-	v, err := w.write(s, true)
-	if err != nil {
-		return "", err
-	}
-	text, err := json.Marshal(v)
-	return string(text), err
-}
-
-type avroWriter struct {
-	avroOptions
-	defined map[string]*data.Schema
-	names   map[*data.Schema]string // of structs, which may have none of their own
-}
-
-func (w *avroWriter) write(s *data.Schema, union bool) (any, error) {
-	if s == nil {
-		return nil, fault.Data.New("Avro needs a schema for all parts of the data")
-	}
-	if s.Type() == data.TypeStruct && s.Name() == unionName {
-		return w.union(s)
-	}
-	base, err := w.base(s)
-	if err != nil || !s.Optional() || !union {
-		return base, err
-	}
-	if !s.Default().IsNull() {
-		return []any{base, "null"}, nil
-	}
-	return []any{"null", base}, nil
-}
-
-// union is the choice between the fields of a struct.
-func (w *avroWriter) union(s *data.Schema) (any, error) {
-	branches := []any{}
-	if s.Optional() {
-		branches = append(branches, "null")
-	}
-	for _, f := range s.Fields() {
-		branch, err := w.write(f.Schema, false)
-		if err != nil {
-			return nil, err
-		}
-		branches = append(branches, branch)
-	}
-	return branches, nil
-}
-
-var avroNames = map[data.Type]string{
-	data.TypeInt8: "int", data.TypeInt16: "int", data.TypeInt32: "int", data.TypeInt64: "long", data.TypeFloat32: "float", data.TypeFloat64: "double",
-	data.TypeBoolean: "boolean", data.TypeString: "string", data.TypeBytes: "bytes",
-}
-
-func (w *avroWriter) base(s *data.Schema) (any, error) {
-	out := map[string]any{}
-	switch t := s.Type(); t {
-	case data.TypeStruct:
-		return w.record(s)
-	case data.TypeArray:
-		items, err := w.write(s.Elem(), true)
-		if err != nil {
-			return nil, err
-		}
-		out["type"], out["items"] = "array", items
-	case data.TypeMap:
-		if err := w.mapping(out, s); err != nil {
-			return nil, err
-		}
-	default:
-		out["type"] = avroNames[t]
-		if w.meta && (t == data.TypeInt8 || t == data.TypeInt16) {
-			out["connect.type"] = strings.ToLower(t.String())
-		}
-	}
-	w.logical(out, s)
-	w.describe(out, s)
-	if len(out) == 1 {
-		return out["type"], nil
-	}
-	return out, nil
-}
-
-func (w *avroWriter) logical(out map[string]any, s *data.Schema) {
-	switch {
-	case s.IsDecimal():
-		scale, _ := s.Parameter(data.ScaleParameter)
-		n, _ := strconv.Atoi(scale)
-		out["logicalType"], out["precision"], out["scale"] = "decimal", 64, n
-		if p, ok := s.Parameter("connect.decimal.precision"); ok {
-			out["precision"], _ = strconv.Atoi(p)
-		}
-	case s.IsDate():
-		out["logicalType"] = "date"
-	case s.IsTime():
-		out["logicalType"] = "time-millis"
-	case s.IsTimestamp():
-		out["logicalType"] = "timestamp-millis"
-	}
-}
-
-func (w *avroWriter) describe(out map[string]any, s *data.Schema) {
-	if !w.meta {
-		return
-	}
-	if s.Name() != "" {
-		out["connect.name"] = s.Name()
-	}
-	if v, ok := s.Version(); ok {
-		out["connect.version"] = v
-	}
-	if s.Doc() != "" {
-		out["connect.doc"] = s.Doc()
-	}
-	if len(s.Parameters()) > 0 {
-		params := map[string]string{}
-		for _, p := range s.Parameters() {
-			params[p.Name] = p.Value
-		}
-		out["connect.parameters"] = params
-	}
-}
-
-func (w *avroWriter) mapping(out map[string]any, s *data.Schema) error {
-	value, err := w.write(s.Elem(), true)
-	if err != nil {
-		return err
-	}
-	if s.Key() != nil && s.Key().Type() == data.TypeString && (w.nullKeys || !s.Key().Optional()) {
-		out["type"], out["values"] = "map", value
-		return nil
-	}
-	key, err := w.write(s.Key(), true)
-	if err != nil {
-		return err
-	}
-	out["type"] = "array"
-	out["items"] = map[string]any{
-		"type": "record", "name": "MapEntry", "namespace": avroNamespace,
-		"fields": []any{map[string]any{"name": "key", "type": key}, map[string]any{"name": "value", "type": value}},
-	}
-	return nil
-}
-
-func (w *avroWriter) record(s *data.Schema) (any, error) {
-	name, itself := s.Name(), s
-	if s.Within() != nil {
-		itself = s.Within()
-		if known := w.names[itself]; known != "" {
-			return known, nil
-		}
-	}
-	if name == "" {
-		name = connectDefault
-		for i := 2; w.defined[name] != nil; i++ {
-			name = connectDefault + strconv.Itoa(i)
-		}
-	}
-	if w.scrub {
-		name = scrubFullName(name)
-	}
-	if known := w.defined[name]; known != nil {
-		if s.Within() == nil && !data.CopyAll(known).SetOptional(s.Optional()).Rebuild().Equal(s) {
-			return nil, fault.Data.New("Two structs of different schemas have the name " + name)
-		}
-		return name, nil
-	}
-	w.defined[name], w.names[itself] = s, name
-	out := map[string]any{"type": "record", "name": name}
-	if i := strings.LastIndexByte(name, '.'); i >= 0 {
-		out["namespace"], out["name"] = name[:i], name[i+1:]
-	}
-	fields := []any{}
-	for _, f := range s.Fields() {
-		t, err := w.write(f.Schema, true)
-		if err != nil {
-			return nil, err
-		}
-		field := map[string]any{"name": f.Name, "type": t}
-		if w.scrub {
-			field["name"] = scrubName(f.Name)
-		}
-		if def, ok := avroDefault(f.Schema); ok {
-			field["default"] = def
-		}
-		fields = append(fields, field)
-	}
-	out["fields"] = fields
-	w.describe(out, s)
-	return out, nil
-}
-
-// avroDefault is the default of a field: null of an optional one, a primitive value, or none.
-func avroDefault(s *data.Schema) (any, bool) {
-	v := s.Default()
-	switch v.Type() {
-	case data.TypeNull:
-		return nil, s.Optional()
-	case data.TypeInt8, data.TypeInt16, data.TypeInt32, data.TypeInt64:
-		return v.Int(), true
-	case data.TypeFloat32, data.TypeFloat64:
-		return v.Float(), true
-	case data.TypeBoolean:
-		return v.Bool(), true
-	case data.TypeString:
-		return v.Str(), true
-	}
-	return nil, false
 }

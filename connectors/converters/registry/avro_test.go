@@ -154,8 +154,7 @@ func TestRefusedSettings(t *testing.T) {
 		makers[p.Class[strings.LastIndexByte(p.Class, '.')+1:]] = p.Converter
 	}
 	for setting, classes := range map[string]string{
-		"generalized.sum.type.support=true": "AvroConverter JsonSchemaConverter ProtobufConverter", "ignore.default.for.nullables=true": "AvroConverter JsonSchemaConverter ProtobufConverter",
-		"enhanced.avro.schema.support=true": "AvroConverter", "discard.type.doc.default=true": "AvroConverter", "flatten.singleton.unions=false": "AvroConverter",
+		"ignore.default.for.nullables=true":  "AvroConverter JsonSchemaConverter ProtobufConverter",
 		"object.additional.properties=false": "JsonSchemaConverter", "generate.struct.for.nulls=true": "ProtobufConverter",
 	} {
 		name, value, _ := strings.Cut(setting, "=")
@@ -189,7 +188,7 @@ func TestForeignSchema(t *testing.T) {
 	if s := got.Value.String(); !strings.HasPrefix(s, "Struct{u=Struct{string=hi},e=B,f=") || got.Schema.Name() != "n.R" {
 		t.Errorf("%s", s)
 	}
-	latest := newAvro(t, reg.URL(), "auto.register.schemas", "false", "use.latest.version", "true", "value.subject.name.strategy", "io.confluent.kafka.serializers.subject.RecordNameStrategy")
+	latest := newAvro(t, reg.URL(), "auto.register.schemas", "false", "use.latest.version", "true", "value.subject.name.strategy", "io.confluent.kafka.serializers.subject.RecordNameStrategy", "enhanced.avro.schema.support", "true")
 	b, _, err := latest.FromConnectData(nil, "t", nil, got)
 	if err != nil || string(b[5:]) != string(payload) {
 		t.Errorf("%v %v", err, b)

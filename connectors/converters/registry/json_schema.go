@@ -16,10 +16,11 @@ import (
 type JSONSchema struct {
 	client  *client
 	writer  *converters.JSON
-	readers map[int]*converters.JSON
+	readers map[identity]*converters.JSON
 	numeric bool
 	// loose says that properties which are not required are optional.
 	loose bool
+	sums  bool // generalized.sum.type.support
 }
 
 // ConfigDef defines the settings.
@@ -28,7 +29,7 @@ func (*JSONSchema) ConfigDef() *config.Def {
 		clientKeys(),
 		config.Key{Name: "decimal.format", Type: config.String, Default: "BASE64", Validator: config.OneOfFold("BASE64", "NUMERIC"), Importance: config.Low, Doc: "How decimals are written: BASE64 or NUMERIC."},
 		config.Key{Name: "use.optional.for.nonrequired", Type: config.Boolean, Default: false, Importance: config.Low, Doc: "Whether properties that are not required are optional."},
-		refused("generalized.sum.type.support", false), refused("object.additional.properties", true), refused("ignore.default.for.nullables", false),
+		sums(), refused("object.additional.properties", true), refused("ignore.default.for.nullables", false),
 	)...)
 }
 
@@ -39,13 +40,14 @@ func (j *JSONSchema) Configure(props config.Props, isKey bool) error {
 		return err
 	}
 	j.numeric, j.loose = strings.EqualFold(v.String("decimal.format"), "NUMERIC"), v.Bool("use.optional.for.nonrequired")
-	j.readers, j.writer = map[int]*converters.JSON{}, converters.JSONOf(nil, j.numeric)
+	j.sums = v.Bool("generalized.sum.type.support")
+	j.readers, j.writer = map[identity]*converters.JSON{}, converters.JSONOf(nil, j.numeric)
 	j.client, err = newClient(v, sr.TypeJSON, isKey)
 	return err
 }
 
 // FromConnectData registers the schema and writes JSON. Data without a schema has to be primitive.
-func (j *JSONSchema) FromConnectData(dst []byte, topic string, _ *connectors.Headers, v data.SchemaAndValue) ([]byte, bool, error) {
+func (j *JSONSchema) FromConnectData(dst []byte, topic string, h *connectors.Headers, v data.SchemaAndValue) ([]byte, bool, error) {
 	if v.Value.IsNull() && (v.Schema == nil || v.Schema.Optional() && v.Schema.Default().IsNull()) {
 		return dst, true, nil
 	}
@@ -55,11 +57,11 @@ func (j *JSONSchema) FromConnectData(dst []byte, topic string, _ *connectors.Hea
 		}
 		v.Schema = data.Primitive(v.Value.Type(), true)
 	}
-	r, err := j.client.find(topic, v.Schema, func() (string, error) { return writeJSONSchema(v.Schema) })
+	r, err := j.client.find(topic, v.Schema, func() (string, error) { return writeJSONSchema(v.Schema, j.sums) })
 	if err != nil {
 		return dst, false, err
 	}
-	out, err := j.writer.Append(appendHeader(dst, r.id), v.Schema, v.Value)
+	out, err := j.writer.Append(j.client.begin(dst, r, nil, h), v.Schema, v.Value)
 	if err != nil {
 		return dst, false, err
 	}
@@ -71,7 +73,7 @@ func (j *JSONSchema) ToConnectData(topic string, h connectors.Headers, b []byte)
 	if b == nil {
 		return data.SchemaAndValue{}, nil
 	}
-	id, rest, err := cutHeader(b)
+	id, _, rest, _, err := j.client.cut(h, b)
 	if err != nil {
 		return data.SchemaAndValue{}, err
 	}
@@ -80,17 +82,17 @@ func (j *JSONSchema) ToConnectData(topic string, h connectors.Headers, b []byte)
 		if r, err = j.reader(id); err != nil {
 			return data.SchemaAndValue{}, err
 		}
-		j.readers[id] = r
+		remember(j.readers, id, r, j.client.most)
 	}
 	return r.ToConnectData(topic, h, rest)
 }
 
-func (j *JSONSchema) reader(id int) (*converters.JSON, error) {
+func (j *JSONSchema) reader(id identity) (*converters.JSON, error) {
 	known, err := j.client.schema(id)
 	if err != nil {
 		return nil, err
 	}
-	s, err := readJSONSchema(known, j.loose)
+	s, err := readJSONSchema(known, j.loose, j.sums)
 	if err != nil {
 		return nil, err
 	}

@@ -88,7 +88,14 @@ func (d jsonDocument) union(node map[string]any, branches []jsonPart, optional b
 	}
 	b := data.NewStructSchema()
 	describeJSON(b, node)
+	field := converters.UnionName + ".field."
 	b.Name(converters.UnionName).SetOptional(optional)
+	if d.sums {
+		name := sumPrefix + strconv.Itoa(d.unions)
+		d.unions++
+		b.Name(name).Parameter(sumParameter, name)
+		field = sumField
+	}
 	n := 0
 	for _, p := range branches {
 		if isNull(p) {
@@ -99,7 +106,7 @@ func (d jsonDocument) union(node map[string]any, branches []jsonPart, optional b
 		if err != nil {
 			return nil, err
 		}
-		b.Field(converters.UnionName+".field."+strconv.Itoa(n), s)
+		b.Field(field+strconv.Itoa(n), s)
 		n++
 	}
 	return b.Build()

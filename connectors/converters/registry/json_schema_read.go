@@ -24,6 +24,8 @@ type jsonReading struct {
 	others map[string]map[string]any // those that are referred to, by the names of the references and by their $id
 	open   map[uintptr]*data.Knot    // nodes that are being read as structs
 	loose  bool                      // properties that are not required are optional
+	sums   bool                      // generalized.sum.type.support
+	unions int                       // that were named
 	nodes  int                       // that were read: references make many of few
 	depth  int
 }
@@ -35,8 +37,8 @@ const (
 )
 
 // readJSONSchema reads a schema as the registry has it.
-func readJSONSchema(r registered, loose bool) (*data.Schema, error) {
-	d := jsonDocument{jsonReading: &jsonReading{others: map[string]map[string]any{}, open: map[uintptr]*data.Knot{}, loose: loose}}
+func readJSONSchema(r registered, loose, sums bool) (*data.Schema, error) {
+	d := jsonDocument{jsonReading: &jsonReading{others: map[string]map[string]any{}, open: map[uintptr]*data.Knot{}, loose: loose, sums: sums}}
 	for _, to := range append(slices.Clone(r.references), reference{"", r.text}) {
 		d.root = nil
 		if err := json.Unmarshal([]byte(to.text), &d.root); err != nil {
@@ -207,7 +209,7 @@ func (d jsonDocument) builder(node map[string]any, id uintptr, knot *data.Knot) 
 	}
 	switch typ {
 	case "string":
-		return enumeration(node), nil
+		return d.enumeration(node), nil
 	case "boolean":
 		return data.NewSchema(data.TypeBoolean), nil
 	case "integer":
@@ -231,13 +233,14 @@ func (d jsonDocument) builder(node map[string]any, id uintptr, knot *data.Knot) 
 }
 
 // enumeration is a string; the values that are allowed are parameters.
-func enumeration(node map[string]any) *data.SchemaBuilder {
+func (d jsonDocument) enumeration(node map[string]any) *data.SchemaBuilder {
 	b := data.NewSchema(data.TypeString)
 	symbols, _ := node["enum"].([]any)
+	param := jsonEnumParameter(d.sums)
 	if len(symbols) > 0 {
-		b.Parameter(jsonEnum, "")
+		b.Parameter(param, "")
 	}
-	for _, x := range symbols {
+	for i, x := range symbols {
 		symbol, ok := x.(string)
 		if text, err := json.Marshal(x); !ok && err == nil {
 			symbol = string(text)
@@ -245,7 +248,11 @@ func enumeration(node map[string]any) *data.SchemaBuilder {
 		if x == nil {
 			symbol = nullSymbol
 		}
-		b.Parameter(jsonEnum+"."+symbol, symbol)
+		if d.sums {
+			b.Parameter(param+"."+symbol, strconv.Itoa(i))
+			continue
+		}
+		b.Parameter(param+"."+symbol, symbol)
 	}
 	return b
 }

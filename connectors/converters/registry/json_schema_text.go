@@ -25,12 +25,20 @@ const (
 type jsonWriter struct {
 	within map[*data.Schema]bool   // what stands for itself somewhere within
 	ids    map[*data.Schema]string // of those that were written
+	enum   string                  // the parameter of enumerations
 	depth  int
 }
 
+func jsonEnumParameter(sums bool) string {
+	if sums {
+		return sumEnum
+	}
+	return jsonEnum
+}
+
 // writeJSONSchema is the text of a schema.
-func writeJSONSchema(s *data.Schema) (string, error) {
-	w := jsonWriter{within: map[*data.Schema]bool{}, ids: map[*data.Schema]string{}}
+func writeJSONSchema(s *data.Schema, sums bool) (string, error) {
+	w := jsonWriter{enum: jsonEnumParameter(sums), within: map[*data.Schema]bool{}, ids: map[*data.Schema]string{}}
 	w.find(s)
 	text, err := w.schema(nil, s, -1, s.Optional())
 	return string(text), err
@@ -102,7 +110,7 @@ func (w *jsonWriter) base(dst []byte, s *data.Schema, index int) ([]byte, error)
 		w.ids[itself] = id
 	}
 	dst = append(dst, '{')
-	if typ := jsonType(s); typ != "" {
+	if typ := w.typeOf(s); typ != "" {
 		dst = appendMember(dst, "type", typ)
 	}
 	dst, err := w.describe(dst, s, id, index)
@@ -113,8 +121,8 @@ func (w *jsonWriter) base(dst []byte, s *data.Schema, index int) ([]byte, error)
 	return append(dst, '}'), err
 }
 
-// jsonType is the type of a schema, none for an enumeration.
-func jsonType(s *data.Schema) string {
+// typeOf is the type of a schema, none for an enumeration.
+func (w *jsonWriter) typeOf(s *data.Schema) string {
 	switch s.Type() {
 	case data.TypeStruct:
 		return "object"
@@ -126,7 +134,7 @@ func jsonType(s *data.Schema) string {
 		}
 		return "array"
 	case data.TypeString:
-		if _, ok := s.Parameter(jsonEnum); ok {
+		if _, ok := s.Parameter(w.enum); ok {
 			return ""
 		}
 	case data.TypeBytes:
@@ -209,21 +217,19 @@ func (w *jsonWriter) inside(dst []byte, s *data.Schema) ([]byte, error) {
 		}
 		return w.schema(append(comma(dst), `"items":`...), entry, -1, false)
 	case data.TypeString:
-		if _, ok := s.Parameter(jsonEnum); ok {
-			dst = appendSymbols(dst, s)
+		if _, ok := s.Parameter(w.enum); ok {
+			dst = appendSymbols(dst, s, w.enum)
 		}
 	}
 	return dst, nil
 }
 
-func appendSymbols(dst []byte, s *data.Schema) []byte {
+func appendSymbols(dst []byte, s *data.Schema, param string) []byte {
 	symbols := []any{}
-	for _, p := range s.Parameters() {
-		symbol, ok := strings.CutPrefix(p.Name, jsonEnum+".")
-		switch {
-		case ok && symbol == nullSymbol:
+	for _, symbol := range symbolsOf(s, param) {
+		if symbol == nullSymbol {
 			symbols = append(symbols, nil)
-		case ok:
+		} else {
 			symbols = append(symbols, symbol)
 		}
 	}

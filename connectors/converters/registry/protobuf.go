@@ -14,8 +14,8 @@ import (
 type Protobuf struct {
 	client   *client
 	options  protoOptions
-	writers  map[int]*protoTarget
-	readers  map[int]*protoFile
+	writers  map[identity]*protoTarget
+	readers  map[identity]*protoFile
 	slab     data.Slab
 	wrap     bool // primitive data goes into a wrapper of google.protobuf
 	nullable bool // fields that may be null get the label optional
@@ -24,7 +24,7 @@ type Protobuf struct {
 // protoTarget is what data of one schema is written as.
 type protoTarget struct {
 	message *protoType
-	path    []int // of the message within its file
+	path    []byte // of the message within its file
 }
 
 // ConfigDef defines the settings.
@@ -38,7 +38,7 @@ func (*Protobuf) ConfigDef() *config.Def {
 		flag("enhanced.protobuf.schema.support", false, "Whether schemas are called by the full names of messages, with the package; by the last word, if not."),
 		flag("generate.index.for.unions", true, "Whether the name of a union's struct ends with its index."),
 		flag("flatten.unions", false, "Whether the fields of a union stand in the message itself."),
-		refused("generate.struct.for.nulls", false), refused("generalized.sum.type.support", false), refused("ignore.default.for.nullables", false),
+		refused("generate.struct.for.nulls", false), sums(), refused("ignore.default.for.nullables", false),
 	)...)
 }
 
@@ -51,16 +51,16 @@ func (p *Protobuf) Configure(props config.Props, isKey bool) error {
 	p.options = protoOptions{
 		intEnums: v.Bool("int.for.enums"), labels: v.Bool("optional.for.nullables"), wrappers: v.Bool("wrapper.for.nullables"),
 		unwrap: v.Bool("wrapper.for.raw.primitives"), indexes: v.Bool("generate.index.for.unions"), flat: v.Bool("flatten.unions"),
-		fullNames: v.Bool("enhanced.protobuf.schema.support"),
+		fullNames: v.Bool("enhanced.protobuf.schema.support"), sums: v.Bool("generalized.sum.type.support"),
 	}
 	p.wrap, p.nullable = v.Bool("wrapper.for.raw.primitives"), v.Bool("optional.for.nullables")
-	p.writers, p.readers = map[int]*protoTarget{}, map[int]*protoFile{}
+	p.writers, p.readers = map[identity]*protoTarget{}, map[identity]*protoFile{}
 	p.client, err = newClient(v, sr.TypeProtobuf, isKey)
 	return err
 }
 
 // FromConnectData registers the schema and writes Protobuf. Data without a schema has to be primitive.
-func (p *Protobuf) FromConnectData(dst []byte, topic string, _ *connectors.Headers, v data.SchemaAndValue) ([]byte, bool, error) {
+func (p *Protobuf) FromConnectData(dst []byte, topic string, h *connectors.Headers, v data.SchemaAndValue) ([]byte, bool, error) {
 	if v.Value.IsNull() {
 		return dst, true, nil
 	}
@@ -77,14 +77,14 @@ func (p *Protobuf) FromConnectData(dst []byte, topic string, _ *connectors.Heade
 	if err != nil {
 		return dst, false, err
 	}
-	t := p.writers[r.id]
+	t := p.writers[r.identity]
 	if t == nil {
 		if t, err = p.target(r, v.Schema.Name()); err != nil {
 			return dst, false, err
 		}
-		p.writers[r.id] = t
+		remember(p.writers, r.identity, t, p.client.most)
 	}
-	out := appendPath(appendHeader(dst, r.id), t.path)
+	out := p.client.begin(dst, r, t.path, h)
 	if v.Schema.Type() == data.TypeStruct {
 		out, err = t.message.appendStruct(out, v.Value.Struct())
 	} else {
@@ -110,26 +110,26 @@ func (p *Protobuf) target(r registered, name string) (*protoTarget, error) {
 		}
 	}
 	m, err := f.message(path)
-	return &protoTarget{message: m, path: path}, err
+	return &protoTarget{message: m, path: appendPath(nil, path)}, err
 }
 
 func (p *Protobuf) file(r registered) (*protoFile, error) {
-	if f := p.readers[r.id]; f != nil {
+	if f := p.readers[r.identity]; f != nil {
 		return f, nil
 	}
 	f, err := readProto(r, p.options)
 	if err == nil {
-		p.readers[r.id] = f
+		remember(p.readers, r.identity, f, p.client.most)
 	}
 	return f, err
 }
 
 // ToConnectData finds the schema and reads Protobuf.
-func (p *Protobuf) ToConnectData(_ string, _ connectors.Headers, b []byte) (data.SchemaAndValue, error) {
+func (p *Protobuf) ToConnectData(_ string, h connectors.Headers, b []byte) (data.SchemaAndValue, error) {
 	if b == nil {
 		return data.SchemaAndValue{}, nil
 	}
-	id, rest, err := cutHeader(b)
+	id, before, rest, inHeader, err := p.client.cut(h, b)
 	if err != nil {
 		return data.SchemaAndValue{}, err
 	}
@@ -143,9 +143,15 @@ func (p *Protobuf) ToConnectData(_ string, _ connectors.Headers, b []byte) (data
 			return data.SchemaAndValue{}, err
 		}
 	}
-	path, rest, err := f.cutPath(rest)
+	if !inHeader {
+		before = rest
+	}
+	path, after, err := f.cutPath(before)
 	if err != nil {
 		return data.SchemaAndValue{}, err
+	}
+	if !inHeader {
+		rest = after
 	}
 	m, err := f.message(path)
 	if err != nil {

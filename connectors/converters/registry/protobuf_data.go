@@ -3,6 +3,7 @@ package registry
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"time"
 	"unicode/utf8"
 	"unsafe"
@@ -52,6 +53,11 @@ func (t *protoType) findPlaces(s *data.Schema) {
 		place := -1
 		if at := s.Field(name); at != nil {
 			place = at.Index
+		} else if f.union >= 0 {
+			place = slices.IndexFunc(s.Fields(), func(at data.Field) bool {
+				one, is := unionOf(at.Schema)
+				return is && one == t.unions[f.union].name
+			})
 		}
 		t.places = append(t.places, place)
 	}

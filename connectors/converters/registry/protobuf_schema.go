@@ -15,7 +15,7 @@ import (
 )
 
 // protoOptions say how Protobuf becomes Connect's data.
-type protoOptions struct{ intEnums, labels, wrappers, unwrap, indexes, flat, fullNames bool }
+type protoOptions struct{ intEnums, labels, wrappers, unwrap, indexes, flat, fullNames, sums bool }
 
 // protoFile is a compiled schema. It belongs to one goroutine.
 type protoFile struct {
@@ -57,6 +57,7 @@ type protoType struct {
 
 // protoUnionField is a oneof that is a struct of its own: its place among the fields, and how many fields it has.
 type protoUnionField struct {
+	name        string
 	place, size int
 	connect     *data.Schema
 }
@@ -175,8 +176,11 @@ func (f *protoFile) places(t *protoType, b *data.SchemaBuilder, m protoreflect.M
 		if one.IsSynthetic() || f.options.flat {
 			continue
 		}
-		union := protoUnionField{place: places, size: one.Fields().Len()}
+		union := protoUnionField{name: string(one.Name()), place: places, size: one.Fields().Len()}
 		inner := data.NewStructSchema().Name(protoUnion + f.name(one)).Optional()
+		if f.options.sums {
+			inner.Name(string(one.Name())).Parameter(sumParameter, string(one.Name()))
+		}
 		for j := range one.Fields().Len() {
 			field := t.fields[one.Fields().Get(j).Index()]
 			field.union, field.place = len(t.unions), j
@@ -351,10 +355,14 @@ func (f *protoFile) enum(out *protoField, e protoreflect.EnumDescriptor) *data.S
 	} else {
 		out.numbers, out.symbols = map[string]int32{}, map[int32]string{}
 	}
-	b.Name(f.name(e)).Parameter(protoEnum, string(e.Name()))
+	param := protoEnum
+	if f.options.sums {
+		param = sumEnum
+	}
+	b.Name(f.name(e)).Parameter(param, string(e.Name()))
 	for i := range e.Values().Len() {
 		v := e.Values().Get(i)
-		b.Parameter(protoEnum+"."+string(v.Name()), strconv.Itoa(int(v.Number())))
+		b.Parameter(param+"."+string(v.Name()), strconv.Itoa(int(v.Number())))
 		if f.options.intEnums {
 			continue
 		}

@@ -176,8 +176,11 @@ func (w *protoWriter) choices(fields []data.Field, scope *protoScope, indent str
 
 // unionOf is the name of the oneof that a struct stands for.
 func unionOf(s *data.Schema) (string, bool) {
+	if name, ok := s.Parameter(sumParameter); ok && s.Type() == data.TypeStruct {
+		return lastWord(name), true
+	}
 	name, ok := strings.CutPrefix(s.Name(), protoUnion)
-	return name[strings.LastIndexByte(name, '.')+1:], ok && s.Type() == data.TypeStruct
+	return lastWord(name), ok && s.Type() == data.TypeStruct
 }
 
 // fieldNumbers are those that the schemas of the fields remember of the Protobuf that they come from, else 1, 2, 3.
@@ -265,8 +268,16 @@ func kindOf(s *data.Schema, usual string) string {
 	return usual
 }
 
+// enumOf is the parameter that names an enumeration.
+func enumOf(s *data.Schema) string {
+	if _, ok := s.Parameter(sumEnum); ok {
+		return sumEnum
+	}
+	return protoEnum
+}
+
 func isProtoEnum(s *data.Schema) bool {
-	_, ok := s.Parameter(protoEnum)
+	_, ok := s.Parameter(enumOf(s))
 	return ok && (s.Type() == data.TypeString || s.Type() == data.TypeInt32)
 }
 
@@ -290,7 +301,10 @@ func (w *protoWriter) element(s *data.Schema, field string, scope *protoScope) (
 	case s.Type() == data.TypeStruct:
 		return w.messageOf(s, field, scope), nil
 	case isProtoEnum(s):
-		name, _ := s.Parameter(protoEnum)
+		name, _ := s.Parameter(enumOf(s))
+		if name = lastWord(name); name == "" {
+			name = lastWord(s.Name())
+		}
 		scope.enums[name] = s
 		return name, nil
 	}
@@ -357,7 +371,7 @@ func (w *protoWriter) enum(s *data.Schema, name, indent string) error {
 	numbers := map[int]bool{}
 	aliases := false
 	for _, p := range s.Parameters() {
-		symbol, ok := strings.CutPrefix(p.Name, protoEnum+".")
+		symbol, ok := strings.CutPrefix(p.Name, enumOf(s)+".")
 		if !ok {
 			continue
 		}

@@ -67,7 +67,7 @@ func TestAvroReferences(t *testing.T) {
 		t.Errorf("%s %s", got.Value, got.Schema)
 	}
 	// One that has read nothing yet has to find the references too.
-	fresh := newAvro(t, reg.URL(), "auto.register.schemas", "false", "use.latest.version", "true")
+	fresh := newAvro(t, reg.URL(), "auto.register.schemas", "false", "use.latest.version", "true", "enhanced.avro.schema.support", "true")
 	if out, _, err := fresh.FromConnectData(nil, "t", nil, got); err != nil || string(out) != string(message) {
 		t.Errorf("%v: % x, not % x", err, out, message)
 	}

@@ -1,37 +1,40 @@
 // Package registry holds converters whose schemas lie in a schema registry of Confluent's kind: Avro, JSON Schema and Protobuf.
 //
-// A message is a zero byte, the schema's id in four bytes, in Protobuf which message of the schema it is, and the data.
+// A message is a zero byte, the schema's id in four bytes, in Protobuf which message of the schema it is, and the data. With a one
+// in front the id is a GUID of 16 bytes; that, and which message it is, may stand in a header instead.
 package registry
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/sr"
 
+	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/config"
 	"github.com/wasmstream/wasmstream/connectors/data"
 	"github.com/wasmstream/wasmstream/connectors/fault"
 )
 
-// requestTimeout bounds a request to the registry.
-const requestTimeout = 30 * time.Second
-
 // client registers and finds schemas, each once. It belongs to one goroutine.
 type client struct {
-	sr       *sr.Client
+	servers  []*sr.Client // one registry, by each of its addresses
+	at       int          // the one that answered last
 	kind     sr.SchemaType
 	strategy string
 	suffix   string
+	header   string // of records, for ids
+	inHeader bool   // ids are written there, not in front of the data
 	auto     bool
 	latest   bool
+	strict   bool
+	most     int // schemas that are remembered
 	ids      map[subjectSchema]registered
-	known    map[int]registered
+	texts    map[subjectText]registered
+	known    map[identity]registered
 }
 
 type subjectSchema struct {
@@ -39,10 +42,12 @@ type subjectSchema struct {
 	schema  *data.Schema
 }
 
-// registered is a schema that the registry knows: its id, its text and those that it refers to, each behind those that it refers
+type subjectText struct{ subject, text string }
+
+// registered is a schema that the registry knows: what it is known by, its text and those that it refers to, each behind those that it refers
 // to itself.
 type registered struct {
-	id         int
+	identity
 	text       string
 	references []reference
 }
@@ -53,16 +58,18 @@ type reference struct{ name, text string }
 
 func clientKeys() []config.Key {
 	const strategies = "TopicNameStrategy, RecordNameStrategy or TopicRecordNameStrategy, with or without a package."
-	return []config.Key{
+	return append(reachKeys(), []config.Key{
 		{Name: "schema.registry.url", Type: config.List, Validator: config.FilledList, Importance: config.High, Doc: "The addresses of the schema registry."},
 		{Name: "auto.register.schemas", Type: config.Boolean, Default: true, Importance: config.Medium, Doc: "Whether schemas that the registry does not know are registered."},
 		{Name: "use.latest.version", Type: config.Boolean, Default: false, Importance: config.Low, Doc: "Whether data is written with the newest schema of its subject. Only without auto.register.schemas."},
 		{Name: "normalize.schemas", Type: config.Boolean, Default: false, Importance: config.Medium, Doc: "Whether the registry normalises schemas."},
 		{Name: "key.subject.name.strategy", Type: config.String, Default: "TopicNameStrategy", Validator: config.Check(checkStrategy), Importance: config.Medium, Doc: "The subject of keys: " + strategies},
 		{Name: "value.subject.name.strategy", Type: config.String, Default: "TopicNameStrategy", Validator: config.Check(checkStrategy), Importance: config.Medium, Doc: "The subject of values: " + strategies},
-		{Name: "basic.auth.credentials.source", Type: config.String, Default: "URL", Validator: config.OneOf("URL", "USER_INFO"), Importance: config.Medium, Doc: "Where name and password stand: in the address, or in basic.auth.user.info."},
-		{Name: "basic.auth.user.info", Type: config.Password, Nullable: true, Importance: config.Medium, Doc: "Name and password, with a colon between."},
-	}
+		{Name: "latest.compatibility.strict", Type: config.Boolean, Default: true, Importance: config.Low, Doc: "Whether data whose schema the newest one cannot read is refused, with use.latest.version. Avro only."},
+		{Name: "key.schema.id.serializer", Type: config.Class, Default: prefixSerializer, Validator: config.Check(checkSerializer), Importance: config.Low, Doc: "Where the ids of keys are written: PrefixSchemaIdSerializer, in front of the data, or HeaderSchemaIdSerializer, in a header."},
+		{Name: "value.schema.id.serializer", Type: config.Class, Default: prefixSerializer, Validator: config.Check(checkSerializer), Importance: config.Low, Doc: "The same for values."},
+		{Name: "schemas.cache.config", Type: config.Int, Default: 1000, Validator: config.AtLeast(1), Importance: config.Low, Doc: "How many schemas are remembered."},
+	}...)
 }
 
 func flag(name string, def bool, doc string) config.Key {
@@ -94,26 +101,19 @@ func checkStrategy(name string, value any) error {
 }
 
 func newClient(v config.Values, kind sr.SchemaType, isKey bool) (*client, error) {
-	c := &client{
-		kind: kind, suffix: "-value", strategy: strategyName(v.String("value.subject.name.strategy")),
-		auto: v.Bool("auto.register.schemas"), latest: v.Bool("use.latest.version"), ids: map[subjectSchema]registered{}, known: map[int]registered{},
-	}
+	side, suffix := "value.", "-value"
 	if isKey {
-		c.suffix, c.strategy = "-key", strategyName(v.String("key.subject.name.strategy"))
+		side, suffix = "key.", "-key"
 	}
-	opts := []sr.ClientOpt{sr.URLs(v.List("schema.registry.url")...), sr.HTTPClient(&http.Client{Timeout: requestTimeout})}
-	if v.Bool("normalize.schemas") {
-		opts = append(opts, sr.DefaultParams(sr.Normalize))
-	}
-	if user, password, ok := strings.Cut(v.Secret("basic.auth.user.info"), ":"); ok && v.String("basic.auth.credentials.source") == "USER_INFO" {
-		opts = append(opts, sr.BasicAuth(user, password))
+	c := &client{
+		kind: kind, suffix: suffix, strategy: strategyName(v.String(side + "subject.name.strategy")),
+		inHeader: strategyName(v.String(side+"schema.id.serializer")) == headerSerializer, header: connectors.SchemaIDHeader(isKey),
+		auto: v.Bool("auto.register.schemas"), latest: v.Bool("use.latest.version"), strict: v.Bool("latest.compatibility.strict"),
+		most: v.Int("schemas.cache.config"), ids: map[subjectSchema]registered{}, texts: map[subjectText]registered{}, known: map[identity]registered{},
 	}
 	var err error
-	c.sr, err = sr.NewClient(opts...)
-	if err != nil {
-		return nil, config.Exception("The schema registry's settings do not fit: " + config.HidePasswords(err.Error()))
-	}
-	return c, nil
+	c.servers, err = reach(v)
+	return c, err
 }
 
 func (c *client) subject(topic, record string) (string, error) {
@@ -138,69 +138,122 @@ func (c *client) find(topic string, schema *data.Schema, write func() (string, e
 	if r, ok := c.ids[at]; ok {
 		return r, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
-	defer cancel()
-	r, err := c.ask(ctx, subject, write)
+	r, err := c.ask(subject, write)
 	if err != nil {
 		return registered{}, err
 	}
-	if len(c.ids) >= maxSchemas {
-		clear(c.ids)
-	}
-	c.ids[at] = r
+	remember(c.ids, at, r, c.most)
 	return r, nil
 }
 
+// remember puts an entry into a map of so many entries at most. A full one is emptied: it fills again with what is needed now.
+func remember[K comparable, V any](m map[K]V, key K, value V, most int) {
+	if len(m) >= most {
+		clear(m)
+	}
+	m[key] = value
+}
+
 // ask finds or registers a schema: the newest of the subject, or the one that write makes.
-func (c *client) ask(ctx context.Context, subject string, write func() (string, error)) (registered, error) {
+func (c *client) ask(subject string, write func() (string, error)) (registered, error) {
 	if c.latest && !c.auto {
-		found, err := c.sr.SchemaByVersion(ctx, subject, -1)
-		if err != nil {
-			return registered{}, c.failed("finding the newest schema of "+subject, err)
-		}
-		references, err := c.resolve(ctx, found.References)
-		return registered{found.ID, found.Schema.Schema, references}, err
+		return c.newest(subject, write)
 	}
 	text, err := write()
 	if err != nil {
 		return registered{}, err
 	}
-	ask, doing := c.sr.LookupSchema, "finding the schema of "
-	if c.auto {
-		ask, doing = c.sr.CreateSchema, "registering the schema of "
-	}
-	found, err := ask(ctx, subject, sr.Schema{Schema: text, Type: c.kind})
-	if err != nil {
-		return registered{}, c.failed(doing+subject, err)
-	}
-	return registered{id: found.ID, text: text}, nil
-}
-
-// maxSchemas bounds what is remembered.
-const maxSchemas = 1000
-
-// schema is the schema of an id.
-func (c *client) schema(id int) (registered, error) {
-	if r, ok := c.known[id]; ok {
+	at := subjectText{subject, text}
+	if r, ok := c.texts[at]; ok { // the schema is another object of the same content
 		return r, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
-	defer cancel()
-	s, err := c.sr.SchemaByID(ctx, id)
-	if err != nil {
-		return registered{}, c.failed("finding a schema", err)
-	}
-	if s.Type != c.kind {
-		return registered{}, fault.Data.Errorf("The schema with id %d is %s, not %s", id, s.Type, c.kind)
-	}
-	references, err := c.resolve(ctx, s.References)
+	found, err := c.registerOrFind(subject, sr.Schema{Schema: text, Type: c.kind})
 	if err != nil {
 		return registered{}, err
 	}
-	if len(c.known) >= maxSchemas {
-		clear(c.known)
+	r := registered{identity: identity{id: found.ID}, text: text}
+	if c.inHeader {
+		if r.guid, err = parseGUID(found.GUID); err != nil {
+			return registered{}, err
+		}
 	}
-	c.known[id] = registered{id, s.Schema, references}
+	remember(c.texts, at, r, c.most)
+	return r, nil
+}
+
+// registerOrFind gives the registry a schema, or asks for it. A registry that does not tell the GUID of what it was given is asked for it.
+func (c *client) registerOrFind(subject string, s sr.Schema) (found sr.SubjectSchema, err error) {
+	if c.auto {
+		err = c.try("registering the schema of "+subject, func(ctx context.Context, server *sr.Client) error {
+			return server.Do(ctx, http.MethodPost, "/subjects/"+url.PathEscape(subject)+"/versions", s, &found)
+		})
+		if err != nil || !c.inHeader || found.GUID != "" {
+			return found, err
+		}
+	}
+	err = c.try("finding the schema of "+subject, func(ctx context.Context, server *sr.Client) (err error) {
+		found, err = server.LookupSchema(ctx, subject, s)
+		return err
+	})
+	return found, err
+}
+
+// newest is the newest schema of a subject, which has to be able to read the data if that is asked for.
+func (c *client) newest(subject string, write func() (string, error)) (registered, error) {
+	found, err := c.version(subject, -1, "finding the newest schema of "+subject)
+	if err != nil {
+		return registered{}, err
+	}
+	r := registered{identity: identity{id: found.ID}, text: found.Schema.Schema}
+	if c.inHeader {
+		if r.guid, err = parseGUID(found.GUID); err != nil {
+			return registered{}, err
+		}
+	}
+	if r.references, err = c.resolve(found.References); err != nil || !c.strict || c.kind != sr.TypeAvro {
+		return r, err
+	}
+	text, err := write()
+	if err != nil {
+		return registered{}, err
+	}
+	return r, checkReadable(subject, text, r)
+}
+
+func (c *client) version(subject string, version int, doing string) (found sr.SubjectSchema, err error) {
+	err = c.try(doing, func(ctx context.Context, server *sr.Client) (err error) {
+		found, err = server.SchemaByVersion(ctx, subject, version)
+		return err
+	})
+	return found, err
+}
+
+// schema is the schema of an id.
+func (c *client) schema(id identity) (registered, error) {
+	if r, ok := c.known[id]; ok {
+		return r, nil
+	}
+	var s sr.Schema
+	err := c.try("finding a schema", func(ctx context.Context, server *sr.Client) (err error) {
+		if id.guid == (guid{}) {
+			s, err = server.SchemaByID(ctx, id.id)
+			return err
+		}
+		found, err := server.SchemaByGUID(ctx, id.guid.String())
+		s = found.Schema
+		return err
+	})
+	if err != nil {
+		return registered{}, err
+	}
+	if s.Type != c.kind {
+		return registered{}, fault.Data.Errorf("The schema with id %s is %s, not %s", id, s.Type, c.kind)
+	}
+	references, err := c.resolve(s.References)
+	if err != nil {
+		return registered{}, err
+	}
+	remember(c.known, id, registered{id, s.Schema, references}, c.most)
 	return c.known[id], nil
 }
 
@@ -208,9 +261,9 @@ func (c *client) schema(id int) (registered, error) {
 const maxReferences = 100
 
 // resolve finds the schemas that a schema refers to, and those that they refer to.
-func (c *client) resolve(ctx context.Context, references []sr.SchemaReference) ([]reference, error) {
+func (c *client) resolve(references []sr.SchemaReference) ([]reference, error) {
 	r := resolver{client: c, seen: map[string]bool{}}
-	err := r.add(ctx, references)
+	err := r.add(references)
 	return r.found, err
 }
 
@@ -221,7 +274,7 @@ type resolver struct {
 	found  []reference
 }
 
-func (r *resolver) add(ctx context.Context, references []sr.SchemaReference) error {
+func (r *resolver) add(references []sr.SchemaReference) error {
 	for _, to := range references {
 		if r.seen[to.Name] {
 			continue
@@ -230,38 +283,14 @@ func (r *resolver) add(ctx context.Context, references []sr.SchemaReference) err
 			return fault.Data.Errorf("A schema refers to more than %d others", maxReferences)
 		}
 		r.seen[to.Name] = true
-		s, err := r.client.sr.SchemaByVersion(ctx, to.Subject, to.Version)
+		s, err := r.client.version(to.Subject, to.Version, "finding the schema "+to.Name)
 		if err != nil {
-			return r.client.failed("finding the schema "+to.Name, err)
+			return err
 		}
-		if err := r.add(ctx, s.References); err != nil {
+		if err := r.add(s.References); err != nil {
 			return err
 		}
 		r.found = append(r.found, reference{to.Name, s.Schema.Schema})
 	}
 	return nil
-}
-
-// failed sorts errors: what the registry says about the request is a DataException, all else is worth another try.
-func (c *client) failed(doing string, err error) error {
-	var answer *sr.ResponseError
-	said := errors.New(config.HidePasswords(err.Error())) // sr quotes the address, and that may have the password in it
-	if errors.As(err, &answer) && answer.StatusCode < 500 {
-		return fault.Data.Errorf("%s: %w", doing, said)
-	}
-	return fault.Retriable.Errorf("%s: %w", doing, said)
-}
-
-// appendHeader begins a message.
-func appendHeader(dst []byte, id int) []byte {
-	return binary.BigEndian.AppendUint32(append(dst, 0), uint32(id))
-}
-
-// cutHeader takes a message apart.
-func cutHeader(b []byte) (id int, rest []byte, err error) {
-	if len(b) < 5 || b[0] != 0 {
-		return 0, nil, fault.Data.New("Unknown magic byte: the message was not written with a schema registry").
-			Because(fault.Serialization.New("Unknown magic byte!"))
-	}
-	return int(binary.BigEndian.Uint32(b[1:])), b[5:], nil
 }
