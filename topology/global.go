@@ -36,15 +36,12 @@ func (t *Topology) AddGlobalStore(spec *StoreSpec, source string, o SourceOption
 }
 
 func (t *Topology) checkGlobal(spec *StoreSpec, source, topic, processor string, s ProcessorSupplier) error {
-	if err := t.checkNewName(source); err != nil {
-		return err
-	}
-	if err := t.checkNewName(processor); err != nil {
+	if err := errors.Join(t.checkNewName(source), t.checkNewName(processor)); err != nil {
 		return err
 	}
 	switch {
 	case source == processor:
-		return errs.TopologyDuplicateName.New(source, "sourceName and processorName must be different.", "")
+		return errs.TopologyDuplicateName.New(source, "sourceName and processorName must be different.", "").Of(source)
 	case s == nil:
 		return errs.TopologyInvalid.New(processor, "supplier must not be null", "give a processor").InKafka("NullPointerException")
 	case topic == "":
@@ -52,9 +49,9 @@ func (t *Topology) checkGlobal(spec *StoreSpec, source, topic, processor string,
 	case spec.Name == "":
 		return errs.TopologyInvalid.New(processor, "store name must not be null", "name the store").InKafka("NullPointerException")
 	case t.StoreSpec(spec.Name) != nil:
-		return errs.TopologyStoreClash.New(spec.Name, "A different StateStore has already been added with the name "+spec.Name, "")
+		return errs.TopologyStoreClash.New(spec.Name, "A different StateStore has already been added with the name "+spec.Name, "").Of(spec.Name)
 	case t.globalStore(spec.Name) != nil:
-		return errs.TopologyStoreClash.New(spec.Name, "A different GlobalStateStore has already been added with the name "+spec.Name, "")
+		return errs.TopologyStoreClash.New(spec.Name, "A different GlobalStateStore has already been added with the name "+spec.Name, "").Of(spec.Name)
 	}
 	return t.checkTopicIsFree(source, topic, nil)
 }

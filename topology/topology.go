@@ -61,10 +61,12 @@ func (t *Topology) AddSource(name string, o SourceOptions, topics ...string) err
 	if len(topics) == 0 {
 		return errs.TopologyInvalid.New(name, "You must provide at least one topic", "name the topics to read").InKafka("TopologyException")
 	}
+	var faults []error
 	for i, topic := range topics {
-		if err := t.checkTopicIsFree(name, topic, topics[:i]); err != nil {
-			return err
-		}
+		faults = append(faults, t.checkTopicIsFree(name, topic, topics[:i]))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return err
 	}
 	n := sourceNode(name, o)
 	n.Topics = slices.Clone(topics)
@@ -145,51 +147,49 @@ func (t *Topology) AddStateStore(spec *StoreSpec, processors ...string) error {
 		return errs.TopologyInvalid.New("", "store name must not be null", "name the store").InKafka("NullPointerException")
 	}
 	if t.globalStore(spec.Name) != nil {
-		return errs.TopologyStoreClash.New(spec.Name, "A different GlobalStateStore has already been added with the name "+spec.Name, "")
+		return errs.TopologyStoreClash.New(spec.Name, "A different GlobalStateStore has already been added with the name "+spec.Name, "").Of(spec.Name)
 	}
 	if old := t.StoreSpec(spec.Name); old == nil {
 		t.stores = append(t.stores, spec)
 	} else if old != spec {
-		return errs.TopologyStoreClash.New(spec.Name, "A different StateStore has already been added with the name "+spec.Name, "")
+		return errs.TopologyStoreClash.New(spec.Name, "A different StateStore has already been added with the name "+spec.Name, "").Of(spec.Name)
 	}
 	if err := spec.Validate(); err != nil {
 		return err
 	}
+	var faults []error
 	for _, p := range processors {
-		if err := t.connect(p, spec.Name); err != nil {
-			return err
-		}
+		faults = append(faults, t.connect(p, spec.Name))
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 // ConnectProcessorAndStateStores lets processor use stores. Processors that share a store are in one sub-topology.
 func (t *Topology) ConnectProcessorAndStateStores(processor string, stores ...string) error {
 	if len(stores) == 0 {
-		return errs.TopologyInvalid.New(processor, "Must provide at least one state store name.", "name the stores").InKafka("TopologyException")
+		return errs.TopologyInvalid.New(processor, "stateStoreNames cannot be empty", "name the stores").InKafka("TopologyException")
 	}
+	var faults []error
 	for _, s := range stores {
-		if err := t.connect(processor, s); err != nil {
-			return err
-		}
+		faults = append(faults, t.connect(processor, s))
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 func (t *Topology) connect(processor, store string) error {
 	if t.globalStore(store) != nil {
 		return errs.TopologyInvalid.New(processor, "Global StateStore "+store+
-			" can be used by a Processor without being specified; it should not be explicitly passed.", "leave the store out").InKafka("TopologyException")
+			" can be used by a Processor without being specified; it should not be explicitly passed.", "leave the store out").InKafka("TopologyException").Of(store)
 	}
 	if t.StoreSpec(store) == nil {
-		return errs.TopologyUnknownNode.New(processor, "StateStore "+store+" is not added yet.", errs.DidYouMean(store, t.storeNames()))
+		return errs.TopologyUnknownNode.New(processor, "StateStore "+store+" is not added yet.", errs.DidYouMean(store, t.storeNames())).Of(store)
 	}
 	n := t.byName[processor]
 	if n == nil {
-		return errs.TopologyUnknownNode.New(store, "Processor "+processor+" is not added yet.", errs.DidYouMean(processor, t.nodeNames()))
+		return errs.TopologyUnknownNode.New(store, "Processor "+processor+" is not added yet.", errs.DidYouMean(processor, t.nodeNames())).Of(processor)
 	}
 	if n.Kind != ProcessorNode {
-		return errs.TopologyInvalid.New(processor, "cannot connect a state store "+store+" to a source node or a sink node.", "connect it to the processor that uses it").InKafka("TopologyException")
+		return errs.TopologyInvalid.New(processor, "cannot connect a state store "+store+" to a source node or a sink node.", "connect it to the processor that uses it").InKafka("TopologyException").Of(processor)
 	}
 	if slices.Contains(n.Stores, store) {
 		return nil
@@ -282,7 +282,7 @@ func (t *Topology) checkNewName(name string) error {
 		return errs.TopologyInvalid.New("", "name must not be null", "name the node").InKafka("NullPointerException")
 	}
 	if t.byName[name] != nil {
-		return errs.TopologyDuplicateName.New(name, "Processor "+name+" is already added.", "")
+		return errs.TopologyDuplicateName.New(name, "Processor "+name+" is already added.", "").Of(name)
 	}
 	return nil
 }
@@ -295,11 +295,11 @@ func (t *Topology) checkTopicIsFree(source, topic string, before []string) error
 		}
 		taken = taken || slices.Contains(n.Topics, topic)
 		if n.MatchesPattern(topic) {
-			return errs.TopologyTopicTaken.New(source, "Topic "+topic+" matches a Pattern already registered by another source.", "")
+			return errs.TopologyTopicTaken.New(source, "Topic "+topic+" matches a Pattern already registered by another source.", "").Of(topic)
 		}
 	}
 	if taken {
-		return errs.TopologyTopicTaken.New(source, "Topic "+topic+" has already been registered by another source.", "")
+		return errs.TopologyTopicTaken.New(source, "Topic "+topic+" has already been registered by another source.", "").Of(topic)
 	}
 	return nil
 }
@@ -309,10 +309,10 @@ func checkPatternIsFree(source, pattern string, re *regexp.Regexp, other *Node) 
 		return nil
 	}
 	if slices.ContainsFunc(other.Topics, re.MatchString) {
-		return errs.TopologyTopicTaken.New(source, "Pattern "+pattern+" will match a topic that has already been registered by another source.", "")
+		return errs.TopologyTopicTaken.New(source, "Pattern "+pattern+" will match a topic that has already been registered by another source.", "").Of(pattern)
 	}
 	if other.Pattern != "" && (strings.Contains(pattern, other.Pattern) || strings.Contains(other.Pattern, pattern)) {
-		return errs.TopologyTopicTaken.New(source, "Pattern "+pattern+" will overlap with another pattern "+other.Pattern+" already been registered by another source", "")
+		return errs.TopologyTopicTaken.New(source, "Pattern "+pattern+" will overlap with another pattern "+other.Pattern+" already been registered by another source", "").Of(pattern)
 	}
 	return nil
 }
@@ -328,24 +328,26 @@ func (n *Node) MatchesPattern(topic string) bool {
 
 func (t *Topology) parents(kind, name string, parents []string) ([]*Node, error) {
 	if len(parents) == 0 {
-		return nil, errs.TopologyNotConnected.New(name, kind+" "+name+" must have at least one parent", "")
+		return nil, errs.TopologyNotConnected.New(name, kind+" "+name+": predecessorNames cannot be empty", "name the nodes that it reads")
 	}
-	up := make([]*Node, 0, len(parents))
+	up, faults := make([]*Node, 0, len(parents)), []error(nil)
 	for _, parent := range parents {
 		p := t.byName[parent]
 		switch {
 		case parent == name:
-			return nil, errs.TopologyCycle.New(name, "Processor "+name+" cannot be a predecessor of itself.", "")
+			faults = append(faults, errs.TopologyCycle.New(name, "Parent node "+parent+" is unknown (self-reference).", "name another parent").Of(parent))
 		case p == nil:
-			return nil, errs.TopologyUnknownNode.New(name, "Predecessor processor "+parent+" is not added yet for "+name, errs.DidYouMean(parent, t.nodeNames()))
+			faults = append(faults, errs.TopologyUnknownNode.New(name, "Parent node "+parent+" is unknown.", errs.DidYouMean(parent, t.nodeNames())).Of(parent))
 		case p.Kind == SinkNode:
-			return nil, errs.TopologyInvalid.New(name, "Sink "+parent+" cannot be used a parent.", "name the parent of the sink").InKafka("TopologyException")
+			faults = append(faults, errs.TopologyInvalid.New(name, "Sink "+parent+" cannot be used a parent.", "name the parent of the sink").InKafka("TopologyException").Of(parent))
 		case slices.Contains(up, p):
-			return nil, errs.TopologyInvalid.New(name, "Processor "+parent+" is named twice as a parent", "name it once").InKafka("TopologyException")
+			faults = append(faults, errs.TopologyInvalid.New(name, "Processor "+parent+" is named twice as a parent", "name it once").Of(parent))
+		case p.Global:
+			faults = append(faults, errs.TopologyInvalid.New(name, parent+" belongs to a global store and cannot be a parent", "read the store in a processor, or the topic by a source of its own").Of(parent))
 		}
 		up = append(up, p)
 	}
-	return up, nil
+	return up, errors.Join(faults...)
 }
 
 func (t *Topology) nodeNames() []string {

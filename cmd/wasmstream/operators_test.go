@@ -58,6 +58,15 @@ var endings = []string{
 	"\n  - stream: {topic: views, key: string, value: json}\n    id: views\n  - {from: [views, g], join: {keyMapper: {expr: key}, expr: left}}\n  - to: {topic: out}",
 }
 
+// nodeEntry is an entry of topology, and nodesBefore what the page says that those entries speak of.
+var nodeEntry = regexp.MustCompile(`^(addSource|addProcessor|addSink|addStateStore|connectProcessorAndStateStores|add\w+Store: .*sourceName):? `)
+
+const nodesBefore = `stores: [{name: seen}]
+topology:
+  - addSource: {name: clicks, topic: clicks}
+  - addProcessor: {name: watch, parents: [clicks], guest: shop/watch, stores: [seen]}
+`
+
 // TestOperatorsParse: every entry of docs/operators.md is one of a document.
 func TestOperatorsParse(t *testing.T) {
 	const head = "apiVersion: wasmstream/v1\nkind: Application\nconfig: {application.id: x, default.key.serde: string, default.value.serde: json}\nmodules: {shop: {path: shop.wasm}}\n"
@@ -65,6 +74,12 @@ func TestOperatorsParse(t *testing.T) {
 	prelude := strings.Split(strings.TrimRight(block, "\n"), "\n")
 	for _, row := range operatorRows(t) {
 		entry := row.yaml[0]
+		if nodeEntry.MatchString(entry) {
+			if _, err := spec.Parse("app.yaml", []byte(head+nodesBefore+"  - "+entry), spec.Options{}); err != nil {
+				t.Errorf("%s\n%v", entry, err)
+			}
+			continue
+		}
 		if strings.HasPrefix(entry, "stores:") {
 			entry = "stream: {topic: t}\n  - process: {guest: shop/f, stores: [s]}\n  - to: {topic: out}\n" + entry
 		}
@@ -163,10 +178,11 @@ func TestOperatorsInC(t *testing.T) {
 	}
 }
 
-// kafkasMethods are those of StreamsBuilder, KStream, KTable and what stands between them.
+// kafkasMethods are those of StreamsBuilder, KStream, KTable and what stands between them, and of Topology.
 var kafkasMethods = strings.Fields(`stream table globalTable addStateStore addGlobalStore addReadOnlyStateStore filter filterNot map mapValues flatMap flatMapValues selectKey
 	peek foreach print split branch defaultBranch noDefaultBranch merge repartition to toTable groupByKey groupBy process processValues join
-	leftJoin outerJoin transformValues toStream suppress count reduce aggregate cogroup windowedBy emitStrategy`)
+	leftJoin outerJoin transformValues toStream suppress count reduce aggregate cogroup windowedBy emitStrategy
+	addSource addProcessor addSink connectProcessorAndStateStores`)
 
 // catalogue are the names of the operators of documents.
 func catalogue(t *testing.T) (names []string) {

@@ -385,7 +385,7 @@ struct ws__entry {
 
 /* The module's topology. */
 typedef struct ws_builder {
-    ws__text config, stores;
+    ws__text config, stores, nodes;
     ws__entry *first, *last;
     uint32_t count;
 } ws_builder;
@@ -495,7 +495,8 @@ WS__COLD void ws__put_topology(ws__text *t, ws_builder *b, const char *applicati
     if (b->config.len) ws__field_inner(&doc, "config", "{}", &b->config);
     if (b->stores.len) ws__field_inner(&doc, "stores", "[]", &b->stores);
     for (ws__entry *e = b->first; e; e = e->next) ws__put_entry(&operators, e);
-    ws__field_inner(&doc, "operators", "[]", &operators);
+    if (operators.len || !b->nodes.len) ws__field_inner(&doc, "operators", "[]", &operators);
+    if (b->nodes.len) ws__field_inner(&doc, "topology", "[]", &b->nodes);
     ws__put_inner(t, "{}", &doc);
 }
 
@@ -816,14 +817,16 @@ WS__MAYBE ws_kstream ws_kstream_left_join_global_table(ws_kstream s, ws_gktable 
 /* The names of stores, for processors. */
 #define WS_STORE_NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-WS__COLD void ws__stores(ws__text *o, const char *const *stores) {
+WS__COLD void ws__field_names(ws__text *o, const char *key, const char *const *all) {
     ws__text names = {NULL, 0, 0};
-    for (; stores && *stores; stores++) {
+    for (; all && *all; all++) {
         ws__comma(&names);
-        ws__put_quoted(&names, *stores);
+        ws__put_quoted(&names, *all);
     }
-    if (names.len) ws__field_inner(o, "stores", "[]", &names);
+    if (names.len) ws__field_inner(o, key, "[]", &names);
 }
+
+WS__COLD void ws__stores(ws__text *o, const char *const *stores) { ws__field_names(o, "stores", stores); }
 
 WS__COLD ws_kstream ws__process_with(ws_kstream s, const char *op, ws_fn f, const char *const *stores, const char *name) {
     ws_kstream next = ws__stream(ws__next(s, op, name));
@@ -1106,6 +1109,114 @@ WS__MAYBE ws_ktable ws_ktable_suppress(ws_ktable t, const ws_suppressed *s) {
     ws__field_flag(o, "emitEarly", s->emit_early, "true");
     ws__logged(o, s->logging_disabled, s->changelog);
     return next;
+}
+
+/* ---- Topology ----------------------------------------------------------------------------------------------------------
+ *
+ * Kafka's low-level API: nodes with names of one's own, on top of what the operators make or without any. Parents are named,
+ * WS_NODE_NAMES(...), and stand before their children; a store may be added before or after those that use it. The names in
+ * ws_consumed and ws_produced are of no use here. */
+
+/* The names of nodes. */
+#define WS_NODE_NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* Appends a call of a method. */
+WS__COLD void ws__node_call(ws_builder *b, const char *method, ws__text *body) {
+    ws__text entry = {NULL, 0, 0};
+    ws__field_inner(&entry, method, "{}", body);
+    ws__comma(&b->nodes);
+    ws__put_inner(&b->nodes, "{}", &entry);
+}
+
+/* Adds a node that reads topics, WS_NODE_NAMES(...). */
+WS__MAYBE void ws_topology_add_source(ws_builder *b, const char *name, const ws_consumed *c, const char *const *topics) {
+    ws__text o = {NULL, 0, 0};
+    ws__field_text(&o, "name", name);
+    ws__field_names(&o, "topics", topics);
+    ws__consumed(&o, c);
+    ws__node_call(b, "addSource", &o);
+}
+
+/* Adds a node that reads every topic whose whole name matches the regular expression (RE2 syntax). */
+WS__MAYBE void ws_topology_add_source_pattern(ws_builder *b, const char *name, const ws_consumed *c, const char *pattern) {
+    ws__text o = {NULL, 0, 0};
+    ws__field_text(&o, "name", name);
+    ws__field_text(&o, "pattern", pattern);
+    ws__consumed(&o, c);
+    ws__node_call(b, "addSource", &o);
+}
+
+/* Adds a node that hands what its parents forward to a processor, with the stores that it may use: WS_STORE_NAMES(...) or
+ * NULL. */
+WS__MAYBE void ws_topology_add_processor(ws_builder *b, const char *name, ws_fn f, const char *const *stores, const char *const *parents) {
+    ws__text o = {NULL, 0, 0};
+    ws__field_text(&o, "name", name);
+    ws__field_names(&o, "parents", parents);
+    ws__call(&o, &f);
+    ws__stores(&o, stores);
+    ws__node_call(b, "addProcessor", &o);
+}
+
+/* Adds a node that writes what its parents forward to a topic that exists. */
+WS__MAYBE void ws_topology_add_sink(ws_builder *b, const char *name, const char *topic, const ws_produced *p, const char *const *parents) {
+    ws__text o = {NULL, 0, 0};
+    ws__field_text(&o, "name", name);
+    ws__field_names(&o, "parents", parents);
+    ws__field_text(&o, "topic", topic);
+    ws__produced(&o, p);
+    ws__node_call(b, "addSink", &o);
+}
+
+/* Adds a sink that writes each record to the topic that f answers for it. The topics must exist. */
+WS__MAYBE void ws_topology_add_sink_extracted(ws_builder *b, const char *name, ws_fn f, const ws_produced *p, const char *const *parents) {
+    ws__text o = {NULL, 0, 0};
+    ws__field_text(&o, "name", name);
+    ws__field_names(&o, "parents", parents);
+    ws__field_fn(&o, "topicExtractor", &f);
+    ws__produced(&o, p);
+    ws__node_call(b, "addSink", &o);
+}
+
+/* Adds a store and connects it to processors, WS_NODE_NAMES(...) or NULL. */
+WS__MAYBE void ws_topology_add_state_store(ws_builder *b, const ws_store *s, const char *const *processors) {
+    ws__text o = {NULL, 0, 0}, store = ws__store(s);
+    ws__field_inner(&o, "store", "{}", &store);
+    ws__field_names(&o, "processors", processors);
+    ws__node_call(b, "addStateStore", &o);
+}
+
+/* Lets a processor use stores, WS_STORE_NAMES(...). */
+WS__MAYBE void ws_topology_connect_processor_and_state_stores(ws_builder *b, const char *processor, const char *const *stores) {
+    ws__text o = {NULL, 0, 0};
+    ws__field_text(&o, "processor", processor);
+    ws__stores(&o, stores);
+    ws__node_call(b, "connectProcessorAndStateStores", &o);
+}
+
+WS__COLD void ws__keeper(ws_builder *b, const char *method, const ws_store *s, const char *source_name, const ws_consumed *c, const char *topic,
+                         const char *processor_name, const ws_fn *f) {
+    ws__text o = {NULL, 0, 0}, store = ws__store(s);
+    ws__field_inner(&o, "store", "{}", &store);
+    ws__field_text(&o, "sourceName", source_name);
+    ws__field_text(&o, "topic", topic);
+    ws__field_text(&o, "processorName", processor_name);
+    ws__call(&o, f);
+    ws__consumed(&o, c);
+    ws__node_call(b, method, &o);
+}
+
+/* Adds a store of which every instance has the whole, with the node that reads its topic and the processor f that writes it
+ * from all partitions. Every processor may read it. */
+WS__MAYBE void ws_topology_add_global_store(ws_builder *b, const ws_store *s, const char *source_name, const ws_consumed *c, const char *topic,
+                                            const char *processor_name, ws_fn f) {
+    ws__keeper(b, "addGlobalStore", s, source_name, c, topic, processor_name, &f);
+}
+
+/* Adds a store of a topic (KIP-813), with the node that reads the topic and the processor f that writes the store. The topic
+ * is what it is restored from. */
+WS__MAYBE void ws_topology_add_read_only_state_store(ws_builder *b, const ws_store *s, const char *source_name, const ws_consumed *c,
+                                                     const char *topic, const char *processor_name, ws_fn f) {
+    ws__keeper(b, "addReadOnlyStateStore", s, source_name, c, topic, processor_name, &f);
 }
 
 /* ---- The module -------------------------------------------------------------------------------------------------------- */

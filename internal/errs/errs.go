@@ -65,6 +65,9 @@ type Error struct {
 	Exception string
 	// Cause is the error behind this one, or nil. Its text is shown below What.
 	Cause error
+	// Subject is what in the user's text the error is about: a name that stands there, or the key of a field. It is not
+	// shown; who knows the text finds the place by it. May be empty.
+	Subject string
 }
 
 // New makes an error by the code's ID. Prefer the New of a declared Code.
@@ -81,6 +84,12 @@ func (e *Error) WithCause(err error) *Error {
 // InKafka names the exception that Kafka Streams throws here and returns e.
 func (e *Error) InKafka(exception string) *Error {
 	e.Exception = exception
+	return e
+}
+
+// Of sets the subject of e and returns e.
+func (e *Error) Of(subject string) *Error {
+	e.Subject = subject
 	return e
 }
 

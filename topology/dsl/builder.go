@@ -109,20 +109,7 @@ func (b *StreamsBuilder) Optimize(setting string) *StreamsBuilder {
 
 // Build lowers what was described. The error joins all faults. A builder builds once.
 func (b *StreamsBuilder) Build() (*topology.Topology, error) {
-	if b.root.written {
-		return nil, errors.New("this StreamsBuilder was built already")
-	}
-	merged := mergeSources(b.root)
-	b.optimize()
-	merged = append(merged, enableVersioned(b.root)...)
-	t := topology.New()
-	faults := slices.Concat(b.faults, merged, lowerGraph(b.root, t))
-	for _, sources := range b.copartitioned {
-		t.CopartitionSources(sources...)
-	}
-	if b.explicitNames {
-		faults = append(faults, b.unnamedResources(t)...)
-	}
+	t, faults := b.Draft()
 	if len(faults) == 0 {
 		faults = append(faults, t.Validate())
 	}
@@ -130,6 +117,26 @@ func (b *StreamsBuilder) Build() (*topology.Topology, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// Draft is Build for who adds nodes to the topology and has Validate judge the whole then. Beside faults the topology is
+// there too, with stand-ins for what was refused, so that what is added can be judged by itself; it must not be used.
+func (b *StreamsBuilder) Draft() (*topology.Topology, []error) {
+	t := topology.New()
+	if b.root.written {
+		return t, []error{errors.New("this StreamsBuilder was built already")}
+	}
+	merged := mergeSources(b.root)
+	b.optimize()
+	merged = append(merged, enableVersioned(b.root)...)
+	faults := slices.Concat(b.faults, merged, lowerGraph(b.root, t))
+	for _, sources := range b.copartitioned {
+		t.CopartitionSources(sources...)
+	}
+	if b.explicitNames {
+		faults = append(faults, b.unnamedResources(t)...)
+	}
+	return t, faults
 }
 
 // Faults are the errors so far, in the order of the calls that caused them. Build finds more.

@@ -26,6 +26,8 @@ type operator struct {
 	// source operators read topics; terminal ones give nothing; pure ones do nothing unless somebody reads them.
 	source, terminal, pure bool
 	lower                  func(d *document, op *operation, in output)
+	// node reads an entry of topology.
+	node func(d *document, c *nodeCall)
 }
 
 // field is a key below an operator.
@@ -63,6 +65,7 @@ const (
 	aStoreKind   form = "storeKind"
 	aStoreType   form = "storeType"
 	aWholeStore  form = "store"
+	storeRefs    form = "stores"
 	aJoinStore   form = "joinStore"
 
 	aTimeWindows      form = "timeWindows"
@@ -226,25 +229,34 @@ var (
 
 func lowerStream(d *document, op *operation, _ output) {
 	c := d.consumed(op)
-	topics := d.texts(op.body.get("topics"), "topics")
-	if topic := op.body.get("topic"); topic != nil {
-		topics = append(topics, nonEmpty(d.text(topic, "topic"))...)
-	}
-	pattern := d.text(op.body.get("pattern"), "pattern")
-	switch {
-	case pattern != "" && len(topics) > 0:
-		d.faultAt(errs.YAMLInvalid, op.body, "stream has topics or a pattern, not both", "remove one")
+	switch topics, pattern := d.sourceTopics(op); {
 	case pattern != "":
-		if _, err := topology.CompileTopicPattern(pattern); err != nil {
-			d.faultAt(errs.YAMLInvalid, op.body.get("pattern"), "the pattern is not a regular expression ("+regexpFault(err)+")", "use RE2 syntax: no look-around and no back references")
-			return
-		}
 		op.out.stream = d.builder.StreamPattern(pattern, c)
 	case len(topics) > 0:
 		op.out.stream = d.builder.StreamTopics(topics, c)
-	case !slices.ContainsFunc([]string{"topics", "topic", "pattern"}, func(f string) bool { return d.misspelt(op.body, f, op.op.fieldNames()) }):
-		d.faultAt(errs.YAMLInvalid, op.body, "stream needs topics", "add topics: [...]")
 	}
+}
+
+// sourceTopics are the topics that a source reads, or their pattern; one of the two, or neither beside a fault.
+func (d *document) sourceTopics(op *operation) (topics []string, pattern string) {
+	topics = d.texts(op.body.get("topics"), "topics")
+	if topic := op.body.get("topic"); topic != nil {
+		topics = append(topics, nonEmpty(d.text(topic, "topic"))...)
+	}
+	pattern = d.text(op.body.get("pattern"), "pattern")
+	switch {
+	case pattern != "" && len(topics) > 0:
+		d.faultAt(errs.YAMLInvalid, op.body, op.op.name+" has topics or a pattern, not both", "remove one")
+		return nil, ""
+	case pattern != "":
+		if _, err := topology.CompileTopicPattern(pattern); err != nil {
+			d.faultAt(errs.YAMLInvalid, op.body.get("pattern"), "the pattern is not a regular expression ("+regexpFault(err)+")", "use RE2 syntax: no look-around and no back references")
+			return nil, ""
+		}
+	case len(topics) == 0 && !slices.ContainsFunc([]string{"topics", "topic", "pattern"}, func(f string) bool { return d.misspelt(op.body, f, op.op.fieldNames()) }):
+		d.faultAt(errs.YAMLInvalid, op.body, op.op.name+" needs topics", "add topics: [...]")
+	}
+	return topics, pattern
 }
 
 // regexpFault is the error of a regular expression without the text that was put around it.

@@ -96,10 +96,7 @@ func (d *document) together(op *operation, in output) (*dsl.KStream, bool) {
 }
 
 func lowerTo(d *document, op *operation, in output) {
-	p := dsl.Produced{Name: op.name}
-	p.Key, p.KeySerializer = d.topicSerde(op.body.get("key"))
-	p.Value, p.ValueSerializer = d.topicSerde(op.body.get("value"))
-	var ok bool
+	p, ok := d.produced(op), false
 	if p.Partitioner, ok = d.given(op, "partitioner"); !ok {
 		return
 	}
@@ -118,6 +115,14 @@ func lowerTo(d *document, op *operation, in output) {
 			s.ToExtracted(fn, p)
 		}
 	}
+}
+
+// produced is how a sink writes, but for who chooses partitions.
+func (d *document) produced(op *operation) dsl.Produced {
+	p := dsl.Produced{Name: op.name}
+	p.Key, p.KeySerializer = d.topicSerde(op.body.get("key"))
+	p.Value, p.ValueSerializer = d.topicSerde(op.body.get("value"))
+	return p
 }
 
 func lowerPrint(d *document, op *operation, in output) {

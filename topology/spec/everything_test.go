@@ -171,13 +171,44 @@ func TestEveryOperatorFromADocument(t *testing.T) {
 	wantEverything(t, app)
 }
 
+// addNodes makes the last calls of everything, those of a Topology.
+func addNodes(t *testing.T, b *dsl.StreamsBuilder, to *topology.Topology) {
+	t.Helper()
+	c := func(name string) dsl.Fn { return dsl.Guest("everything", name) }
+	process := func(name string) dsl.Process { return dsl.GuestProcessor("everything", name) }
+	text, doc, long := topology.String, topology.JSON, topology.Long
+	const hour = int64(time.Hour / time.Millisecond)
+	packed := dsl.Produced{ValueSerializer: c("pack"), Value: long}
+	for _, err := range []error{
+		to.AddSource("clicks", b.SourceOptions(dsl.Consumed{Key: text, Value: doc, OffsetReset: "latest", Timestamps: c("when")}), "clicks", "old-clicks"),
+		to.AddSourcePattern("taps", topology.SourceOptions{}, "tap-.*"),
+		to.AddProcessor("observe", process("watch").WithConfig(map[string]string{"least": "1"}), "clicks", "taps", "remember"),
+		to.AddStateStore(&topology.StoreSpec{Name: "trail", Kind: topology.Session, Retention: hour}, "observe"),
+		to.AddStateStore(&topology.StoreSpec{Name: "sums-of-clicks", Kind: topology.KeyValue, KeySerde: text, ValueSerde: long}, "observe"),
+		to.ConnectProcessorAndStateStores("observe", "seen"),
+		to.AddSink("observed", "observed", b.SinkOptions(dsl.Produced{Key: text, Value: doc, Partitioner: c("spread")}), "observe"),
+		to.AddDynamicSink("elsewhere", b.TopicNameExtractor(c("route"), packed), b.SinkOptions(packed), "observe", "clicks"),
+		to.AddGlobalStore(&topology.StoreSpec{Name: "zones", Kind: topology.KeyValue, ValueSerde: topology.Double}, "zone-source",
+			b.SourceOptions(dsl.Consumed{Value: topology.Double}), "zones", "zone-keeper", process("keep")),
+		to.AddReadOnlyStateStore(&topology.StoreSpec{Name: "bounds", Kind: topology.KeyValue, ValueSerde: long}, "bound-source",
+			b.SourceOptions(dsl.Consumed{Value: long, TimestampExtractor: "WallclockTimestampExtractor"}), "bounds", "bound-keeper",
+			process("keep").WithConfig(map[string]string{"store": "bounds"})),
+	} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // wantEverything wants the topology that the Go builder makes.
 func wantEverything(t *testing.T, app *Application) {
 	t.Helper()
-	built, err := everything().Build()
+	b := everything()
+	built, err := b.Build()
 	if err != nil {
 		t.Fatal(err)
 	}
+	addNodes(t, b, built)
 	if diff := cmp.Diff(built.Description("app"), app.Topology.Description("app")); diff != "" {
 		t.Errorf("(-built +given):\n%s", diff)
 	}

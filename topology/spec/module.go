@@ -84,6 +84,11 @@ func (d *document) label(line int) string {
 			return d.source.name + ": " + op.label(i)
 		}
 	}
+	for i, c := range d.nodes {
+		if c.at.line <= line && line <= c.end {
+			return d.source.name + ": " + c.label(i)
+		}
+	}
 	path := d.source.name
 	if d.root == nil {
 		return path + ": topology"
@@ -109,6 +114,8 @@ func (op *operation) label(i int) string {
 		return "node " + op.name
 	case op.node != "":
 		return "node " + op.node
+	case op.op != nil && op.op.node != nil:
+		return fmt.Sprintf("topology entry %d, %s", i+1, op.op.name)
 	case op.op != nil:
 		return fmt.Sprintf("operator %d, %s", i+1, op.op.name)
 	}

@@ -88,10 +88,12 @@ var entryFields = []string{"id", "from", "name"}
 
 func (d *document) operators(root, v *value) {
 	switch {
-	case v == nil && d.misspelt(root, "operators", topFields):
+	case v == nil && (d.misspelt(root, "operators", topFields) || d.misspelt(root, "topology", topFields)):
 		return
 	case v == nil || v.kind == null:
-		d.faultAt(errs.TopologyNoSource, root, "the application has no operators", "add operators: with a stream to begin with")
+		if root.get("topology") == nil {
+			d.faultAt(errs.TopologyNoSource, root, "the application has no operators", "add operators: with a stream to begin with")
+		}
 		return
 	case v.kind != sequence:
 		d.faultAt(errs.YAMLInvalid, v, "operators is a list (got "+v.kindName()+")", "begin each operator with a dash")
@@ -107,8 +109,6 @@ func (d *document) operators(root, v *value) {
 	for _, op := range d.ops {
 		d.lower(op)
 	}
-	d.orphans()
-	d.build()
 }
 
 // operation reads the frame of an entry; what stands below the operator's key is read when it is lowered.
@@ -308,6 +308,7 @@ func (d *document) lower(op *operation) {
 		op.failed = op.failed || r.op.failed
 	}
 	if op.op == nil {
+		d.uncertain = true
 		return
 	}
 	faults := len(d.faults)
@@ -460,9 +461,11 @@ func (d *document) orphans() {
 		}
 		d.faultAt(errs.TopologyNotConnected, op.at, "nothing reads what "+op.title()+" gives", "end it with to, foreach or process, or remove it")
 	}
+	failed := slices.ContainsFunc(d.ops, func(op *operation) bool { return op.failed }) ||
+		slices.ContainsFunc(d.nodes, func(c *nodeCall) bool { return c.failed })
 	for _, s := range d.stores {
-		if !s.used && !slices.ContainsFunc(d.ops, func(op *operation) bool { return op.failed }) {
-			d.fault(errs.TopologyNotConnected, s.at.line, s.at.col, fmt.Sprintf("no operator uses the store %q", s.spec.Name), "name it in the stores of a process, or remove it")
+		if !s.used && !failed {
+			d.fault(errs.TopologyNotConnected, s.at.line, s.at.col, fmt.Sprintf("no operator uses the store %q", s.spec.Name), "name it in the stores of a processor, or remove it")
 		}
 	}
 }
@@ -471,13 +474,19 @@ func (d *document) orphans() {
 // not come from what is missing are told too.
 func (d *document) build() {
 	whole, told := len(d.faults) == 0, d.builder.Faults()
-	t, err := d.builder.Build()
-	for _, e := range errs.Flatten(err) {
+	t, faults := d.builder.Draft()
+	for _, e := range faults {
 		if whole || d.standsAlone(e) && !slices.Contains(told, e) {
 			d.faults = append(d.faults, d.relocateNode(e))
 		}
 	}
-	if whole {
+	d.addNodes(t)
+	if len(d.faults) == 0 {
+		for _, e := range errs.Flatten(t.Validate()) {
+			d.faults = append(d.faults, d.relocateWhole(e))
+		}
+	}
+	if len(d.faults) == 0 {
 		d.app.Topology = t
 	}
 }

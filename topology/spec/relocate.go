@@ -104,3 +104,16 @@ func (d *document) relocateNode(err error) error {
 	located.Where, located.Detail = where, d.excerptAt(where)
 	return &located
 }
+
+// relocateWhole gives a fault of the whole topology its place: that of a node, or where nodes would stand.
+func (d *document) relocateWhole(err error) error {
+	if !errs.TopologyNoSource.Is(err) {
+		return d.relocateNode(err)
+	}
+	for _, key := range []string{"operators", "topology"} {
+		if v := d.root.get(key); v != nil {
+			return d.relocate(err, v, nil)
+		}
+	}
+	return d.relocateNode(err)
+}

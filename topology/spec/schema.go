@@ -27,7 +27,8 @@ func schema() object {
 		"title":       "wasmstream application",
 		"description": "A stream application: settings, wasm modules and operators by the names of Kafka Streams.",
 		"type":        "object", "additionalProperties": false,
-		"required": []string{"apiVersion", "kind", "operators"},
+		"required": []string{"apiVersion", "kind"},
+		"anyOf":    []object{{"required": []string{"operators"}}, {"required": []string{"topology"}}},
 		"properties": object{
 			"apiVersion": object{"const": APIVersion},
 			"kind":       object{"const": Kind},
@@ -36,11 +37,13 @@ func schema() object {
 			}),
 			"config":    object{"type": "object", "additionalProperties": setting, "description": "Settings of Kafka Streams and of Kafka's clients, spelled as Kafka spells them."},
 			"modules":   object{"type": "object", "additionalProperties": moduleSchema(), "description": "The wasm modules by the names that guests are called by."},
+			"topology":  object{"type": "array", "items": object{"$ref": "#/$defs/node"}, "minItems": 1, "description": "Calls of Kafka's Topology, in place of operators or on top of what they make."},
 			"operators": object{"type": "array", "items": object{"$ref": "#/$defs/operator"}, "minItems": 1, "description": "The operators. Each reads the one before it, or what from names."},
-			"stores":    object{"type": "array", "items": storeSchema(), "description": "The stores of process operators."},
+			"stores":    object{"type": "array", "items": storeSchema(), "description": "The stores of processors."},
 		},
 		"$defs": object{
 			"operator": operatorSchema(),
+			"node":     nodeSchema(),
 			"serde":    object{"type": "string", "description": "A short name, or one of Kafka's class names.", "examples": topology.SerdeNames()},
 		},
 	}
@@ -99,6 +102,15 @@ func operatorSchema() object {
 		one = append(one, object{"required": []string{name}})
 	}
 	return object{"type": "object", "additionalProperties": false, "properties": properties, "oneOf": one}
+}
+
+// nodeSchema is an entry of topology: a call of one method.
+func nodeSchema() object {
+	properties := object{}
+	for _, name := range nodeCallNames() {
+		properties[name] = described(fieldsSchema(nodeCalls[name].fields), nodeCalls[name].doc)
+	}
+	return object{"type": "object", "additionalProperties": false, "properties": properties, "minProperties": 1, "maxProperties": 1}
 }
 
 func operatorBody(op *operator) object {
@@ -184,6 +196,8 @@ func fieldSchema(f field) object {
 		return described(object{"enum": storeTypes}, f.doc)
 	case aWholeStore:
 		return described(storeSchema(), f.doc)
+	case storeRefs:
+		return described(object{"oneOf": []object{{"type": "string", "minLength": 1}, {"type": "array", "items": object{"oneOf": []object{{"type": "string", "minLength": 1}, storeSchema()}}}}}, f.doc)
 	case aJoinStore:
 		return described(fieldsSchema(joinStoreFields), f.doc)
 	case aBranch:

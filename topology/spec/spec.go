@@ -134,6 +134,9 @@ type document struct {
 	ops     []*operation
 	stores  []*storeEntry
 	root    *value
+	// nodes are the entries of topology, connections what they let use what.
+	nodes       []*nodeCall
+	connections []connection
 	// own is the name of the module that the document comes from, "" for a file.
 	own string
 	// uncertain: an operator failed, so that the names generated after it are not those that the whole would have.
@@ -141,7 +144,7 @@ type document struct {
 }
 
 // topFields are the keys of a document.
-var topFields = []string{"apiVersion", "kind", "metadata", "config", "modules", "operators", "stores"}
+var topFields = []string{"apiVersion", "kind", "metadata", "config", "modules", "operators", "stores", "topology"}
 
 func (d *document) application(root *value) {
 	if root.kind != mapping {
@@ -156,6 +159,9 @@ func (d *document) application(root *value) {
 	d.builder = d.newBuilder()
 	d.readStores(root.get("stores"))
 	d.operators(root, root.get("operators"))
+	d.readNodes(root.get("topology"))
+	d.orphans()
+	d.build()
 	d.name(root)
 }
 

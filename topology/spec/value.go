@@ -60,6 +60,14 @@ func (v *value) get(key string) *value {
 	return nil
 }
 
+// item is the i-th value of a list; a single value stands for a list of itself.
+func (v *value) item(i int) *value {
+	if i < len(v.items) {
+		return v.items[i]
+	}
+	return v
+}
+
 // last is the last line of v. It holds for documents with a line for each value.
 func (v *value) last() int {
 	line := v.line

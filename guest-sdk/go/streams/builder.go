@@ -13,6 +13,8 @@ type StreamsBuilder struct {
 	config  object
 	stores  [][]byte
 	entries []*entry
+	// nodes are the calls of the Topology.
+	nodes [][]byte
 }
 
 // NewStreamsBuilder is the builder of the module's topology. applicationID is the application.id unless whoever runs
@@ -158,11 +160,16 @@ func (b *StreamsBuilder) JSON() []byte {
 	if len(b.stores) > 0 {
 		doc.raw("stores", list(b.stores))
 	}
-	operators := make([][]byte, len(b.entries))
-	for i, e := range b.entries {
-		operators[i] = e.json()
+	if len(b.entries) > 0 || len(b.nodes) == 0 {
+		operators := make([][]byte, len(b.entries))
+		for i, e := range b.entries {
+			operators[i] = e.json()
+		}
+		doc.raw("operators", list(operators))
 	}
-	doc.raw("operators", list(operators))
+	if len(b.nodes) > 0 {
+		doc.raw("topology", list(b.nodes))
+	}
 	return doc.bytes()
 }
 

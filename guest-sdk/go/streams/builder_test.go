@@ -109,6 +109,22 @@ func storesOfTopics(b *StreamsBuilder, paid *KStream) {
 	}).GroupByKey().Count(Materialized{Persistent: true}).
 		Suppress(UntilTimeLimit(time.Second, BufferConfig{ChangelogConfigs: []Setting{{"segment.ms", "60000"}}})).
 		ToStream().To("returned")
+	nodes(b.Build())
+}
+
+// nodes are the calls of a Topology, on top of what the operators make.
+func nodes(t *Topology) {
+	c := wasmstream.Component
+	t.AddSource("clicks", Consumed{Key: String, Value: JSON, OffsetReset: "latest", Timestamps: c("when")}, "clicks", "old-clicks").
+		AddSourcePattern("taps", Consumed{}, "tap-.*").
+		AddProcessor("observe", c("watch").With("least", "1"), "clicks", "taps", "remember").
+		AddStateStore(Store{Name: "trail", Type: "session", Retention: time.Hour}, "observe").
+		AddStateStore(Store{Name: "sums-of-clicks", Key: String, Value: Long}).
+		ConnectProcessorAndStateStores("observe", "sums-of-clicks", "seen").
+		AddSink("observed", "observed", Produced{Key: String, Value: JSON, Partitioner: c("spread")}, "observe").
+		AddSinkExtracted("elsewhere", c("route"), Produced{ValueSerializer: c("pack"), Value: Long}, "observe", "clicks").
+		AddGlobalStore(Store{Name: "zones", Value: Double}, "zone-source", Consumed{Value: Double}, "zones", "zone-keeper", c("keep")).
+		AddReadOnlyStateStore(Store{Name: "bounds", Value: Long}, "bound-source", Consumed{Value: Long, TimestampExtractor: "WallclockTimestampExtractor"}, "bounds", "bound-keeper", c("keep").With("store", "bounds"))
 }
 
 func TestEverything(t *testing.T) {
@@ -166,5 +182,17 @@ func TestManifestCarriesTheTopology(t *testing.T) {
 	}
 	if manifest.Topology.Metadata != nil {
 		t.Error("a builder without a name gives one")
+	}
+}
+
+// TestTopologyAlone: nodes without operators, and the stores that a processor names.
+func TestTopologyAlone(t *testing.T) {
+	b := newBuilder("")
+	b.Build().AddSource("in", Consumed{}, "a").
+		AddProcessor("work", wasmstream.Process("work", func() wasmstream.Processor { return nil }, wasmstream.Stores("seen")), "in")
+	want := `{"apiVersion":"wasmstream/v1","kind":"Application","topology":[{"addSource":{"name":"in","topics":["a"]}},` +
+		`{"addProcessor":{"name":"work","parents":["in"],"guest":"work","stores":["seen"]}}]}`
+	if got := string(b.JSON()); got != want {
+		t.Errorf("got %s", got)
 	}
 }

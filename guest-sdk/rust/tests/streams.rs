@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 use wasmstream::streams::{
-    BufferConfig, Consumed, EmitStrategy, Function, Grouped, JoinStore, JoinWindows, Joined, KStream, Materialized,
-    Printed, Produced, Repartitioned, Serde, SessionWindows, SlidingWindows, Store, StreamJoined, StreamsBuilder,
-    Suppressed, TableJoined, TimeWindows, UnlimitedWindows, component as c, expr as e, map_expr,
+    BufferConfig, Consumed, EmitStrategy, Function, Grouped, JoinStore, JoinWindows, Joined, KStream, Keeper,
+    Materialized, Printed, Produced, Repartitioned, Serde, SessionWindows, SlidingWindows, Store, StreamJoined,
+    StreamsBuilder, Suppressed, TableJoined, TimeWindows, Topology, UnlimitedWindows, component as c, expr as e,
+    map_expr,
 };
 use wasmstream::{Context, Error, Module, Processor, Record, filter, map_values, process};
 
@@ -258,6 +259,38 @@ fn stores_of_topics(b: &StreamsBuilder, paid: &KStream) {
         ))
         .to_stream()
         .to("returned", None);
+    nodes(&b.build());
+}
+
+fn nodes(t: &Topology) {
+    let clicks = Consumed { offset_reset: "latest", timestamps: Some(c("when")), ..Consumed::with(STRING, JSON) };
+    let spread = Produced { partitioner: Some(c("spread")), ..Produced::with(STRING, JSON) };
+    let packed = Produced { value_serializer: Some(c("pack")), ..Produced::with(OPEN, LONG) };
+    let trail = Store { name: "trail", kind: "session", retention: seconds(3600), ..Store::default() };
+    let zones = Keeper {
+        store: Store { name: "zones", value: Serde::DOUBLE, ..Store::default() },
+        source_name: "zone-source",
+        consumed: Consumed::with(OPEN, Serde::DOUBLE),
+        topic: "zones",
+        processor_name: "zone-keeper",
+    };
+    let bounds = Keeper {
+        store: Store { name: "bounds", value: LONG, ..Store::default() },
+        source_name: "bound-source",
+        consumed: Consumed { timestamp_extractor: "WallclockTimestampExtractor", ..Consumed::with(OPEN, LONG) },
+        topic: "bounds",
+        processor_name: "bound-keeper",
+    };
+    t.add_source("clicks", clicks, &["clicks", "old-clicks"])
+        .add_source_pattern("taps", None, "tap-.*")
+        .add_processor("observe", c("watch").with("least", "1"), &["clicks", "taps", "remember"])
+        .add_state_store(trail, &["observe"])
+        .add_state_store(Store { name: "sums-of-clicks", key: STRING, value: LONG, ..Store::default() }, &[])
+        .connect_processor_and_state_stores("observe", &["sums-of-clicks", "seen"])
+        .add_sink("observed", "observed", spread, &["observe"])
+        .add_sink_extracted("elsewhere", c("route"), packed, &["observe", "clicks"])
+        .add_global_store(zones, c("keep"))
+        .add_read_only_state_store(bounds, c("keep").with("store", "bounds"));
 }
 
 /// JSON without the blanks between its words.
@@ -308,6 +341,18 @@ fn functions_in_place_are_components() {
         r#"{"id":"4","from":"3","process":{"guest":"remember","stores":["seen"]}},{"id":"5","from":"4","to":{"topic":"b"}}]}}"#,
     );
     assert!(m.ends_with(topology), "{m}");
+}
+
+#[test]
+fn a_topology_alone() {
+    let b = StreamsBuilder::new("");
+    let t = b.build();
+    t.add_source("in", None, &["a"]).add_processor("work", process("work", || Nothing).stores(&["seen"]), &["in"]);
+    let want = concat!(
+        r#"{"apiVersion":"wasmstream/v1","kind":"Application","topology":[{"addSource":{"name":"in","topics":["a"]}},"#,
+        r#"{"addProcessor":{"name":"work","parents":["in"],"guest":"work","stores":["seen"]}}]}"#,
+    );
+    assert_eq!(b.json(), want);
 }
 
 #[test]

@@ -18,10 +18,8 @@ func (k *kit) topology(m *abi.Manifest) {
 	}
 	var document map[string]any
 	problem := ""
-	if err := json.Unmarshal(m.Topology, &document); err != nil {
-		problem = "the topology has no array of operators"
-	} else if _, ok := document["operators"].([]any); !ok {
-		problem = "the topology has no array of operators"
+	if err := json.Unmarshal(m.Topology, &document); err != nil || !arrays(document) {
+		problem = "the topology has no array of operators or of topology"
 	}
 	if !k.report.hold("TOP-1", "", problem) {
 		return
@@ -30,6 +28,19 @@ func (k *kit) topology(m *abi.Manifest) {
 		problem = fmt.Sprintf("the topology calls %q, which is no component of the module", name)
 	}
 	k.report.hold("TOP-2", "", problem)
+}
+
+// arrays tells whether operators and topology are arrays, and there is one of them at least.
+func arrays(document map[string]any) bool {
+	found := false
+	for _, key := range []string{"operators", "topology"} {
+		v, there := document[key]
+		if _, ok := v.([]any); there && !ok {
+			return false
+		}
+		found = found || there
+	}
+	return found
 }
 
 // strangeGuest is a guest below v that the module does not have, or "".

@@ -30,6 +30,9 @@ func TestTopology(t *testing.T) {
 		{`{"operators": [{"filter": {"guest": "base/` + name + `", "config": {"guest": "x"}}}]}`, ""},
 		{`{"operators": {}}`, "TOP-1"},
 		{`{}`, "TOP-1"},
+		{`{"topology": [{"addProcessor": {"guest": "` + name + `"}}]}`, ""},
+		{`{"operators": [], "topology": {}}`, "TOP-1"},
+		{`{"topology": [{"addProcessor": {"guest": "other"}}]}`, "TOP-2"},
 		{`{"operators": [{"split": {"branches": [{"guest": "other"}]}}]}`, "TOP-2"},
 		{`{"operators": [{"filter": {"guest": "other/` + name + `"}}]}`, "TOP-2"},
 	} {

@@ -113,6 +113,25 @@ static void stores_of_topics(ws_builder *b, ws_kstream paid) {
     ws_kstream_to(ws_ktable_to_stream(counts, NULL), "returned", NULL);
 }
 
+static void nodes(ws_builder *b) {
+    ws_topology_add_source(b, "clicks", &(ws_consumed){.key = WS_STRING, .value = WS_JSON, .offset_reset = "latest", .timestamps = ws_guest("when")},
+                           WS_NODE_NAMES("clicks", "old-clicks"));
+    ws_topology_add_source_pattern(b, "taps", NULL, "tap-.*");
+    ws_topology_add_processor(b, "observe", ws_with(ws_guest("watch"), "least", "1"), NULL, WS_NODE_NAMES("clicks", "taps", "remember"));
+    ws_topology_add_state_store(b, &(ws_store){.name = "trail", .type = "session", .retention = 60 * MINUTE}, WS_NODE_NAMES("observe"));
+    ws_topology_add_state_store(b, &(ws_store){.name = "sums-of-clicks", .key = WS_STRING, .value = WS_LONG}, NULL);
+    ws_topology_connect_processor_and_state_stores(b, "observe", WS_STORE_NAMES("sums-of-clicks", "seen"));
+    ws_topology_add_sink(b, "observed", "observed", &(ws_produced){.key = WS_STRING, .value = WS_JSON, .partitioner = ws_guest("spread")},
+                         WS_NODE_NAMES("observe"));
+    ws_topology_add_sink_extracted(b, "elsewhere", ws_guest("route"), &(ws_produced){.value = WS_LONG, .value_serializer = ws_guest("pack")},
+                                   WS_NODE_NAMES("observe", "clicks"));
+    ws_topology_add_global_store(b, &(ws_store){.name = "zones", .value = WS_DOUBLE}, "zone-source", &(ws_consumed){.value = WS_DOUBLE}, "zones",
+                                 "zone-keeper", ws_guest("keep"));
+    ws_topology_add_read_only_state_store(b, &(ws_store){.name = "bounds", .value = WS_LONG}, "bound-source",
+                                          &(ws_consumed){.value = WS_LONG, .timestamp_extractor = "WallclockTimestampExtractor"}, "bounds",
+                                          "bound-keeper", ws_with(ws_guest("keep"), "store", "bounds"));
+}
+
 static void everything(ws_builder *b) {
     static const char *const both[] = {"raw-1", "raw-2"};
     ws_streams_config(b, "processing.guarantee", "exactly_once_v2");
@@ -135,6 +154,7 @@ static void everything(ws_builder *b) {
     stream_joins(b, paid, customers, products, countries);
     tables(orders, customers, products);
     stores_of_topics(b, paid);
+    nodes(b);
 }
 
 static void show(ws_ctx *c, const ws_record *r) { (void)c, (void)r; }

@@ -2,7 +2,7 @@ use super::call::{Function, Placed};
 use super::kstream::KStream;
 use super::ktable::KTable;
 use super::object::{Object, list};
-use super::params::{Consumed, Materialized, Serde};
+use super::params::{Consumed, Materialized, Produced, Serde};
 use crate::component::Component;
 use alloc::format;
 use alloc::rc::Rc;
@@ -25,6 +25,8 @@ struct Topology {
     config: Object,
     stores: Vec<String>,
     entries: Vec<Entry>,
+    // The calls of the Topology.
+    nodes: Vec<String>,
     components: Vec<Component>,
 }
 
@@ -73,7 +75,7 @@ pub struct Store<'a> {
 }
 
 impl Store<'_> {
-    fn json(&self) -> String {
+    pub(super) fn json(&self) -> String {
         let mut o = Object::default();
         o.text("name", self.name);
         o.given("type", self.kind);
@@ -110,6 +112,7 @@ impl StreamsBuilder {
             config: Object::default(),
             stores: Vec::new(),
             entries: Vec::new(),
+            nodes: Vec::new(),
             components: Vec::new(),
         };
         Self { topology: Shared(Rc::new(RefCell::new(topology))) }
@@ -238,6 +241,11 @@ impl StreamsBuilder {
         self.topology.add(op, name, &[], body)
     }
 
+    /// The [`Topology`](super::Topology) of what the builder describes, also of what it is told afterwards.
+    pub fn build(&self) -> super::Topology {
+        super::Topology::of(self.topology.clone())
+    }
+
     /// The topology as the manifest has it.
     pub fn json(&self) -> String {
         self.topology.0.borrow().json()
@@ -300,7 +308,18 @@ impl Shared {
         placed
     }
 
-    fn consumed(&self, body: &mut Object, c: Consumed<'_>) {
+    /// Adds a call of the Topology.
+    pub(super) fn add_node(&self, call: String) {
+        self.0.borrow_mut().nodes.push(call);
+    }
+
+    pub(super) fn produced(&self, body: &mut Object, p: Produced<'_>) {
+        body.topic_serde("key", &p.key, p.key_serializer.map(|f| self.place(f)));
+        body.topic_serde("value", &p.value, p.value_serializer.map(|f| self.place(f)));
+        body.function("partitioner", p.partitioner.map(|f| self.place(f)).as_ref());
+    }
+
+    pub(super) fn consumed(&self, body: &mut Object, c: Consumed<'_>) {
         body.topic_serde("key", &c.key, c.key_deserializer.map(|f| self.place(f)));
         body.topic_serde("value", &c.value, c.value_deserializer.map(|f| self.place(f)));
         if let Some(d) = c.offset_reset_by {
@@ -331,8 +350,13 @@ impl Topology {
         if !self.stores.is_empty() {
             doc.raw("stores", &list(&self.stores));
         }
-        let operators: Vec<String> = self.entries.iter().enumerate().map(|(i, e)| e.json(i + 1)).collect();
-        doc.raw("operators", &list(&operators));
+        if !self.entries.is_empty() || self.nodes.is_empty() {
+            let operators: Vec<String> = self.entries.iter().enumerate().map(|(i, e)| e.json(i + 1)).collect();
+            doc.raw("operators", &list(&operators));
+        }
+        if !self.nodes.is_empty() {
+            doc.raw("topology", &list(&self.nodes));
+        }
         doc.json()
     }
 }

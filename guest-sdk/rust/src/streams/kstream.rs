@@ -269,10 +269,9 @@ impl KStream {
 
     fn sink(&self, mut body: Object, p: Option<Produced<'_>>) {
         let p = p.unwrap_or_default();
-        body.topic_serde("key", &p.key, p.key_serializer.map(|f| self.topology.place(f)));
-        body.topic_serde("value", &p.value, p.value_serializer.map(|f| self.topology.place(f)));
-        body.function("partitioner", p.partitioner.map(|f| self.topology.place(f)).as_ref());
-        self.add("to", p.name, &[], body);
+        let name = p.name;
+        self.topology.produced(&mut body, p);
+        self.add("to", name, &[], body);
     }
 }
 

@@ -37,6 +37,7 @@ mod kstream;
 mod ktable;
 mod object;
 mod params;
+mod topology;
 mod windows;
 
 pub use builder::{GlobalKTable, Store, StreamsBuilder};
@@ -51,6 +52,7 @@ pub use params::{
     Consumed, Grouped, JoinStore, Joined, Materialized, Printed, Produced, Repartitioned, Serde, StreamJoined,
     TableJoined,
 };
+pub use topology::{Keeper, Topology};
 pub use windows::{
     BufferConfig, EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, Suppressed, TimeWindows, UnlimitedWindows,
     Windows,

@@ -24,6 +24,11 @@ impl Object {
         self.0.push_str(fields);
     }
 
+    /// Adds the fields of another object.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.fields(&other.0);
+    }
+
     pub(super) fn text(&mut self, key: &str, value: &str) {
         self.raw(key, &quoted(value));
     }
