@@ -32,10 +32,12 @@ var _ interface {
 // latestPrefix is where the latest versions lie, after all segments.
 const latestPrefix = 1 << 63
 
-// The flags of a version before the latest.
+// The flags of a version before the latest: that a key was absent follows from a delete before, or was put when a later
+// version was there already.
 const (
-	versionAbsent  = 0
-	versionPresent = 1
+	versionAbsent    = 0
+	versionPresent   = 1
+	versionPutAbsent = 2
 )
 
 // versionTail is what follows the key in the key of a version: the time it ended.
@@ -116,7 +118,15 @@ func (s *MeteredVersionedStore) put(key, value []byte, timestamp int64) (int64, 
 	case last.known && timestamp < last.timestamp:
 		return s.putBefore(key, value, timestamp, last.timestamp)
 	case last.known && timestamp > last.timestamp:
-		if err := s.setBefore(key, last.value, last.timestamp, timestamp); err != nil {
+		absent := byte(versionAbsent)
+		if value == nil {
+			absent = versionPutAbsent
+		}
+		if err := s.setBefore(key, last.value, last.timestamp, timestamp, absent); err != nil {
+			return 0, err
+		}
+	case last.known && last.value == nil && value != nil:
+		if err := s.markEnd(key, timestamp); err != nil {
 			return 0, err
 		}
 	case last.value != nil && value == nil:
@@ -136,8 +146,12 @@ func (s *MeteredVersionedStore) takeBack(key []byte, timestamp int64) error {
 	if err != nil || !ok || before.ValidTo != timestamp {
 		return err
 	}
+	follows, err := s.followsDelete(key, timestamp)
+	if err != nil {
+		return err
+	}
 	absentSince := timestamp
-	if before.Value == nil {
+	if follows {
 		absentSince = before.Timestamp
 		if err := s.bytes.Put(s.beforeKey(key, timestamp), nil); err != nil || absentSince < s.seg.oldest() {
 			return err
@@ -145,6 +159,22 @@ func (s *MeteredVersionedStore) takeBack(key []byte, timestamp int64) error {
 	}
 	s.value = binary.BigEndian.AppendUint64(s.value[:0], uint64(absentSince))
 	return s.bytes.Put(s.absentKey(key, s.seg.number(absentSince)), s.value)
+}
+
+// followsDelete tells whether key was absent up to validTo because of a delete that was the latest version.
+func (s *MeteredVersionedStore) followsDelete(key []byte, validTo int64) (bool, error) {
+	stored, err := s.bytes.Get(s.beforeKey(key, validTo))
+	return len(stored) > timestampSize && stored[timestampSize] == versionAbsent, err
+}
+
+// markEnd has a delete be remembered that a version replaces at its very time, as Kafka does: by a version of no length,
+// unless one ended there.
+func (s *MeteredVersionedStore) markEnd(key []byte, timestamp int64) error {
+	stored, err := s.bytes.Get(s.beforeKey(key, timestamp))
+	if err != nil || stored != nil {
+		return err
+	}
+	return s.setBefore(key, nil, timestamp, timestamp, versionAbsent)
 }
 
 // setNewest makes value, or the absence of key, the latest version.
@@ -171,11 +201,11 @@ func (s *MeteredVersionedStore) setNewest(key, value []byte, timestamp int64, la
 	return s.bytes.Put(s.absentKey(key, s.seg.number(timestamp)), s.value)
 }
 
-// setBefore stores a version that was over at validTo.
-func (s *MeteredVersionedStore) setBefore(key, value []byte, timestamp, validTo int64) error {
+// setBefore stores a version that was over at validTo; absent is the flag of one without a value.
+func (s *MeteredVersionedStore) setBefore(key, value []byte, timestamp, validTo int64, absent byte) error {
 	s.value = binary.BigEndian.AppendUint64(s.value[:0], uint64(timestamp))
 	if value == nil {
-		s.value = append(s.value, versionAbsent)
+		s.value = append(s.value, absent)
 	} else {
 		s.value = append(append(s.value, versionPresent), value...)
 	}
@@ -190,15 +220,15 @@ func (s *MeteredVersionedStore) putBefore(key, value []byte, timestamp, latest i
 	case err != nil:
 		return 0, err
 	case !ok: // nothing is known of the time between
-		return latest, s.setBefore(key, value, timestamp, latest)
+		return latest, s.setBefore(key, value, timestamp, latest, versionPutAbsent)
 	case before.Timestamp > timestamp: // it is the oldest that is known
-		return before.Timestamp, s.setBefore(key, value, timestamp, before.Timestamp)
+		return before.Timestamp, s.setBefore(key, value, timestamp, before.Timestamp, versionPutAbsent)
 	case before.Timestamp < timestamp:
-		if err := s.setBefore(key, before.Value, before.Timestamp, timestamp); err != nil {
+		if err := s.setBefore(key, before.Value, before.Timestamp, timestamp, versionPutAbsent); err != nil {
 			return 0, err
 		}
 	}
-	return before.ValidTo, s.setBefore(key, value, timestamp, before.ValidTo)
+	return before.ValidTo, s.setBefore(key, value, timestamp, before.ValidTo, versionPutAbsent)
 }
 
 // before is the first version of key that ended after timestamp and is not the latest: the one that held then, if it
