@@ -78,9 +78,9 @@ func (w TimeWindows) Validate() error {
 	var length error
 	switch {
 	case w.SizeMs <= 0:
-		length = invalidWindows("TimeWindows", "Window size (sizeMs) must be larger than zero.", "give a size of 1 ms or more")
+		length = invalidWindows("TimeWindows", "size", "Window size (sizeMs) must be larger than zero.", "give a size of 1 ms or more")
 	case w.AdvanceMs <= 0 || w.AdvanceMs > w.SizeMs:
-		length = invalidWindows("TimeWindows", fmt.Sprintf(
+		length = invalidWindows("TimeWindows", "advance", fmt.Sprintf(
 			"Window advancement interval should be more than zero and less than window duration which is %d ms, but given advancement interval is: %d ms",
 			w.SizeMs, w.AdvanceMs), "let the windows advance by their size or less, or leave the advance out")
 	}
@@ -128,7 +128,7 @@ func (w UnlimitedWindows) StartOn(start time.Time) UnlimitedWindows {
 // Validate holds the window to Kafka's rules.
 func (w UnlimitedWindows) Validate() error {
 	if w.StartMs < 0 {
-		return invalidWindows("UnlimitedWindows", "Window start time (startMs) cannot be negative.", "begin at 0 or later")
+		return invalidWindows("UnlimitedWindows", "start", "Window start time (startMs) cannot be negative.", "begin at 0 or later")
 	}
 	return nil
 }
@@ -167,8 +167,8 @@ func SlidingWindowsOfTimeDifferenceAndGrace(difference, afterWindowEnd time.Dura
 // Validate holds the windows to Kafka's rules.
 func (w SlidingWindows) Validate() error {
 	return errors.Join(
-		notNegative("SlidingWindows", w.TimeDifferenceMs, "Window time difference must not be negative.", "give 0 or more"),
-		notNegative("SlidingWindows", w.GraceMs, "Window grace period must not be negative.", "give 0 for none"),
+		notNegative("SlidingWindows", "timeDifference", w.TimeDifferenceMs, "Window time difference must not be negative.", "give 0 or more"),
+		notNegative("SlidingWindows", "grace", w.GraceMs, "Window grace period must not be negative.", "give 0 for none"),
 	)
 }
 
@@ -200,8 +200,8 @@ func SessionWindowsOfInactivityGapAndGrace(gap, afterWindowEnd time.Duration) Se
 // Validate holds the windows to Kafka's rules.
 func (w SessionWindows) Validate() error {
 	return errors.Join(
-		notNegative("SessionWindows", w.InactivityGapMs, "Gap time cannot be negative.", "give 0 or more"),
-		notNegative("SessionWindows", w.GraceMs, "Grace period cannot be negative.", "give 0 for none"),
+		notNegative("SessionWindows", "inactivityGap", w.InactivityGapMs, "Gap time cannot be negative.", "give 0 or more"),
+		notNegative("SessionWindows", "grace", w.GraceMs, "Grace period cannot be negative.", "give 0 for none"),
 	)
 }
 
@@ -248,9 +248,20 @@ func (w JoinWindows) After(difference time.Duration) JoinWindows {
 // Validate holds the windows to Kafka's rules.
 func (w JoinWindows) Validate() error {
 	return errors.Join(
-		notNegative("JoinWindows", w.BeforeMs+w.AfterMs, "Window interval (ie, beforeMs+afterMs) must not be negative.", "let a negative side be no larger than the other one"),
+		notNegative("JoinWindows", w.negative(), w.BeforeMs+w.AfterMs, "Window interval (ie, beforeMs+afterMs) must not be negative.", "let a negative side be no larger than the other one"),
 		checkGrace("JoinWindows", w.GraceMs),
 	)
+}
+
+// negative is the field that makes the windows end before they begin.
+func (w JoinWindows) negative() string {
+	switch {
+	case w.BeforeMs == w.AfterMs:
+		return "timeDifference"
+	case w.BeforeMs < w.AfterMs:
+		return "before"
+	}
+	return "after"
 }
 
 func (w JoinWindows) sizeMs() int64 { return w.BeforeMs + w.AfterMs }
@@ -270,20 +281,20 @@ const (
 )
 
 func checkGrace(where string, ms int64) error {
-	return notNegative(where, ms, "Grace period must not be negative.", "give 0 for none")
+	return notNegative(where, "grace", ms, "Grace period must not be negative.", "give 0 for none")
 }
 
-// notNegative says what is wrong with ms if it is negative.
-func notNegative(where string, ms int64, what, fix string) error {
+// notNegative says what is wrong with the field ms if it is negative.
+func notNegative(where, field string, ms int64, what, fix string) error {
 	if ms < 0 {
-		return invalidWindows(where, what, fix)
+		return invalidWindows(where, field, what, fix)
 	}
 	return nil
 }
 
-// invalidWindows is what Kafka's constructors throw as an IllegalArgumentException.
-func invalidWindows(where, what, fix string) error {
-	return errs.TopologyInvalid.New(where, what, fix).InKafka("IllegalArgumentException")
+// invalidWindows is what Kafka's constructors throw as an IllegalArgumentException about a field.
+func invalidWindows(where, field, what, fix string) error {
+	return errs.TopologyInvalid.New(where, what, fix).InKafka("IllegalArgumentException").Of(field)
 }
 
 // millis is d in whole milliseconds, rounded down as Java's toMillis does.

@@ -300,7 +300,7 @@ func lowerSplit(d *document, op *operation, in output) {
 		return // which is told already
 	}
 	if list.kind != sequence || len(list.items) == 0 {
-		d.faultAt(errs.YAMLInvalid, list, "branches is a list of at least one branch", "")
+		d.faultAt(errs.YAMLInvalid, list, "branches is a list of at least one branch", "write it as [{id: big, expr: ...}]")
 		return
 	}
 	op.branches = map[string]output{}
@@ -436,7 +436,7 @@ func (d *document) guest(v, guest *value) (dsl.Fn, bool) {
 	}
 	if !ok || module == "" || component == "" {
 		if text != "" {
-			d.faultAt(errs.YAMLInvalid, guest, fmt.Sprintf("a guest is MODULE/COMPONENT (got %q)", text), "")
+			d.faultAt(errs.YAMLInvalid, guest, fmt.Sprintf("a guest is MODULE/COMPONENT (got %q)", text), "write the name of the module under modules:, a slash, and that of the component")
 		}
 		return dsl.Fn{}, false
 	}

@@ -40,11 +40,11 @@ func (d *document) text(v *value, what string) string {
 		return ""
 	}
 	if v.kind != scalar {
-		d.faultAt(errs.YAMLInvalid, v, what+" is a text (got "+v.kindName()+")", "")
+		d.faultAt(errs.YAMLInvalid, v, what+" is a text (got "+v.kindName()+")", "write one value behind the colon")
 		return ""
 	}
 	if v.text == "" {
-		d.faultAt(errs.YAMLInvalid, v, what+" is empty", "")
+		d.faultAt(errs.YAMLInvalid, v, what+" is empty", "write a value, or leave the key out")
 	}
 	return v.text
 }
@@ -82,7 +82,7 @@ func (d *document) count(v *value, key string) int {
 	}
 	i, err := strconv.Atoi(n.text)
 	if n.kind != scalar || err != nil || i < 1 || i > 1_000_000 {
-		d.faultAt(errs.YAMLInvalid, n, key+" is a number from 1 on", "")
+		d.faultAt(errs.YAMLInvalid, n, key+" is a number from 1 on", "write a whole number such as 1, or leave it out")
 		return 0
 	}
 	return i
@@ -96,7 +96,7 @@ func (d *document) texts(v *value, what string) []string {
 	case v.kind == scalar:
 		return nonEmpty(d.text(v, what))
 	case v.kind == mapping:
-		d.faultAt(errs.YAMLInvalid, v, what+" is a list of texts (got a mapping)", "")
+		d.faultAt(errs.YAMLInvalid, v, what+" is a list of texts (got a mapping)", "write it as [a, b]")
 		return nil
 	}
 	var all []string
@@ -120,7 +120,7 @@ func (d *document) stringMap(v *value, what string) map[string]string {
 	m := map[string]string{}
 	for _, e := range v.entries {
 		if e.value.kind != scalar {
-			d.fault(errs.YAMLInvalid, e.line, e.col, fmt.Sprintf("%q needs a single value (got %s)", e.key, e.value.kindName()), "")
+			d.fault(errs.YAMLInvalid, e.line, e.col, fmt.Sprintf("%q needs a single value (got %s)", e.key, e.value.kindName()), "write the key with dots, and one value behind the colon")
 			continue
 		}
 		m[e.key] = e.value.text

@@ -16,6 +16,9 @@ func (d *document) relocate(err error, at, expression *value) error {
 	}
 	located := *coded
 	line, col := at.line, at.col
+	if field := at.get(coded.Subject); field != nil {
+		line, col = field.line, field.col
+	}
 	var fault *expr.Error
 	if errors.As(err, &fault) {
 		located.Cause = nil

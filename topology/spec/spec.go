@@ -301,7 +301,7 @@ func (d *document) settings(v *value, what string) (all []Setting) {
 	}
 	for _, e := range v.entries {
 		if e.value.kind != scalar {
-			d.fault(errs.YAMLInvalid, e.line, e.col, fmt.Sprintf("%q of %s needs a single value (got %s)", e.key, what, e.value.kindName()), "")
+			d.fault(errs.YAMLInvalid, e.line, e.col, fmt.Sprintf("%q of %s needs a single value (got %s)", e.key, what, e.value.kindName()), "write the key with dots, and one value behind the colon")
 			continue
 		}
 		all = append(all, Setting{e.key, e.value.text, d.where(e.line, e.col)})

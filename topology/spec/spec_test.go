@@ -74,8 +74,8 @@ func checkCoded(t *testing.T, err error) {
 		if !strings.HasPrefix(coded.Where, "dir/app.yaml") || coded.Fix == "" {
 			t.Errorf("a fault without a place or a remedy: %v", coded)
 		}
-		if generic := errs.TopologyInvalid.New("", "", ""); coded.Fix == generic.Fix {
-			t.Errorf("a fault of a topology without a remedy of its own: %v", coded)
+		if topology, yaml := errs.TopologyInvalid.New("", "", ""), errs.YAMLInvalid.New("", "", ""); coded.Fix == topology.Fix || coded.Fix == yaml.Fix {
+			t.Errorf("a fault without a remedy of its own: %v", coded)
 		}
 	}
 }

@@ -146,7 +146,7 @@ func (d *document) bound(v *value, key string) int64 {
 	}
 	i, err := strconv.ParseInt(n.text, 10, 64)
 	if n.kind != scalar || err != nil || i < 1 {
-		d.faultAt(errs.YAMLInvalid, n, key+" is a number from 1 on", "")
+		d.faultAt(errs.YAMLInvalid, n, key+" is a number from 1 on", "write a whole number such as 1, or leave it out")
 		return math.MaxInt64
 	}
 	return i

@@ -196,7 +196,7 @@ func (s *source) convert(n ast.Node, depth int) *value {
 	case *ast.AliasNode:
 		target := s.anchors[n.Value.GetToken().Value]
 		if target == nil {
-			s.fault(errs.YAMLInvalid, v.line, v.col, "the alias *"+n.Value.GetToken().Value+" has no anchor before it", "")
+			s.fault(errs.YAMLInvalid, v.line, v.col, "the alias *"+n.Value.GetToken().Value+" has no anchor before it", "mark what it stands for with &"+n.Value.GetToken().Value+", before this line")
 			return v
 		}
 		s.aliases++

@@ -28,7 +28,7 @@ func (d *document) duration(v *value, key string) time.Duration {
 func (d *document) wait(v *value, key string) time.Duration {
 	t := d.duration(v, key)
 	if t < 0 {
-		d.faultAt(errs.YAMLInvalid, v.get(key), fmt.Sprintf("%s must not be negative (got %s)", key, v.get(key).text), "")
+		d.faultAt(errs.YAMLInvalid, v.get(key), fmt.Sprintf("%s must not be negative (got %s)", key, v.get(key).text), "give 0 or more, or leave it out")
 	}
 	return t
 }
