@@ -115,7 +115,7 @@ func workerPlugins(worker config.Props, where string, log *slog.Logger) (*connec
 	if err != nil {
 		return nil, nil, errs.ConnectConfig.New(where, err.Error(), "")
 	}
-	settings.Log, settings.Wasm.Logger, settings.Wasm.Compiler.Command = log, log, compiler()
+	settings.Log, settings.Wasm.Logger, settings.Wasm.Compiler.Command, settings.Describe = log, log, compiler(), self(describeChild)
 	modules, err := guest.NewLoader(settings)
 	if err != nil {
 		return nil, nil, errs.ConnectConfig.New(where, err.Error(), "")

@@ -16,27 +16,39 @@ import (
 )
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == compileChild {
-		os.Exit(wasm.CompileChild(os.Stdin, os.Stdout))
+	if len(os.Args) == 2 {
+		switch os.Args[1] {
+		case compileChild:
+			os.Exit(wasm.CompileChild(os.Stdin, os.Stdout))
+		case describeChild:
+			os.Exit(wasm.DescribeChild(os.Stdin, os.Stdout))
+		}
 	}
 	os.Exit(run())
 }
 
-// compileChild makes this program the process that compiles modules (wasm.Compiler). It is no command of the help.
-const compileChild = "compile-child"
+// These make the program a process that compiles modules (wasm.Compiler), or one that asks them for their manifests
+// (wasm.Describer). They are no commands of the help.
+const (
+	compileChild  = "compile-child"
+	describeChild = "describe-child"
+)
 
 // compiler is this program as a compiler of modules. Where it cannot be found again, modules are compiled in this
 // process. On Linux it is the running program itself, which stays the same when its file is replaced by an upgrade.
-func compiler() []string {
+func compiler() []string { return self(compileChild) }
+
+// self is this program with an argument.
+func self(argument string) []string {
 	const running = "/proc/self/exe"
 	if _, err := os.Stat(running); err == nil {
-		return []string{running, compileChild}
+		return []string{running, argument}
 	}
-	self, err := os.Executable()
+	program, err := os.Executable()
 	if err != nil {
 		return nil
 	}
-	return []string{self, compileChild}
+	return []string{program, argument}
 }
 
 // run is the program: it returns the exit status.

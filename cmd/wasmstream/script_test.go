@@ -27,8 +27,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == compileChild {
-		main() // testscript knows its commands by the name of their file, and the compiler is /proc/self/exe
+	if len(os.Args) == 2 && (os.Args[1] == compileChild || os.Args[1] == describeChild) {
+		main() // testscript knows its commands by the name of their file, and these are /proc/self/exe
 	}
 	testscript.Main(m, map[string]func(){"wasmstream": main})
 }

@@ -149,7 +149,8 @@ type compiled struct {
 	err      error
 	code     wazero.CompiledModule
 	info     *Info
-	refs     int // guarded by Engine.mu
+	manifest []byte // as the module gave it
+	refs     int    // guarded by Engine.mu
 	exported exportSet
 	offsets  offsets
 	lines    lines

@@ -17,31 +17,42 @@ func ReadFile(path string) ([]byte, error) { return readFileAs(path, path) }
 
 // readFileAs calls the file name in messages.
 func readFileAs(path, name string) ([]byte, error) {
+	f, size, err := openModule(path, name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if size == 0 {
+		return nil, nil // a file of the system may say so too, and block whoever reads it
+	}
+	return readBounded(f, name, size)
+}
+
+// openModule opens a regular file that is not larger than a module may be.
+func openModule(path, name string) (f *os.File, size int64, err error) {
 	info, err := os.Stat(path) // before it is opened: opening a device may do something
 	if err == nil {
 		err = regular(info)
 	}
 	if err != nil {
-		return nil, fileFault(name, err)
+		return nil, 0, fileFault(name, err)
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, fileFault(name, err)
+	if f, err = os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
+		return nil, 0, fileFault(name, err)
 	}
-	defer f.Close()
 	if info, err = f.Stat(); err == nil {
 		err = regular(info)
 	}
-	if err != nil {
-		return nil, fileFault(name, err)
+	switch {
+	case err != nil:
+		err = fileFault(name, err)
+	case info.Size() > MaxModuleBytes:
+		err = tooManyBytes(name, info.Size())
+	default:
+		return f, info.Size(), nil
 	}
-	if info.Size() == 0 {
-		return nil, nil // a file of the system may say so too, and block whoever reads it
-	}
-	if info.Size() > MaxModuleBytes {
-		return nil, tooManyBytes(name, info.Size())
-	}
-	return readBounded(f, name, info.Size())
+	_ = f.Close() // it was only read
+	return nil, 0, err
 }
 
 func readBounded(r io.Reader, name string, size int64) ([]byte, error) {

@@ -8,9 +8,15 @@ import (
 // childArg makes the test binary the compiler of Config.Compiler.
 const childArg = "compile-child"
 
+// describeArg makes it the process of a Describer.
+const describeArg = "describe-child"
+
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == childArg {
 		os.Exit(CompileChild(os.Stdin, os.Stdout))
+	}
+	if len(os.Args) == 2 && os.Args[1] == describeArg {
+		os.Exit(DescribeChild(os.Stdin, os.Stdout))
 	}
 	if len(os.Args) == 3 && os.Args[1] == attackArg {
 		os.Exit(runAttack(os.Args[2]))

@@ -27,6 +27,7 @@ func (e *Engine) readManifest(ctx context.Context, name string, m *module, c *co
 		}
 	}
 	var err error
+	c.manifest = text
 	c.info.Manifest, err = parseManifest(name, text, sections)
 	return err
 }

@@ -58,10 +58,14 @@ type extra struct{ connector, task, node, direction string }
 func (c *component) start(props config.Props, x extra) error {
 	c.settings = guestSettings(&c.spec, props)
 	c.open = openFrame(c.spec.Name, c.settings, x)
-	c.module.add(c)
-	in, err := c.prepare(context.Background(), c.module.use())
+	ctx := context.Background()
+	v, err := c.module.add(ctx, c)
 	if err != nil {
-		c.module.remove(c)
+		return fault.Config.New(err.Error()).Because(err)
+	}
+	in, err := c.prepare(ctx, v)
+	if err != nil {
+		err = errors.Join(err, c.module.remove(c))
 		return fault.Config.New(err.Error()).Because(err)
 	}
 	c.live = in
@@ -113,8 +117,8 @@ func (c *component) prepare(ctx context.Context, v *version) (in *instance, err 
 	in = &instance{version: v, host: host, enc: newEncoder()}
 	in.dec = newDecoder(&in.enc)
 	manifest := v.Manifest()
-	if in.spec = manifest.Component(c.spec.Name); in.spec == nil {
-		return nil, errors.Join(errs.GuestOpen.New(c.module.name, "the module has no component "+c.spec.Name, ""), v.release())
+	if in.spec = manifest.Component(c.spec.Name); in.spec == nil || in.spec.Kind != c.spec.Kind {
+		return nil, errors.Join(errs.GuestOpen.New(c.module.name, "the module has no "+string(c.spec.Kind)+" "+c.spec.Name, ""), v.release())
 	}
 	if in.wasm, err = v.Instantiate(ctx, host, c.limits); err != nil {
 		return nil, errors.Join(wasm.Coded(c.module.name, err), v.release())
@@ -167,7 +171,11 @@ func (c *component) ready() (*instance, error) {
 		c.live = nil
 	}
 	if c.live == nil {
-		in, err := c.prepare(context.Background(), c.module.use())
+		v := c.module.use()
+		if v == nil {
+			return nil, fault.IllegalState.New("the plugin is closed") // while it is not, its module runs
+		}
+		in, err := c.prepare(context.Background(), v)
 		if err != nil {
 			return nil, err
 		}
@@ -181,10 +189,9 @@ func (c *component) close() error {
 	if c == nil || c.closed.Swap(true) {
 		return nil
 	}
-	c.module.remove(c)
-	var err error
+	err := c.module.remove(c)
 	if c.live != nil {
-		err = c.live.close(abi.CloseStop)
+		err = errors.Join(err, c.live.close(abi.CloseStop))
 		c.live = nil
 	}
 	if next := c.next.Swap(nil); next != nil {

@@ -4,8 +4,8 @@
 // # Design
 //
 //	Loader (loader.go) finds modules under plugin.path and lists their components -> module (module.go), one for each file,
-//	whose version can be replaced while it runs -> component (component.go), one for each plugin of a task: its settings,
-//	an instance, and what to do when that dies -> transformation.go, converter.go, source.go, sink.go.
+//	compiled while a component of it runs, whose version can be replaced meanwhile -> component (component.go), one for each
+//	plugin of a task: its settings, an instance, and what to do when that dies -> transformation.go, converter.go, source.go, sink.go.
 //
 // Records cross as frames of package abi whose keys, values and headers are data with schemas: encode.go and decode.go.
 // A call that fails has changed nothing: answers are decoded whole before a record is touched. A frame that kills its

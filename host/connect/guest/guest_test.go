@@ -289,7 +289,10 @@ func TestLoadTellsWhatIsWrong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, digest := m.manifest()
+	_, digest, err := m.describe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, found, err := l.Load(connectors.KindTransformation, "wasm:"+digest[:20]+"#redact"); !found || err != nil {
 		t.Error("not found by its digest", err)
 	}
@@ -308,6 +311,69 @@ func TestSettingsAreValidated(t *testing.T) {
 	if err := tr.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+func classes(l *Loader) (out []string) {
+	for _, p := range l.List() {
+		out = append(out, p.Class)
+	}
+	return out
+}
+
+// TestCodeIsHeldWhileItIsUsed: what is only listed is not compiled, and the last plugin that is closed takes the code along.
+func TestCodeIsHeldWhileItIsUsed(t *testing.T) {
+	l, dir := newLoader(t, map[string]string{"connect.wasm": committed}, EgressConfig{})
+	const redact = "wasm:connect.wasm#redact"
+	if !slices.Contains(classes(l), redact) || l.mu.engine != nil {
+		t.Fatal("listing made an engine")
+	}
+	configured := func(class string) connectors.Transformation {
+		p, found, err := l.Load(connectors.KindTransformation, class)
+		if err != nil || !found {
+			t.Fatal(found, err)
+		}
+		tr := p.Transformation()
+		if err := tr.Configure(config.PropsOf(nil)); err != nil {
+			t.Fatal(err)
+		}
+		return tr
+	}
+	ended := func(tr connectors.Transformation) {
+		if err := tr.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	m := l.known(file{"connect.wasm", filepath.Join(dir, "connect.wasm")})
+	first, second := configured(redact), configured(redact)
+	code := m.running()
+	ended(first)
+	if code == nil || m.running() != code {
+		t.Error("the code of a plugin that runs is gone")
+	}
+	ended(second)
+	if m.running() != nil || code.refs != 0 {
+		t.Errorf("%d references to code that nobody uses", code.refs)
+	}
+	bytes1, err := os.ReadFile(committed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "connect.wasm"), bytes.ReplaceAll(bytes1, []byte(`"redact"`), []byte(`"retire"`)))
+	if done, err := l.Reload(t.Context(), ""); err != nil || len(done) != 1 || done[0].Error != "" || done[0].Old == done[0].New || done[0].Running != 0 {
+		t.Errorf("%+v %v", done, err)
+	}
+	if got := classes(l); slices.Contains(got, redact) || !slices.Contains(got, "wasm:connect.wasm#retire") {
+		t.Errorf("%v", got)
+	}
+	write(t, filepath.Join(dir, "connect.wasm"), []byte("no module any more"))
+	if done, err := l.Reload(t.Context(), ""); err != nil || len(done) != 1 || done[0].Code != "E-RELOAD-FAILED" {
+		t.Errorf("%+v %v", done, err)
+	}
+	if got := classes(l); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+	write(t, filepath.Join(dir, "connect.wasm"), bytes1)
+	ended(configured(redact))
 }
 
 func TestReload(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/wasmstream/wasmstream/abi"
 	"github.com/wasmstream/wasmstream/connectors"
@@ -26,8 +25,11 @@ const Prefix = "wasm:"
 type Config struct {
 	// Paths are those of plugin.path: folders, which are searched for *.wasm with all that lies in them, or files.
 	Paths []string
-	// Wasm sets up the engine, which is made when the first module is asked for.
+	// Wasm sets up the engine, which is made when the first module is used.
 	Wasm wasm.Config
+	// Describe is a program with its arguments that calls wasm.DescribeChild: modules are asked what they have in a process
+	// of its own. Without one that is done in this process.
+	Describe []string
 	// Limits are those of each instance, within the engine's.
 	Limits wasm.Limits
 	// Egress says what connectors reach; the zero value is nothing.
@@ -37,22 +39,15 @@ type Config struct {
 
 // Loader finds plugins in modules. It may be used by any number of goroutines.
 type Loader struct {
-	config Config
-	egress *egress
+	config    Config
+	egress    *egress
+	describer *wasm.Describer
 
 	mu struct {
 		sync.Mutex
 		engine *wasm.Engine
 		byPath map[string]*module
-		failed map[string]failure
 	}
-}
-
-// failure is why a file is no module, as long as it is the same file: lists are asked for often.
-type failure struct {
-	modified time.Time
-	size     int64
-	err      error
 }
 
 var _ connectors.Loader = (*Loader)(nil)
@@ -66,8 +61,8 @@ func NewLoader(config Config) (*Loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Loader{config: config, egress: e}
-	l.mu.byPath, l.mu.failed = map[string]*module{}, map[string]failure{}
+	l := &Loader{config: config, egress: e, describer: wasm.NewDescriber(config.Wasm, config.Describe)}
+	l.mu.byPath = map[string]*module{}
 	return l, nil
 }
 
@@ -109,7 +104,10 @@ func (l *Loader) Load(kind connectors.Kind, name string) (p connectors.Plugin, f
 	if err != nil {
 		return p, false, broken(err)
 	}
-	manifest, _ := m.manifest()
+	manifest, _, err := m.describe(context.Background())
+	if err != nil {
+		return p, false, broken(err)
+	}
 	spec := manifest.Component(component)
 	if spec == nil {
 		return p, false, unfit(name, "module "+m.name+" has no component "+component, errs.DidYouMean(component, names(&manifest)))
@@ -139,12 +137,12 @@ func names(m *abi.Manifest) []string {
 func (l *Loader) List() []connectors.Plugin {
 	var out []connectors.Plugin
 	for _, f := range l.files() {
-		m, err := l.load(f)
+		m := l.known(f)
+		manifest, _, err := m.describe(context.Background())
 		if err != nil {
 			l.config.Log.Warn("a module under plugin.path cannot be used", "module", f.name, "error", err)
 			continue
 		}
-		manifest, _ := m.manifest()
 		for i := range manifest.Components {
 			if _, ok := kindsOf[manifest.Components[i].Kind]; ok {
 				out = append(out, l.plugin(m, &manifest, &manifest.Components[i]))
@@ -230,7 +228,7 @@ func (l *Loader) module(name string) (*module, error) {
 	var known []string
 	for _, f := range files {
 		if f.name == clean || f.path == filepath.Clean(name) {
-			return l.load(f)
+			return l.known(f), nil
 		}
 		known = append(known, f.name)
 	}
@@ -250,53 +248,29 @@ func (l *Loader) byDigest(digest string, files []file) (*module, error) {
 	}
 	var faults []error
 	for _, f := range files {
-		m, err := l.load(f)
+		m := l.known(f)
+		_, own, err := m.describe(context.Background())
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
-		if _, own := m.manifest(); strings.HasPrefix(own, digest) {
+		if strings.HasPrefix(own, digest) {
 			return m, nil
 		}
 	}
 	return nil, errs.ConnectPlugin.New(Prefix+digest, "no module under plugin.path has this digest", "").WithCause(errors.Join(faults...))
 }
 
-// load is the module of a file, compiled when it is first asked for.
-func (l *Loader) load(f file) (*module, error) {
-	info, err := os.Stat(f.path)
-	if err != nil {
-		return nil, errs.ConnectPlugin.New(Prefix+f.name, "the module's file cannot be read", "").WithCause(err)
-	}
-	l.mu.Lock()
-	m, failed := l.mu.byPath[f.path], l.mu.failed[f.path]
-	l.mu.Unlock()
-	switch {
-	case m != nil:
-		return m, nil
-	case failed.err != nil && failed.modified.Equal(info.ModTime()) && failed.size == info.Size():
-		return nil, failed.err
-	}
-	engine, err := l.engine()
-	if err != nil {
-		return nil, err
-	}
-	m = &module{name: f.name, path: f.path, engine: engine}
-	v, err := m.compile(context.Background())
-	if err != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.mu.failed[f.path] = failure{info.ModTime(), info.Size(), err}
-		return nil, err
-	}
-	m.current.Store(v)
+// known is the module of a file, which is not looked at yet.
+func (l *Loader) known(f file) *module {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if other := l.mu.byPath[f.path]; other != nil {
-		return other, v.release() // somebody was quicker
+	m := l.mu.byPath[f.path]
+	if m == nil {
+		m = &module{name: f.name, path: f.path, engine: l.engine, describer: l.describer}
+		l.mu.byPath[f.path] = m
 	}
-	l.mu.byPath[f.path] = m
-	return m, nil
+	return m
 }
 
 func (l *Loader) engine() (*wasm.Engine, error) {
@@ -312,13 +286,13 @@ func (l *Loader) engine() (*wasm.Engine, error) {
 	return l.mu.engine, nil
 }
 
-// Reload reads modules again that are in use: the one of a name, all of them without one. A module that may not replace the
+// Reload reads modules again that are known: the one of a name, all of them without one. A module that may not replace the
 // running one leaves it running; its entry has the error.
 func (l *Loader) Reload(ctx context.Context, name string) ([]Reloaded, error) {
 	l.mu.Lock()
 	var modules []*module
 	for _, m := range l.mu.byPath {
-		if name == "" || m.name == name {
+		if (name == "" || m.name == name) && m.usable() {
 			modules = append(modules, m)
 		}
 	}

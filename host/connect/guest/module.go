@@ -3,6 +3,9 @@ package guest
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,18 +15,34 @@ import (
 	"github.com/wasmstream/wasmstream/internal/errs"
 )
 
-// module is a file under plugin.path, with the version of it that runs. It may be used by any number of goroutines.
+// module is a file under plugin.path: what it said of itself, and while components of it run, the version that they run. It
+// may be used by any number of goroutines.
 type module struct {
 	name, path string
-	engine     *wasm.Engine
-	reloading  sync.Mutex // one reload at a time; taken before mu
+	engine     func() (*wasm.Engine, error)
+	describer  *wasm.Describer
+	// changing is held by who compiles: a first component or a reload. looking is held by who describes. Both are taken
+	// before mu, looking after changing.
+	changing, looking sync.Mutex
 
 	mu struct {
 		sync.Mutex
 		components []*component
+		seen       sighting
 	}
-	// current is only replaced with mu held.
+	// current is the version that components run, nil without any. It is only replaced with mu held.
 	current atomic.Pointer[version]
+}
+
+// sighting is what a file was found to hold, which counts as long as it is the same file: lists are asked for often.
+type sighting struct {
+	file fs.FileInfo
+	said wasm.Description
+	err  error
+}
+
+func (s *sighting) of(file fs.FileInfo) bool {
+	return s.file != nil && os.SameFile(s.file, file) && s.file.Size() == file.Size() && s.file.ModTime().Equal(file.ModTime())
 }
 
 // version is compiled code, closed when nobody uses it any more.
@@ -50,48 +69,142 @@ func (v *version) release() error {
 	return nil
 }
 
+// largeModule has a size from which on reading, metering and loading leave so much behind that it is given back before
+// the next one comes.
+const largeModule = 1 << 20
+
 // compile reads and compiles the module's file. The version has one reference.
 func (m *module) compile(ctx context.Context) (*version, error) {
 	code, err := wasm.ReadFile(m.path)
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := m.engine.Compile(ctx, m.name, code)
+	engine, err := m.engine()
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := engine.Compile(ctx, m.name, code)
 	if err != nil {
 		return nil, wasm.Coded(m.name, err)
+	}
+	if len(code) >= largeModule {
+		debug.FreeOSMemory()
 	}
 	return &version{Module: compiled, refs: 1}, nil
 }
 
-// manifest is that of the version that runs.
-func (m *module) manifest() (abi.Manifest, string) {
-	v := m.use()
-	defer func() { _ = v.release() }()
-	return v.Manifest(), v.Digest()
+// describe is the manifest and digest of the version that runs, else of the file.
+func (m *module) describe(ctx context.Context) (abi.Manifest, string, error) {
+	if v := m.use(); v != nil {
+		defer func() { _ = v.release() }()
+		return v.Manifest(), v.Digest(), nil
+	}
+	seen := m.look(ctx, false)
+	return seen.said.Manifest, seen.said.Digest, seen.err
+}
+
+// look finds out what the file holds, anew if it is another one than before or again says so.
+func (m *module) look(ctx context.Context, again bool) sighting {
+	m.looking.Lock()
+	defer m.looking.Unlock()
+	file, err := os.Stat(m.path)
+	if err != nil {
+		return sighting{err: errs.ConnectPlugin.New(Prefix+m.name, "the module's file cannot be read", "").WithCause(err)}
+	}
+	seen := m.lastSeen()
+	if !again && seen.of(file) {
+		return seen
+	}
+	seen = sighting{file: file}
+	seen.said, seen.err = m.describer.DescribeFile(ctx, m.name, m.path)
+	m.mu.Lock()
+	m.mu.seen = seen
+	m.mu.Unlock()
+	return seen
+}
+
+func (m *module) lastSeen() sighting {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.mu.seen
+}
+
+// usable tells whether the module runs, or could have been run when it was last looked at.
+func (m *module) usable() bool {
+	seen := m.lastSeen()
+	return m.running() != nil || seen.file != nil && seen.err == nil
 }
 
 // running is the version that runs, to be compared and no more.
 func (m *module) running() *version { return m.current.Load() }
 
-// use is the version that runs, with one reference more.
+// use is the version that runs, with one reference more, or nil.
 func (m *module) use() *version {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	v := m.current.Load()
+	if v != nil {
+		v.retain()
+	}
+	return v
+}
+
+// add has a component run what others run, or what the file holds, compiled for it. It gets a reference.
+func (m *module) add(ctx context.Context, c *component) (*version, error) {
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	if v := m.join(c, nil); v != nil {
+		return v, nil
+	}
+	first, err := m.compile(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return m.join(c, first), nil
+}
+
+// join adds a component to those that run a version, which becomes first if there is none, and returns the version.
+// Without either nothing changes.
+func (m *module) join(c *component, first *version) *version {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	v := m.current.Load()
+	if v == nil {
+		if v = first; v == nil {
+			return nil
+		}
+		m.current.Store(v)
+	}
+	m.mu.components = append(m.mu.components, c)
 	v.retain()
 	return v
 }
 
-func (m *module) add(c *component) {
+// remove takes a component away. The last one takes the version along.
+func (m *module) remove(c *component) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.mu.components = append(m.mu.components, c)
+	m.mu.components = slices.DeleteFunc(m.mu.components, func(o *component) bool { return o == c })
+	var unused *version
+	if len(m.mu.components) == 0 {
+		unused = m.current.Swap(nil)
+	}
+	m.mu.Unlock()
+	if unused == nil {
+		return nil
+	}
+	return unused.release()
 }
 
-func (m *module) remove(c *component) {
+// swap makes next the version that runs, with a reference of its own, and returns the one before. False says that no
+// component is left.
+func (m *module) swap(next *version) (old *version, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.mu.components = slices.DeleteFunc(m.mu.components, func(o *component) bool { return o == c })
+	if m.current.Load() == nil {
+		return nil, false
+	}
+	next.retain()
+	return m.current.Swap(next), true // a component that is made from now on, or that was missed, begins with it
 }
 
 // Reloaded says what became of a module that was read again.
@@ -117,25 +230,42 @@ func (r *Reloaded) refused(err error) {
 	}
 }
 
-// reload replaces the version that runs by what the file holds now. An error leaves everything as it is.
+// reload replaces the version that runs by what the file holds now. An error leaves everything as it is. A module that
+// does not run is looked at again.
 func (m *module) reload(ctx context.Context) (done Reloaded, err error) {
-	m.reloading.Lock()
-	defer m.reloading.Unlock()
+	m.changing.Lock()
+	defer m.changing.Unlock()
 	old := m.use()
+	if old == nil {
+		return m.lookAgain(ctx)
+	}
 	defer func() { err = errors.Join(err, old.release()) }()
 	done = Reloaded{Module: m.name, Old: old.Digest(), New: old.Digest()}
 	next, err := m.compile(ctx)
 	if err != nil {
-		return done, errs.ReloadFailed.New(m.name, "the new module cannot be prepared", "").WithCause(err)
+		return done, notPrepared(m.name, err)
 	}
+	defer func() { err = errors.Join(err, next.release()) }()
 	if next.Digest() == old.Digest() {
-		return done, next.release()
+		return done, nil
 	}
 	done.New = next.Digest()
-	if done.Running, err = m.replace(ctx, next); err != nil {
-		return done, errors.Join(err, next.release())
+	done.Running, err = m.replace(ctx, next)
+	return done, err
+}
+
+func (m *module) lookAgain(ctx context.Context) (Reloaded, error) {
+	before := m.lastSeen().said.Digest
+	seen := m.look(ctx, true)
+	done := Reloaded{Module: m.name, Old: before, New: seen.said.Digest}
+	if seen.err != nil {
+		return done, notPrepared(m.name, seen.err)
 	}
-	return done, old.release()
+	return done, nil
+}
+
+func notPrepared(name string, err error) error {
+	return errs.ReloadFailed.New(name, "the new module cannot be prepared", "").WithCause(err)
 }
 
 // replace has every running component go on with another version, or none of them.
@@ -158,13 +288,14 @@ func (m *module) replace(ctx context.Context, next *version) (n int, err error) 
 		}
 		ready = append(ready, in)
 	}
-	m.mu.Lock()
-	m.current.Store(next) // a component that is made from now on, or that was missed, begins with it
-	m.mu.Unlock()
+	old, ok := m.swap(next)
 	for i, c := range running {
 		c.handOver(ready[i])
 	}
-	return len(running), nil
+	if !ok {
+		return 0, nil // all of them ended meanwhile
+	}
+	return len(running), old.release()
 }
 
 // fit refuses a version that lacks a component in use, or has another kind of it.
