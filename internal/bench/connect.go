@@ -27,6 +27,10 @@ type ConnectOptions struct {
 	Worker string // wasmstream, or kafka-connect
 	// Records of the input: events in JSON of about 190 bytes.
 	Records int
+	// Rate has the records come at so many a second, so that their latency can be measured; 0 has all of them there at once.
+	Rate int
+	// Set are further settings of the worker, KEY=VALUE.
+	Set []string
 	// Baseline is the folder of Kafka's jars, for the worker kafka-connect.
 	Baseline string
 }
@@ -44,6 +48,9 @@ type ConnectResult struct {
 	RecordsPerCPUSecond float64 `json:"records_per_cpu_second"`
 	PeakRSSBytes        int64   `json:"peak_rss_bytes"`
 	StartMS             int64   `json:"start_ms"`
+	// Rate and Latency are those of a paced input.
+	Rate    int      `json:"rate,omitempty"`
+	Latency *Latency `json:"latency,omitempty"`
 }
 
 // ConnectWorkers are the workers that can be measured.
@@ -138,10 +145,17 @@ func (s *Session) MeasureConnect(ctx context.Context, o ConnectOptions) (r Conne
 		return r, fmt.Errorf("waiting for the task: %w", err)
 	}
 	running, before := time.Now(), processCPU(run.cmd.Process.Pid)
-	if err := run.await(ctx, func(ctx context.Context) (bool, error) { return run.done(ctx, j, int64(o.Records)) }); err != nil {
+	var latency *Latency
+	if o.Rate > 0 {
+		latency, err = run.pace(ctx, s, j, o)
+	} else {
+		err = run.await(ctx, func(ctx context.Context) (bool, error) { return run.done(ctx, j, int64(o.Records)) })
+	}
+	if err != nil {
 		return r, fmt.Errorf("waiting for the last record: %w", err)
 	}
 	r = ConnectResult{
+		Rate: o.Rate, Latency: latency,
 		Job: o.Job, Worker: o.Worker, Broker: s.broker, Records: o.Records, Seconds: time.Since(running).Seconds(),
 		CPUSeconds: processCPU(run.cmd.Process.Pid) - before, PeakRSSBytes: processPeak(run.cmd.Process.Pid), StartMS: running.Sub(began).Milliseconds(),
 	}
@@ -157,24 +171,10 @@ func (r *connectRun) prepare(ctx context.Context, s *Session, j connectJob, o Co
 	if err := os.MkdirAll(r.dir, 0o700); err != nil {
 		return err
 	}
-	data := DataSet{Kind: "events", Records: o.Records, Partitions: 1}
 	connector := maps.Clone(j.config)
 	connector["name"], connector["tasks.max"] = r.name, "1"
-	if j.source {
-		r.topic = r.name + "-out"
-		if err := recreate(ctx, s.bootstrap, r.topic, 1); err != nil {
-			return err
-		}
-		connector["topic"], connector["file"] = r.topic, filepath.Join(r.dir, "input")
-		if err := writeLines(connector["file"], data); err != nil {
-			return err
-		}
-	} else {
-		r.topic = data.Topic()
-		connector["topics"] = r.topic
-		if err := s.generate(ctx, data); err != nil {
-			return err
-		}
+	if err := r.prepareInput(ctx, s, j, o, connector); err != nil {
+		return err
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -186,6 +186,10 @@ func (r *connectRun) prepare(ctx context.Context, s *Session, j connectJob, o Co
 		"bootstrap.servers": s.bootstrap, "listeners": r.url, "offset.storage.file.filename": filepath.Join(r.dir, "offsets"),
 		"key.converter": bytesConverter, "value.converter": bytesConverter, "offset.flush.interval.ms": "500",
 	}
+	for _, setting := range o.Set {
+		k, v, _ := strings.Cut(setting, "=")
+		worker[k] = v
+	}
 	files := []string{filepath.Join(r.dir, "worker.properties"), filepath.Join(r.dir, "connector.properties")}
 	if err := errors.Join(writeProperties(files[0], worker), writeProperties(files[1], connector)); err != nil {
 		return err
@@ -194,6 +198,27 @@ func (r *connectRun) prepare(ctx context.Context, s *Session, j connectJob, o Co
 	out, err := os.Create(filepath.Join(r.dir, "worker.out"))
 	r.cmd.Stdout, r.cmd.Stderr = out, out
 	return err
+}
+
+// prepareInput makes the file of a source or the topic of a sink, empty ones if records are paced.
+func (r *connectRun) prepareInput(ctx context.Context, s *Session, j connectJob, o ConnectOptions, connector map[string]string) error {
+	data := DataSet{Kind: "events", Records: o.Records, Partitions: 1}
+	switch {
+	case j.source:
+		r.topic = r.name + "-out"
+		connector["topic"], connector["file"] = r.topic, r.file(j)
+		if o.Rate > 0 {
+			data.Records = 0
+		}
+		return errors.Join(recreate(ctx, s.bootstrap, r.topic, 1), writeLines(connector["file"], data))
+	case o.Rate > 0:
+		r.topic = r.name + "-in"
+		connector["topics"], connector["file"] = r.topic, r.file(j)
+		return errors.Join(recreate(ctx, s.bootstrap, r.topic, 1), os.WriteFile(connector["file"], nil, 0o600))
+	}
+	r.topic = data.Topic()
+	connector["topics"] = r.topic
+	return s.generate(ctx, data)
 }
 
 // connectWorker is the process that is measured. Kafka's has the memory that its own script gives it.
