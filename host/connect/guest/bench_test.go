@@ -86,6 +86,7 @@ func BenchmarkChain(b *testing.B) {
 				records, rs, out := make([]connectors.Record, benchBatch), make([]*connectors.Record, benchBatch), make([]connectors.Outcome, benchBatch)
 				var buf []byte
 				b.ReportAllocs()
+				reportCPU(b)
 				n := 0
 				for b.Loop() {
 					if n++; n%benchBatch != 0 {
@@ -123,6 +124,7 @@ func BenchmarkStep(b *testing.B) {
 				}
 				records, rs, out := make([]connectors.Record, benchBatch), make([]*connectors.Record, benchBatch), make([]connectors.Outcome, benchBatch)
 				b.ReportAllocs()
+				reportCPU(b)
 				n := 0
 				for b.Loop() {
 					if n++; n%benchBatch != 0 {
