@@ -50,7 +50,7 @@ func Each(t *testing.T, test func(t *testing.T, b *Broker)) {
 // Fake starts a cluster of one broker in process that ends with the test.
 func Fake(t testing.TB, opts ...kfake.Opt) *Broker {
 	t.Helper()
-	cluster, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
+	cluster, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.ListenFn(fakekafka.Listener(net.Listen))}, opts...)...)
 	if err != nil {
 		t.Fatalf("starting kfake: %v", err)
 	}

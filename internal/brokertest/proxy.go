@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/wasmstream/wasmstream/internal/fakekafka"
 )
 
 // Proxy stands between a cluster of one node and its clients, who know no other address of it. What it has carried is
@@ -39,7 +41,7 @@ type link struct {
 func Proxied(t testing.TB) (*Broker, *Proxy) {
 	t.Helper()
 	p := newProxy(t)
-	b := Fake(t, kfake.ListenFn(p.listen))
+	b := Fake(t, kfake.ListenFn(fakekafka.Listener(p.listen)))
 	b.direct = p.past
 	return b, p
 }

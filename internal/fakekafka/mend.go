@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Mend takes what kfake gets wrong out of its way. Every kfake cluster of ours must go through this.
+// Mend takes what kfake gets wrong out of its way. Every kfake cluster of ours must go through this, and listen by Listener.
 func Mend(cluster *kfake.Cluster) {
 	mendFetches(cluster)
 	mendSyncs(cluster)

@@ -1,8 +1,10 @@
 package fakekafka_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"net"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -91,10 +93,37 @@ func TestTheLastLifeOfAStaticMemberHasItsPlace(t *testing.T) {
 	}
 }
 
+// TestAMemberThatDiesInItsJoinIsMissed: its session begins with the answer to the join, though nobody hears it.
+func TestAMemberThatDiesInItsJoinIsMissed(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	addr, seen := watched(t)
+	leader := &member{ctx: ctx, t: t, cl: client(t, addr), instance: "one"}
+	leader.join()
+	leader.sync("one")
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dying := member{instance: "two", session: 200 * time.Millisecond}
+	if _, err := conn.Write(kmsg.NewRequestFormatter().AppendRequest(nil, dying.joinRequest(), 1)); err != nil {
+		t.Fatal(err)
+	}
+	seen(ctx, kmsg.JoinGroup, 2)
+	conn.Close()
+	leader.join()
+	leader.sync("one")
+	for err := error(nil); !errors.Is(err, kerr.RebalanceInProgress); err = leader.heartbeat() {
+		if ctx.Err() != nil {
+			t.Fatalf("nobody misses the member that died: the leader hears %v", err)
+		}
+	}
+}
+
 // watched is a cluster that tells when it has been sent so many requests of a kind.
 func watched(t *testing.T) (addr string, seen func(ctx context.Context, key kmsg.Key, n int64)) {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(0), kfake.ListenFn(fakekafka.Listener(net.Listen)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,23 +190,29 @@ type member struct {
 	instance   string
 	id         string
 	generation int32
+	session    time.Duration // 0 is a minute
 }
 
 // ask sends a request to join, which is answered when all have joined.
 func (m *member) ask() *kmsg.JoinGroupResponse {
-	req := kmsg.NewPtrJoinGroupRequest()
-	req.Group, req.MemberID, req.InstanceID, req.ProtocolType = "group", m.id, &m.instance, "wasmstream"
-	req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = 60_000, 300_000
-	p := kmsg.NewJoinGroupRequestProtocol()
-	p.Name, p.Metadata = "protocol", []byte(m.instance)
-	req.Protocols = append(req.Protocols, p)
-	resp, err := req.RequestWith(m.ctx, m.cl)
+	resp, err := m.joinRequest().RequestWith(m.ctx, m.cl)
 	if err != nil {
 		m.t.Errorf("%s joining: %v", m.instance, err)
 		return kmsg.NewPtrJoinGroupResponse()
 	}
 	m.id, m.generation = resp.MemberID, resp.Generation
 	return resp
+}
+
+func (m *member) joinRequest() *kmsg.JoinGroupRequest {
+	req := kmsg.NewPtrJoinGroupRequest()
+	req.Version = 5 // the first one with instances
+	req.Group, req.MemberID, req.InstanceID, req.ProtocolType = "group", m.id, &m.instance, "wasmstream"
+	req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = int32(cmp.Or(m.session, time.Minute).Milliseconds()), 300_000
+	p := kmsg.NewJoinGroupRequestProtocol()
+	p.Name, p.Metadata = "protocol", []byte(m.instance)
+	req.Protocols = append(req.Protocols, p)
+	return req
 }
 
 func (m *member) join() {

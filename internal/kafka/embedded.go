@@ -55,7 +55,7 @@ func StartEmbedded(cfg EmbeddedConfig) (*Embedded, error) {
 	}
 	cluster, err := kfake.NewCluster(
 		kfake.Ports(cfg.Port),
-		kfake.ListenFn(func(network, _ string) (net.Listener, error) { return net.Listen(network, addr) }),
+		kfake.ListenFn(fakekafka.Listener(func(network, _ string) (net.Listener, error) { return net.Listen(network, addr) })),
 		kfake.DefaultNumPartitions(1),
 		kfake.ClusterID("wasmstream-embedded"),
 		kfake.BrokerConfigs(map[string]string{"log.retention.ms": strconv.FormatInt(retention, 10)}),
