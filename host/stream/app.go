@@ -96,7 +96,7 @@ type Config struct {
 	ApplicationServer string
 	// ClientOptions are appended to the options of every client.
 	ClientOptions []kgo.Opt
-	// Clock is the wall clock; nil is the real one.
+	// Clock is the wall clock, which may jump; nil is the real one. What takes time is measured without it.
 	Clock func() time.Time
 	// FrameRecords bounds the frames that run through a task; 0 is 500, which is also the most. It changes no result.
 	FrameRecords int
@@ -106,7 +106,8 @@ type Config struct {
 type App struct {
 	cfg      Config
 	log      *slog.Logger
-	clock    func() time.Time
+	clock    func() time.Time // measures
+	wall     func() time.Time // says what time it is
 	metrics  *metrics.Set
 	state    atomic.Int32
 	settings map[string]string // as given, for processors
@@ -151,15 +152,15 @@ func New(cfg Config) (*App, error) {
 	if cfg.Streams == nil || cfg.Topology == nil {
 		panic("stream: New needs Streams and Topology")
 	}
-	a := &App{cfg: cfg, log: cfg.Logger, clock: cfg.Clock, ready: make(chan struct{}), over: make(chan struct{}), faults: NewFaultBook()}
+	a := &App{cfg: cfg, log: cfg.Logger, clock: time.Now, wall: cfg.Clock, ready: make(chan struct{}), over: make(chan struct{}), faults: NewFaultBook()}
 	a.life, a.end = context.WithCancelCause(context.Background())
 	a.damaged.Store(new(atomic.Bool))
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
 	a.reachability, a.connections = kafka.NewReachability(a.log), kafka.NewConnections()
-	if a.clock == nil {
-		a.clock = time.Now
+	if a.wall == nil {
+		a.wall = time.Now
 	}
 	if cfg.Modules == nil {
 		cfg.Modules = noModules{}
@@ -487,13 +488,13 @@ func (a *App) sharedThreadConfig(plan *topicPlan, processID string, db *state.DB
 		commitInterval:     s.CommitInterval, pollTimeout: s.PollTimeout, taskTimeout: s.TaskTimeout,
 		bufferedRecords: s.BufferedRecords, bufferedBytes: number(consumer["max.partition.fetch.bytes"]), maxRecord: number(producer["max.request.size"]),
 		caching: s.CacheBytes > 0, shutdownGrace: shutdownGrace, pollRecords: -1,
-		clock: a.clock, log: a.log, changed: a.threadChanged, purge: a.notePurge,
+		clock: a.clock, wall: a.wall, log: a.log, changed: a.threadChanged, purge: a.notePurge,
 		replan: a.replan, paused: a.IsPaused, remains: a.staysInGroup, stay: a.stay, settle: a.settle, queries: &a.queries,
 	}
 	if _, set := s.Client(streamsconfig.MainConsumer)["max.poll.records"]; set && a.isSet("max.poll.records") {
 		c.pollRecords = consumer.MaxPollRecords()
 	}
-	c.reset = resetPolicy(plan, consumer["auto.offset.reset"], a.clock)
+	c.reset = resetPolicy(plan, consumer["auto.offset.reset"], a.wall)
 	c.newTask = a.newTask
 	return c, nil
 }
@@ -582,7 +583,7 @@ func (a *App) producerOptions(thread string) ([]kgo.Opt, error) {
 
 // resetPolicy is where topics are read from without a committed offset: a source's own policy, else the application's;
 // repartition topics from their start, always.
-func resetPolicy(plan *topicPlan, application string, clock func() time.Time) func(string) (kgo.Offset, error) {
+func resetPolicy(plan *topicPlan, application string, wall func() time.Time) func(string) (kgo.Offset, error) {
 	return func(topic string) (kgo.Offset, error) {
 		policy := application
 		if n := plan.source(topic); n != nil && n.OffsetReset != "" {
@@ -596,7 +597,7 @@ func resetPolicy(plan *topicPlan, application string, clock func() time.Time) fu
 			if err != nil {
 				return kgo.Offset{}, errs.ConfigInvalid.New("auto.offset.reset", err.Error(), "").WithCause(err)
 			}
-			return kgo.NewOffset().AfterMilli(clock().Add(-back).UnixMilli()), nil
+			return kgo.NewOffset().AfterMilli(wall().Add(-back).UnixMilli()), nil
 		}
 		switch policy {
 		case "latest":

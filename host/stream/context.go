@@ -101,7 +101,7 @@ func (n *node) schedule(interval int64, typ topology.PunctuationType, start int6
 	if typ == topology.WallClockTime {
 		q, now = &n.task.onWall, n.task.now
 	}
-	return q.schedule(n, firstCall(typ, now, start, interval), interval, p)
+	return q.schedule(n, firstCall(typ, now, start, interval), start, interval, p)
 }
 
 // Commit implements topology.Context.

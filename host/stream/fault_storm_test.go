@@ -30,8 +30,8 @@ const (
 )
 
 // TestCountSurvivesAStormOfFaults has two applications of three threads go through hundreds of faults: errors of every kind
-// that Kafka has for the requests on the way of a commit, before and after the broker acts, answers that come late, and
-// connections that are cut before and after a request. Every output is compared with the fold, in order.
+// that Kafka has for the requests on the way of a commit, before and after the broker acts, answers that come late,
+// connections that are cut before and after a request, and a wall clock that jumps. Every output is compared with the fold, in order.
 func TestCountSurvivesAStormOfFaults(t *testing.T) {
 	s, n := newStorm(t), *stormFaults
 	switch {
@@ -55,6 +55,7 @@ type storm struct {
 	*harness
 	rng              *rand.Rand
 	network          *faultyNetwork
+	ahead            atomic.Int64 // by which the wall clock of the applications is wrong
 	in, out          string
 	producer, reader *kgo.Client
 	apps             []*instance
@@ -101,6 +102,7 @@ func (s *storm) member(set ...string) *instance {
 	}, set...)
 	app := s.app(countTopology(s.t, s.in, s.out), set...)
 	app.cfg.ClientOptions = []kgo.Opt{s.network.dialer()}
+	app.wall = func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
 	return s.run(app)
 }
 
@@ -170,6 +172,7 @@ func (s *storm) check(r *kgo.Record) {
 // fault lets one fault happen while records come, and waits until they have come out.
 func (s *storm) fault() {
 	s.t.Helper()
+	s.jump()
 	keys := []kmsg.Key{kmsg.EndTxn, kmsg.TxnOffsetCommit, kmsg.Produce}
 	key := keys[s.rng.IntN(len(keys))]
 	var hit func() bool
@@ -194,6 +197,18 @@ func (s *storm) fault() {
 		}
 	}
 	s.await(s.written)
+}
+
+// jump has the wall clock go forward by a day, or back by an hour, with one fault of four.
+func (s *storm) jump() {
+	switch s.rng.IntN(8) {
+	case 0:
+		s.kinds["clock forward"]++
+		s.ahead.Add(int64(24 * time.Hour))
+	case 1:
+		s.kinds["clock back"]++
+		s.ahead.Add(-int64(time.Hour))
+	}
 }
 
 // refuse answers one request with an error.

@@ -29,7 +29,8 @@ type GlobalThread struct {
 	db      *state.DB
 	client  *kgo.Client
 	log     *slog.Logger
-	clock   func() time.Time
+	clock   func() time.Time // measures
+	wall    func() time.Time // says what time it is
 	task    *Task
 	stores  []state.TransactionalStore
 	shared  map[string]*SharedStore
@@ -53,7 +54,7 @@ func (a *App) startGlobal(ctx context.Context, admin *kadm.Client, db *state.DB)
 		return nil, nil
 	}
 	g := &GlobalThread{
-		sub: sub, db: db, clock: a.clock, log: a.log.With("thread", a.clientID()+"-GlobalStreamThread"),
+		sub: sub, db: db, clock: a.clock, wall: a.wall, log: a.log.With("thread", a.clientID()+"-GlobalStreamThread"),
 		shared: make(map[string]*SharedStore), context: &state.RecordContext{Timestamp: state.TimestampUnknown},
 	}
 	err := g.open(ctx, a, admin)
@@ -98,7 +99,7 @@ func (g *GlobalThread) open(ctx context.Context, a *App, admin *kadm.Client) err
 	if g.client, err = kgo.NewClient(opts...); err != nil {
 		return err
 	}
-	return g.task.Init(g.clock().UnixMilli())
+	return g.task.Init(g.wall().UnixMilli())
 }
 
 func comparePartitions(a, b topology.TopicPartition) int {
@@ -240,7 +241,7 @@ func (g *GlobalThread) once(ctx context.Context) error {
 
 // apply processes what waits and makes it final.
 func (g *GlobalThread) apply() error {
-	now := g.clock().UnixMilli()
+	now := g.wall().UnixMilli()
 	for {
 		n, err := g.task.Process(now, globalPoll)
 		if err != nil {

@@ -130,7 +130,7 @@ func (a *App) notePartitions(now map[string]int32) {
 
 // cleanState deletes the state of tasks that have been elsewhere for state.cleanup.delay.ms.
 func (a *App) cleanState(db *state.DB) {
-	removed, err := db.RemoveObsolete(a.clock(), a.cfg.Streams.StateCleanupDelay, func(string) bool { return false })
+	removed, err := db.RemoveObsolete(a.wall(), a.cfg.Streams.StateCleanupDelay, func(string) bool { return false })
 	if err != nil {
 		a.log.Warn("state of tasks that moved away was not deleted", "err", err)
 	}

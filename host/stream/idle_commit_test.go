@@ -126,6 +126,7 @@ func TestTheIntervalBeginsAfterACommit(t *testing.T) {
 	now := time.UnixMilli(1_000_000)
 	cfg := &threadConfig{
 		exactlyOnce: true, commitInterval: interval, metrics: newThreadMetrics(set, "t"),
+		wall:  time.Now,
 		clock: func() time.Time { now = now.Add(commitTakes / 2); return now }, // once while it commits, once at its end
 	}
 	s := &session{

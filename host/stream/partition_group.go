@@ -80,7 +80,7 @@ func (g *PartitionGroup) mayPass(q *RecordQueue, now int64) bool {
 		q.idleUntil = -1
 		return q.hasHead
 	}
-	if q.idleUntil < 0 {
+	if q.idleUntil < 0 || q.idleUntil > now+g.maxIdle { // the clock was set back
 		q.idleUntil = now + g.maxIdle
 	}
 	return now >= q.idleUntil

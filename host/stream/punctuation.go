@@ -14,6 +14,7 @@ type PunctuationSchedule struct {
 	queue    *punctuationQueue
 	node     *node
 	next     int64 // ms
+	start    int64 // ms: no call before it
 	interval int64 // ms
 	call     topology.Punctuator
 	canceled bool
@@ -34,15 +35,23 @@ func (s *PunctuationSchedule) advance(now int64) {
 	s.next += (missed + 1) * s.interval
 }
 
+// turnBack brings a call nearer that is further ahead than one interval: the clock was set back, and the grid goes on from
+// there.
+func (s *PunctuationSchedule) turnBack(now int64) {
+	if ahead := s.next - now; ahead > s.interval {
+		s.next = max(s.start, s.next-(ahead-1)/s.interval*s.interval)
+	}
+}
+
 // punctuationQueue holds the schedules of one kind of time.
 type punctuationQueue struct {
 	typ       topology.PunctuationType
 	schedules []*PunctuationSchedule // in the order of scheduling, which decides between equal times
 }
 
-// schedule adds a schedule whose first call is at first.
-func (q *punctuationQueue) schedule(n *node, first, interval int64, call topology.Punctuator) *PunctuationSchedule {
-	s := &PunctuationSchedule{queue: q, node: n, next: first, interval: interval, call: call}
+// schedule adds a schedule whose first call is at first, and whose calls are never before start.
+func (q *punctuationQueue) schedule(n *node, first, start, interval int64, call topology.Punctuator) *PunctuationSchedule {
+	s := &PunctuationSchedule{queue: q, node: n, next: first, start: start, interval: interval, call: call}
 	q.schedules = append(q.schedules, s)
 	return s
 }
@@ -73,6 +82,9 @@ func (q *punctuationQueue) first() *PunctuationSchedule {
 
 // punctuate calls what is due at now, earliest first, each schedule once at most, and returns the number of calls.
 func (q *punctuationQueue) punctuate(now int64) (n int, err error) {
+	for _, s := range q.schedules {
+		s.turnBack(now)
+	}
 	for s := q.first(); s != nil && s.next <= now; s = q.first() {
 		s.advance(now)
 		if err := s.node.punctuate(s, now); err != nil {

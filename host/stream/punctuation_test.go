@@ -66,6 +66,30 @@ func TestWallClockPunctuation(t *testing.T) {
 	}
 }
 
+// TestPunctuationWhenTheClockJumps: forward it is one call, and back the calls go on from there, on the same grid.
+func TestPunctuationWhenTheClockJumps(t *testing.T) {
+	const day, hour = 24 * 60 * 60_000, 60 * 60_000
+	var calls []int64
+	task := ticking(t, 100*time.Millisecond, topology.WallClockTime, &calls) // starts at 1000
+	for _, now := range []int64{1100, day + 1150, day + 1199, day + 1200, day - hour + 1210, day - hour + 1299, day - hour + 1300} {
+		if _, err := task.PunctuateSystemTime(now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]int64{1100, day + 1150, day + 1200, day - hour + 1300}, calls); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestNoPunctuationBeforeItsStart: a first call that was asked for a time is not brought nearer.
+func TestNoPunctuationBeforeItsStart(t *testing.T) {
+	q := punctuationQueue{typ: topology.WallClockTime}
+	s := q.schedule(nil, 5000, 5000, 100, nil)
+	if n, err := q.punctuate(1000); n != 0 || err != nil || s.next != 5000 {
+		t.Errorf("%d calls, %v, the next one at %d", n, err, s.next)
+	}
+}
+
 func TestPunctuatorsSeeNoRecordAndMayForward(t *testing.T) {
 	task, collector := startStub(t, &stub{init: func(ctx topology.Context) error {
 		_, err := ctx.Schedule(10*time.Millisecond, topology.WallClockTime, func(at int64) error {

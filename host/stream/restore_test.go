@@ -168,6 +168,35 @@ func TestStateBehindTheLogStartIsBuiltAgain(t *testing.T) {
 	}
 }
 
+// TestStateOfAnotherTimeIsBuiltAgain: the changelog forgets deletions after a day, so state of longer ago is not gone on from,
+// nor state of as far ahead, whose age nobody knows. After a smaller jump of the clock it is.
+func TestStateOfAnotherTimeIsBuiltAgain(t *testing.T) {
+	for ahead, again := range map[time.Duration]bool{time.Hour: false, -time.Hour: false, 48 * time.Hour: true, -48 * time.Hour: true} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			b := brokertest.Fake(t)
+			h := newHarness(t, b)
+			in, out := b.CreateTopic(t, b.Name("in"), 1), b.CreateTopic(t, b.Name("out"), 1)
+			set := []string{"state.dir=" + t.TempDir(), "statestore.cache.max.bytes=0"}
+			b.Produce(t, numbered(in, 0, 100, 1, 1)...)
+			app := h.start(countTopology(t, in, out), set...)
+			h.output(out, 100)
+			app.stop()
+			b.Produce(t, numbered(in, 100, 1, 1, 1)...)
+			app, book := h.booked(countTopology(t, in, out), func(a *App) {
+				a.wall = func() time.Time { return time.Now().Add(ahead) }
+			}, set...)
+			got := lines(h.output(out, 101), long)[0]
+			app.stop()
+			if last := got[len(got)-1]; last != "k0=101" {
+				t.Errorf("the last count is %s", last)
+			}
+			if (book.restored > 0) != again {
+				t.Errorf("%d records were restored", book.restored)
+			}
+		})
+	}
+}
+
 func TestInternalTopicsAreMadeAndChecked(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, b *brokertest.Broker) {
 		h := newHarness(t, b)

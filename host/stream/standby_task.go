@@ -62,7 +62,7 @@ func (m *TaskManager) openStandbys() error {
 		if t.opened {
 			continue
 		}
-		err := t.state.open(m.cfg.clock())
+		err := t.state.open(m.cfg.wall())
 		if errors.Is(err, state.ErrOpen) {
 			continue
 		}

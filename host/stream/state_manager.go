@@ -173,7 +173,8 @@ func (m *StateManager) dropAged(now time.Time) error {
 		return nil
 	}
 	for topic, store := range m.sub.ChangelogStores {
-		if now.UnixMilli()-at <= m.retention(topic).Milliseconds() {
+		// A commit that is as far ahead was made by another clock than this one, and may be of any age.
+		if age := now.UnixMilli() - at; max(age, -age) <= m.retention(topic).Milliseconds() {
 			continue
 		}
 		m.log.Warn("local state is older than its changelog keeps deletions and is built again", "store", store, "task", task)

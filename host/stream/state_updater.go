@@ -64,8 +64,9 @@ type updaterConfig struct {
 	reader    *ChangelogReader
 	isolation kgo.IsolationLevel
 	batch     *state.Batch
-	clock     func() time.Time
-	wake      func() // tells the thread that something is finished
+	clock     func() time.Time // measures
+	wall      func() time.Time // says what time it is
+	wake      func()           // tells the thread that something is finished
 	restores  StateRestoreListener
 	standbys  StandbyUpdateListener
 	log       *slog.Logger
@@ -354,7 +355,7 @@ func (u *StateUpdater) complete(t *updatingTask, r *restoration) error {
 
 // checkpoint writes what standbys took in, and the time of those that have all of their changelogs.
 func (u *StateUpdater) checkpoint() error {
-	now := u.cfg.clock()
+	now := u.cfg.wall()
 	for _, t := range u.tasks {
 		if !t.standby {
 			continue

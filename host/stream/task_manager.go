@@ -132,7 +132,7 @@ func (m *TaskManager) newState(id topology.TaskID, sub *topology.Subtopology) *S
 func (m *TaskManager) openTask(t *managedTask) error {
 	promoted := t.opened
 	if !t.opened {
-		err := t.state.open(m.cfg.clock())
+		err := t.state.open(m.cfg.wall())
 		if errors.Is(err, state.ErrOpen) {
 			return nil
 		}
@@ -228,7 +228,7 @@ func (m *TaskManager) run(t *managedTask) error {
 	if err := m.tellPositions(t, task); err != nil {
 		return errors.Join(err, task.Close(CloseDirty))
 	}
-	if err := task.Init(m.cfg.clock().UnixMilli()); err != nil {
+	if err := task.Init(m.cfg.wall().UnixMilli()); err != nil {
 		return errors.Join(err, task.Close(CloseDirty))
 	}
 	t.task, t.modules = task, modules

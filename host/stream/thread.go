@@ -97,7 +97,8 @@ type threadConfig struct {
 	shutdownGrace                            time.Duration
 
 	newTask func(TaskConfig) (*Task, *moduleSet, error)
-	clock   func() time.Time
+	clock   func() time.Time // measures
+	wall    func() time.Time // says what time it is, and may jump
 	// paused tells whether processing is paused, and remains whether a clean stop keeps the place in the group.
 	paused, remains func() bool
 	// stay is how much longer a member remains that ends.
@@ -357,7 +358,7 @@ func (s *session) startUpdater() error {
 		return err
 	}
 	s.updater = newStateUpdater(updaterConfig{
-		reader: reader, isolation: reader.isolation, batch: s.db.NewBatch(), clock: c.clock, wake: s.consumer.interrupt,
+		reader: reader, isolation: reader.isolation, batch: s.db.NewBatch(), clock: c.clock, wall: c.wall, wake: s.consumer.interrupt,
 		restores: c.restores, standbys: c.standbys, log: s.log,
 	})
 	ctx, stop := context.WithCancel(context.Background())
@@ -414,7 +415,7 @@ func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 		s.tasks.showLag()
 		return false, s.commitIfDue(now, true)
 	}
-	n, err := s.tasks.process(now.UnixMilli(), roundRecords)
+	n, err := s.tasks.process(s.cfg.wall().UnixMilli(), roundRecords)
 	if err != nil {
 		return false, err
 	}
@@ -425,7 +426,7 @@ func (s *session) once(ctx context.Context, busy bool) (bool, error) {
 		m.durations.Process.Observe(now.Sub(began))
 		m.processed.Add(int64(n))
 	}
-	p, err := s.tasks.punctuate(now.UnixMilli())
+	p, err := s.tasks.punctuate(s.cfg.wall().UnixMilli())
 	if err != nil {
 		return false, err
 	}
@@ -458,7 +459,7 @@ func (s *session) idleWait(now time.Time) time.Duration {
 		wait = min(wait, s.lastCommit.Add(s.commitInterval(true)).Sub(now))
 	}
 	if next := s.tasks.nextPunctuation(); next < math.MaxInt64 && !s.cfg.paused() {
-		wait = min(wait, time.UnixMilli(next).Sub(now))
+		wait = min(wait, time.UnixMilli(next).Sub(s.cfg.wall()))
 	}
 	return max(wait, time.Millisecond)
 }
@@ -550,7 +551,7 @@ func (s *session) commitPlainly(offsets map[topology.TopicPartition]committedOff
 
 // commitState writes what the stores did, and the offsets of their changelogs, in one batch.
 func (s *session) commitState(offsets map[topology.TopicPartition]committedOffset) error {
-	if err := s.tasks.stage(s.batch, offsets, s.cfg.clock()); err != nil {
+	if err := s.tasks.stage(s.batch, offsets, s.cfg.wall()); err != nil {
 		s.batch.Close()
 		return err
 	}

@@ -22,6 +22,9 @@ func emitInterval(ctx topology.Context, key string) int64 {
 	return defaultEmitInterval
 }
 
+// waits tells whether next, which was set to one interval ahead, is still to come. It is not where the clock was set back.
+func waits(now, next, interval int64) bool { return now < next && next-now <= interval }
+
 // finalEmitter says when final results are due. The close time up to which they were forwarded goes into the metadata
 // of the committed offsets, so that a restart neither repeats nor loses any.
 type finalEmitter struct {
@@ -47,7 +50,7 @@ func newFinalEmitter(ctx topology.Context, store string, spare int64) *finalEmit
 // unless the store would forget them until then. Operators ask before they write what moves the store's time.
 func (e *finalEmitter) due(closeTime int64) bool {
 	now := e.ctx.SystemTime()
-	if now < e.next && closeTime-max(0, e.last) <= e.spare {
+	if waits(now, e.next, e.interval) && closeTime-max(0, e.last) <= e.spare {
 		return false
 	}
 	e.next = now + e.interval

@@ -240,7 +240,7 @@ func (p *streamJoin) emitExpired(r *topology.Record) error {
 		return nil
 	}
 	now := p.ctx.SystemTime()
-	if now < t.next {
+	if waits(now, t.next, t.interval) {
 		return nil
 	}
 	t.next = now + t.interval
