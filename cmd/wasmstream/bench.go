@@ -22,7 +22,7 @@ var processStart = time.Now()
 func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name: "bench", Usage: "measure what a pipeline or a worker does on this machine",
-		Subcommands: []*cli.Command{benchPipelineCommand(), benchRestoreCommand(), benchConnectCommand(), benchSandboxCommand(), benchBrokerCommand(), benchGenerateCommand(), benchApplicationCommand(), benchRestorationCommand()},
+		Subcommands: []*cli.Command{benchPipelineCommand(), benchRestoreCommand(), benchStateCommand(), benchConnectCommand(), benchSandboxCommand(), benchBrokerCommand(), benchTableCommand(), benchGenerateCommand(), benchApplicationCommand(), benchRestorationCommand()},
 	}
 }
 
