@@ -39,7 +39,7 @@ func NewReachability(log *slog.Logger) *Reachability {
 
 // OnBrokerConnect implements [kgo.HookBrokerConnect].
 func (r *Reachability) OnBrokerConnect(broker kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, kgo.ErrClientClosed) {
 		return
 	}
 	addr := net.JoinHostPort(broker.Host, strconv.Itoa(int(broker.Port)))

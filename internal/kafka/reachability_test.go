@@ -39,6 +39,7 @@ func TestReachability(t *testing.T) {
 		refused := errors.New("refused")
 		r.OnBrokerConnect(one, 0, nil, nil)
 		r.OnBrokerConnect(one, 0, nil, context.Canceled)
+		r.OnBrokerConnect(one, 0, nil, kgo.ErrClientClosed)
 		told()
 		r.OnBrokerConnect(one, 0, nil, refused)
 		r.OnBrokerConnect(one, 0, nil, refused)
