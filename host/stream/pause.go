@@ -1,7 +1,8 @@
 package stream
 
-// Pause stops processing and punctuation on all threads (KIP-834). They stay members of the group and keep their tasks,
-// whose stores are restored meanwhile; what was processed is committed. A record that is being processed is finished.
+// Pause stops processing and punctuation on all threads, restoring and standbys (KIP-834). The threads stay members of the group
+// and keep their tasks; what was processed is committed. A record that is being processed is finished, and so is what was read
+// of a changelog.
 func (a *App) Pause() { a.paused.Store(true) }
 
 // Resume ends a pause.

@@ -67,6 +67,7 @@ type updaterConfig struct {
 	clock     func() time.Time // measures
 	wall      func() time.Time // says what time it is
 	wake      func()           // tells the thread that something is finished
+	paused    func() bool
 	restores  StateRestoreListener
 	standbys  StandbyUpdateListener
 	log       *slog.Logger
@@ -122,7 +123,7 @@ func (u *StateUpdater) Run(ctx context.Context) {
 		case c := <-u.mailbox.calls:
 			c.run()
 			close(c.done)
-		case c := <-u.cfg.reader.chunks:
+		case c := <-u.chunks():
 			err = u.apply(c)
 		case <-checkpoint.C:
 			err = u.checkpoint()
@@ -134,6 +135,15 @@ func (u *StateUpdater) Run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// chunks is where changes come from: from nowhere in a pause, in which the reader waits too once its queue is full. That a pause
+// has ended is seen at the next checkpoint at the latest.
+func (u *StateUpdater) chunks() <-chan changelogChunk {
+	if u.cfg.paused() {
+		return nil
+	}
+	return u.cfg.reader.chunks
 }
 
 func (u *StateUpdater) fail(err error) {

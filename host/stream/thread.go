@@ -359,7 +359,7 @@ func (s *session) startUpdater() error {
 	}
 	s.updater = newStateUpdater(updaterConfig{
 		reader: reader, isolation: reader.isolation, batch: s.db.NewBatch(), clock: c.clock, wall: c.wall, wake: s.consumer.interrupt,
-		restores: c.restores, standbys: c.standbys, log: s.log,
+		paused: c.paused, restores: c.restores, standbys: c.standbys, log: s.log,
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	var updating sync.WaitGroup

@@ -175,36 +175,55 @@ func TestAnUncaughtFailureIsAnsweredBySettings(t *testing.T) {
 	app.stop()
 }
 
-// TestAProcessThatRemainsInTheGroupGetsItsTasksBackWithoutARebalance and one that leaves is gone.
-func TestAProcessThatRemainsInTheGroupGetsItsTasksBackWithoutARebalance(t *testing.T) {
+// TestAProcessThatRemainsInTheGroupGetsItsTasksBack: nothing moves to the other process while it is away, nor when it is back
+// within its session. When it leaves, the other one has its tasks at once, not after the session of 30 s.
+func TestAProcessThatRemainsInTheGroupGetsItsTasksBack(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, b *brokertest.Broker) {
 		h := newHarness(t, b)
-		in, out, dir := b.CreateTopic(t, b.Name("in"), 2), b.CreateTopic(t, b.Name("out"), 2), "state.dir="+t.TempDir()
-		input := numbered(in, 0, 100, 7, 2)
+		in, out, dir := b.CreateTopic(t, b.Name("in"), 4), b.CreateTopic(t, b.Name("out"), 4), "state.dir="+t.TempDir()
+		topo := countTopology(t, in, out)
+		input := numbered(in, 0, 100, 7, 4)
 		b.Produce(t, input...)
-		app := h.start(countTopology(t, in, out), dir, "statestore.cache.max.bytes=0").running()
+		other, book := h.booked(topo, nil, "statestore.cache.max.bytes=0")
+		app := h.start(topo, dir, "statestore.cache.max.bytes=0")
+		app.until("each has two tasks", func() bool { return app.runningOn() == 2 && other.runningOn() == 2 })
 		h.output(out, len(input))
 		h.drained(in)
+		own, others := app.runningTasks(), other.runningTasks()
+		var restored int
+		book.with(func() { restored = book.started })
 		if err := app.Close(t.Context(), CloseOptions{RemainInGroup: true}); err != nil {
 			t.Fatal(err)
 		}
-		if err := <-app.done; err != nil || app.State() != NotRunning {
+		if err := app.ended(); err != nil || app.State() != NotRunning {
 			t.Errorf("it ended with %v as %s", err, app.State())
 		}
-		app.done = nil
-		if n := len(h.members()); n != 1 {
-			t.Errorf("the group has %d members", n)
+		if n := len(h.members()); n != 2 {
+			t.Errorf("the group has %d members when one remains that has ended", n)
 		}
-		again := h.start(countTopology(t, in, out), dir, "statestore.cache.max.bytes=0").running()
-		more := numbered(in, 100, 100, 7, 2)
+		again := h.start(topo, dir, "statestore.cache.max.bytes=0")
+		again.until("it has its tasks back", func() bool { return again.runningOn() == 2 })
+		if diff := cmp.Diff(own, again.runningTasks()); diff != "" {
+			t.Errorf("it has other tasks than before:\n%s", diff)
+		}
+		if diff := cmp.Diff(others, other.runningTasks()); diff != "" {
+			t.Errorf("tasks of the other process have changed:\n%s", diff)
+		}
+		book.with(func() {
+			if book.started != restored {
+				t.Errorf("the other process began %d stores while one was away", book.started-restored)
+			}
+		})
+		more := numbered(in, 100, 100, 7, 4)
 		b.Produce(t, more...)
 		h.output(out, len(input)+len(more))
 		h.checkCounts(in, out, append(input, more...))
 		if err := again.Close(context.WithoutCancel(t.Context()), CloseOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		if n := len(h.members()); n != 0 {
-			t.Errorf("the group has %d members when the application has left", n)
+		if n := len(h.members()); n != 1 {
+			t.Errorf("the group has %d members when one of two has left", n)
 		}
+		other.until("the other process has all tasks", func() bool { return other.runningOn() == 4 })
 	})
 }

@@ -70,6 +70,33 @@ func TestAnApplicationThatGivesUpLeavesTheGroup(t *testing.T) {
 	}
 }
 
+// TestTheOthersGoOnForOneThatFailed: a process fails for good and leaves the group, so that the other one has its tasks at once, not
+// after the session of 30 s, and answers what the first could not.
+func TestTheOthersGoOnForOneThatFailed(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, b *brokertest.Broker) {
+		h := newHarness(t, b)
+		in, out := b.CreateTopic(t, b.Name("in"), 4), b.CreateTopic(t, b.Name("out"), 4)
+		var fails, never atomic.Bool
+		bad, good := h.start(failing(t, in, out, &fails), "statestore.cache.max.bytes=0"), h.start(failing(t, in, out, &never), "statestore.cache.max.bytes=0")
+		bad.until("each has two tasks", func() bool { return bad.runningOn() == 2 && good.runningOn() == 2 })
+		input := numbered(in, 0, 100, 23, 4)
+		b.Produce(t, input...)
+		h.output(out, len(input))
+		fails.Store(true)
+		more := numbered(in, 100, 100, 23, 4)
+		b.Produce(t, more...)
+		if err := bad.ended(); err == nil || bad.State() != Failed {
+			t.Errorf("the process that failed ended with %v as %s", err, bad.State())
+		}
+		if n := len(h.members()); n != 1 {
+			t.Errorf("the group has %d members after the failure of one of two", n)
+		}
+		good.until("the other has all tasks", func() bool { return good.runningOn() == 4 })
+		h.output(out, len(input)+len(more))
+		h.checkCounts(in, out, append(input, more...))
+	})
+}
+
 // TestAFailureLeavesNoTransactionOpen: others could neither read the offsets nor the outputs until its timeout.
 func TestAFailureLeavesNoTransactionOpen(t *testing.T) {
 	b := brokertest.Fake(t)
