@@ -393,6 +393,8 @@ type Stats struct {
 	DiskBytes, MemTableBytes, BlockCacheBytes int64
 	BlockCacheHits, BlockCacheMisses          int64
 	OpenStores                                int
+	// Compactions are those that are going on.
+	Compactions int64
 }
 
 // Stats measures the database. It costs microseconds, not nanoseconds.
@@ -405,7 +407,7 @@ func (db *DB) Stats() Stats {
 		return s
 	}
 	m := db.pebble.Metrics()
-	s.DiskBytes, s.MemTableBytes = int64(m.DiskSpaceUsage()), int64(m.MemTable.Size)
+	s.DiskBytes, s.MemTableBytes, s.Compactions = int64(m.DiskSpaceUsage()), int64(m.MemTable.Size), m.Compact.NumInProgress
 	s.BlockCacheBytes, s.BlockCacheHits, s.BlockCacheMisses = m.BlockCache.Size, m.BlockCache.Hits, m.BlockCache.Misses
 	return s
 }

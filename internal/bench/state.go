@@ -192,7 +192,7 @@ type StateTable struct {
 // stateBatch is how many records are restored at once, and how many operations a transaction has.
 const stateBatch = 1000
 
-// Fill restores all keys.
+// Fill restores all keys, and returns when what that gave to compact is compacted.
 func (t StateTable) Fill(ctx context.Context) error {
 	db, stores, err := t.open()
 	if err != nil {
@@ -203,7 +203,24 @@ func (t StateTable) Fill(ctx context.Context) error {
 			return errors.Join(err, db.Close())
 		}
 	}
-	return db.Close()
+	return errors.Join(compacted(ctx, db), db.Close())
+}
+
+// compacted waits until nothing is compacted, and nothing new begins for a while.
+func compacted(ctx context.Context, db *state.DB) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for quiet := 0; quiet < 10; quiet++ {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		if db.Stats().Compactions > 0 {
+			quiet = 0
+		}
+	}
+	return nil
 }
 
 func (t StateTable) fill(ctx context.Context, s state.TransactionalStore, partition int) error {
