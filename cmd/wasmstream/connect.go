@@ -55,13 +55,16 @@ func connectDistributedCommand() *cli.Command {
 	}
 }
 
-// workerConfig reads the settings of a worker.
+// workerConfig reads the settings of a worker. The error tells the faults of all its parts at once.
 func workerConfig(c *cli.Context, props config.Props, path string, distributed bool) (*connect.WorkerConfig, error) {
 	if c.Bool("kafka-compat") {
 		props.Set("kafka.compat", "true")
 	}
 	cfg, err := connect.ParseWorkerConfig(props, distributed)
-	if err != nil {
+	_, modules := guest.ReadConfig(props)
+	_, providers := config.NewProviders(props)
+	_, authentication := rest.NewAuth(props)
+	if err := errors.Join(err, modules, providers, authentication); err != nil {
 		return nil, errs.ConnectConfig.New(path, err.Error(), "")
 	}
 	return cfg, nil

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -27,7 +28,32 @@ func Invalid(name string, value any, why string) error {
 	if why != "" {
 		text += ": " + why
 	}
-	return fault.Config.New(text)
+	return At(name, fault.Config.New(text))
+}
+
+// settingError is an error that knows which setting it is about.
+type settingError struct {
+	error
+	name string
+}
+
+func (e settingError) Unwrap() error { return e.error }
+
+// At notes which setting an error is about. Its text stays; nil stays nil.
+func At(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return settingError{err, name}
+}
+
+// SettingOf is the setting that an error is about, "" if it does not say.
+func SettingOf(err error) string {
+	var e settingError
+	if errors.As(err, &e) {
+		return e.name
+	}
+	return ""
 }
 
 func show(v any) string {

@@ -222,7 +222,12 @@ func (p *EnvVarProvider) Configure(props Props) error {
 	}
 	p.vars = map[string]string{}
 	for _, e := range env {
-		if name, value, ok := strings.Cut(e, "="); ok && pattern.Matches(name) {
+		name, value, _ := strings.Cut(e, "=")
+		allowed, err := pattern.Matches(name)
+		if err != nil {
+			return Exception("allowlist.pattern: " + err.Error())
+		}
+		if allowed {
 			p.vars[name] = value
 		}
 	}
@@ -257,17 +262,19 @@ func NewProvider(class string) Provider {
 // config.providers.<name>.param.*.
 func NewProviders(worker Props) (map[string]Provider, error) {
 	out := map[string]Provider{}
+	var faults []error
 	for _, name := range parseList(nil, strings.TrimSpace(worker.Or("config.providers", ""))) {
 		prefix := "config.providers." + name + "."
 		class, _ := worker.Get(prefix + "class")
 		p := NewProvider(class)
 		if p == nil {
-			return nil, fault.Config.New("Invalid value " + class + " for configuration " + prefix + "class: Class " + class + " could not be found.")
+			faults = append(faults, Exception("Invalid value "+class+" for configuration "+prefix+"class: Class "+class+" could not be found."))
+			continue
 		}
 		if err := p.Configure(worker.WithPrefix(prefix + "param.")); err != nil {
-			return nil, err
+			faults = append(faults, fault.Config.Errorf("configuring config.providers.%s: %w", name, err))
 		}
 		out[name] = p
 	}
-	return out, nil
+	return out, errors.Join(faults...)
 }

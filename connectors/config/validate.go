@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"errors"
+	"slices"
+)
 
 // Value is the outcome of validating one setting: Kafka's ConfigValue.
 type Value struct {
@@ -13,6 +16,20 @@ type Value struct {
 
 // AddError adds a message.
 func (v *Value) AddError(message string) { v.Errors = append(v.Errors, message) }
+
+// ParseAll is Parse whose error tells the fault of every setting, one in a line.
+func (d *Def) ParseAll(props Props) (Values, error) {
+	var faults []error
+	for _, v := range d.Validate(props) {
+		if len(v.Errors) > 0 {
+			faults = append(faults, Exception(v.Errors[0])) // what follows says no more than that there is no value
+		}
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return d.Parse(props)
+}
 
 // Validate checks every setting and reports all faults at once: one Value for each defined key, in the order of
 // definition, then one for each name that dependents refer to and nobody defines.

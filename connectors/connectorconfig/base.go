@@ -142,19 +142,31 @@ func sinkKeys() []config.Key {
 	topics := grouped(commonGroup, 3,
 		config.Key{Name: "topics", Type: config.List, Default: []string{}, Validator: config.FilledElements, Importance: config.High, Width: config.WidthLong, Display: "Topics", Doc: "The topics to read. Either these or topics.regex."})
 	regex := grouped(commonGroup, 3,
-		config.Key{Name: "topics.regex", Type: config.String, Default: "", Validator: config.Check(checkRegex), Importance: config.High, Width: config.WidthLong, Display: "Topics regex", Doc: "A Java regular expression for the topics to read. Either this or topics."})
+		config.Key{Name: "topics.regex", Type: config.String, Default: "", Validator: config.Check(checkTopicsRegex), Importance: config.High, Width: config.WidthLong, Display: "Topics regex", Doc: "A Java regular expression for the topics to read. Either this or topics."})
 	return append(append(topics, regex...), deadLetterKeys()...)
 }
 
-func checkRegex(name string, value any) error {
+func checkTopicsRegex(name string, value any) error {
 	s, ok := value.(string)
 	if !ok {
 		return config.Invalid(name, value, "Invalid regex: it is null")
 	}
-	if _, err := jtext.CompileRegex(s); err != nil {
-		return config.Invalid(name, value, "Invalid regex: "+err.Error())
+	_, err := TopicsRegex(s)
+	return err
+}
+
+// TopicsRegex is topics.regex for package regexp, which the consumer finds topics by.
+func TopicsRegex(java string) (string, error) {
+	r, err := jtext.CompileRegex(java)
+	if err != nil {
+		return "", config.Invalid("topics.regex", java, "Invalid regex: "+err.Error())
 	}
-	return nil
+	pattern, ok := r.Linear()
+	if !ok {
+		return "", config.Invalid("topics.regex", java,
+			"Invalid regex: lookahead, lookbehind, backreferences and possessive quantifiers are not supported for topics; name the topics in 'topics'")
+	}
+	return pattern, nil
 }
 
 func sourceKeys() []config.Key {

@@ -191,13 +191,23 @@ func (d *Defs) stage(alias string, props config.Props) (connectors.Stage, error)
 		}
 		stage.Negate = negate
 	}
-	for _, implicit := range []string{"type", "predicate", "negate", "plugin.version"} {
-		delete(own, implicit)
-	}
-	if err := stage.Transformation.Configure(own); err != nil {
+	if err := stage.Transformation.Configure(ownOf(props, prefix)); err != nil {
 		return stage, fault.Connect.Errorf("configuring the transformation %q: %w", alias, err)
 	}
 	return stage, nil
+}
+
+// ownOf are the settings of a transformation or predicate, without those that are about it.
+func ownOf(props config.Props, prefix string) config.Props {
+	own := props.WithPrefix(prefix)
+	about := []string{"type", "plugin.version"}
+	if strings.HasPrefix(prefix, "transforms.") {
+		about = append(about, "predicate", "negate")
+	}
+	for _, name := range about {
+		delete(own, name)
+	}
+	return own
 }
 
 func (d *Defs) predicate(transform, name string, props config.Props) (connectors.Predicate, error) {
@@ -210,14 +220,11 @@ func (d *Defs) predicate(transform, name string, props config.Props) (connectors
 	if err != nil {
 		return nil, err
 	}
-	own := props.WithPrefix(prefix)
-	if err := CheckVersionOf(p, own, "plugin.version"); err != nil {
+	if err := CheckVersionOf(p, props.WithPrefix(prefix), "plugin.version"); err != nil {
 		return nil, err
 	}
 	predicate := p.Predicate()
-	delete(own, "type")
-	delete(own, "plugin.version")
-	if err := predicate.Configure(own); err != nil {
+	if err := predicate.Configure(ownOf(props, prefix)); err != nil {
 		return nil, fault.Connect.Errorf("configuring the predicate %q: %w", name, err)
 	}
 	return predicate, nil

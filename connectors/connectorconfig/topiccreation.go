@@ -18,20 +18,25 @@ type TopicGroup struct {
 }
 
 // Matches tells whether a topic is made by this group. The group default takes every topic.
-func (g *TopicGroup) Matches(topic string) bool {
+func (g *TopicGroup) Matches(topic string) (bool, error) {
 	if g.Name == defaultGroup {
-		return true
+		return true, nil
 	}
-	return matchesAny(g.include, topic) && !matchesAny(g.exclude, topic)
+	included, err := matchesAny(g.include, topic)
+	if err != nil || !included {
+		return false, err
+	}
+	excluded, err := matchesAny(g.exclude, topic)
+	return !excluded, err
 }
 
-func matchesAny(list []*jtext.Regex, topic string) bool {
+func matchesAny(list []*jtext.Regex, topic string) (bool, error) {
 	for _, r := range list {
-		if r.Matches(topic) {
-			return true
+		if ok, err := r.Matches(topic); ok || err != nil {
+			return ok, err
 		}
 	}
-	return false
+	return false, nil
 }
 
 const (

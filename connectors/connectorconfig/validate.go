@@ -1,6 +1,8 @@
 package connectorconfig
 
 import (
+	"cmp"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -55,6 +57,7 @@ func (d *Defs) Validate(props config.Props, opts Options) (config.Infos, error) 
 	}
 	if !opts.KafkaCompat {
 		checkPredicates(props, values)
+		d.checkStages(props, values)
 		checkOwn(p.Kind, props, values)
 	}
 	refuseNulls(props, values)
@@ -202,7 +205,14 @@ func checkSink(props config.Props, values map[string]*config.Value, opts Options
 			add(values, "topics", "The DLQ topic '"+dlq+"' may not be included in the list of topics ('topics=["+strings.Join(names, ", ")+"]') consumed by the connector")
 		}
 	default:
-		if r, err := jtext.CompileRegex(regex); err == nil && r.Matches(dlq) {
+		r, err := jtext.CompileRegex(regex)
+		if err != nil {
+			break // the check of the setting says it
+		}
+		switch matches, err := r.Matches(dlq); {
+		case err != nil:
+			add(values, "topics.regex", err.Error())
+		case matches:
 			add(values, "topics.regex", "The DLQ topic '"+dlq+"' may not be matched by the regex for the topics ('topics.regex="+regex+"') consumed by the connector")
 		}
 	}
@@ -259,6 +269,46 @@ func checkPredicates(props config.Props, values map[string]*config.Value) {
 			add(values, key, missingPredicate(alias, name).Error())
 		}
 	}
+}
+
+// checkStages configures the transformations and predicates, each for itself, since some faults show in no setting alone: a path that cannot
+// be read, two lists that differ in length. What the settings' own checks have found already is not told again.
+func (d *Defs) checkStages(props config.Props, values map[string]*config.Value) {
+	for _, a := range aliasedKinds {
+		for _, alias := range aliases(props, a.list) {
+			prefix := a.list + "." + alias + "."
+			if faulty(values, prefix) {
+				continue
+			}
+			if err := d.tryStage(a.kind, prefix, props); err != nil {
+				add(values, prefix+cmp.Or(config.SettingOf(err), "type"), err.Error())
+			}
+		}
+	}
+}
+
+func faulty(values map[string]*config.Value, prefix string) bool {
+	for name, v := range values {
+		if strings.HasPrefix(name, prefix) && len(v.Errors) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// tryStage configures a plugin that does nothing then.
+func (d *Defs) tryStage(kind connectors.Kind, prefix string, props config.Props) error {
+	p, err := d.find(prefix+"type", strings.TrimSpace(props.Or(prefix+"type", "")), kind)
+	if err != nil {
+		return config.At("type", err)
+	}
+	own := ownOf(props, prefix)
+	if kind == connectors.KindPredicate {
+		predicate := p.Predicate()
+		return errors.Join(predicate.Configure(own), predicate.Close())
+	}
+	transformation := p.Transformation()
+	return errors.Join(transformation.Configure(own), transformation.Close())
 }
 
 // converterInfos checks the settings of a converter that the connector names itself.

@@ -45,6 +45,40 @@ func TestValidate(t *testing.T) {
 			errs{"exactly.once.support": {"This worker does not have exactly-once source support enabled."}},
 		},
 		{
+			"a path that cannot be read", "FileStreamSource",
+			map[string]string{"transforms": "a", "transforms.a.type": transforms + "MaskField$Value", "transforms.a.fields": "x,`y", "transforms.a.field.syntax.version": "V2"},
+			ours,
+			errs{"transforms.a.fields": {"Incomplete backtick pair in path: [`y], consider adding a backslash before backtick at position 0 to escape it"}},
+		},
+		{
+			"a path that cannot be read, which Kafka tells when the task starts", "FileStreamSource",
+			map[string]string{"transforms": "a", "transforms.a.type": transforms + "ExtractField$Value", "transforms.a.field": "`y", "transforms.a.field.syntax.version": "V2"},
+			kafka,
+			errs{},
+		},
+		{
+			"what only shows when transformations are configured, of each", "FileStreamSource",
+			map[string]string{
+				"transforms":        "a,b,c,d",
+				"transforms.a.type": transforms + "InsertField$Value",
+				"transforms.b.type": transforms + "HeaderFrom$Value", "transforms.b.fields": "x,y", "transforms.b.headers": "x", "transforms.b.operation": "copy",
+				"transforms.c.type": transforms + "TimestampConverter$Value", "transforms.c.target.type": "string",
+				"transforms.d.type": transforms + "ExtractField$Value", "transforms.d.field": "fine",
+			},
+			ours,
+			errs{
+				"transforms.a.type":    {"No field insertion configured"},
+				"transforms.b.headers": {"'fields' config must have the same number of elements as 'headers' config."},
+				"transforms.c.format":  {"TimestampConverter requires format option to be specified when using string timestamps"},
+			},
+		},
+		{
+			"topics by a pattern that the consumer cannot search by", "FileStreamSink",
+			map[string]string{"topics.regex": "(?!_).*"},
+			ours,
+			errs{"topics.regex": {"Invalid value (?!_).* for configuration topics.regex: Invalid regex: lookahead, lookbehind, backreferences and possessive quantifiers are not supported for topics; name the topics in 'topics'"}},
+		},
+		{
 			"restarts", "FileStreamSink",
 			map[string]string{"topics": "t", "restart.policy": "sometimes", "restart.limit": "-1", "restart.backoff.ms": "soon"},
 			ours,

@@ -197,3 +197,27 @@ func TestSinkFailsWithoutDeadLetters(t *testing.T) {
 type noDeadLetters struct{ *connectortest.SinkContext }
 
 func (noDeadLetters) Errant() connectors.ErrantReporter { return nil }
+
+// TestHeadersAreChecked: what would end a header in its middle is a fault of the setting, which does not tell the value.
+func TestHeadersAreChecked(t *testing.T) {
+	for name, values := range map[string][]string{
+		"http.headers.authorization": {"Bearer hush\nX-Admin: yes", "hu\rsh", "hu\x00sh", "hush\x7f"},
+		"http.headers.content.type":  {"text/plain\r\nhush: 1"},
+		"http.headers.additional":    {"hush", ":hush", "a b:hush", "A:b,B:hush\nC: d"},
+	} {
+		for _, value := range values {
+			props := config.PropsOf(map[string]string{"http.url": "http://127.0.0.1:1/", name: value})
+			for _, def := range []*config.Def{(&whttp.SinkConnector{}).ConfigDef(), (&whttp.SourceConnector{}).ConfigDef()} {
+				errs := def.ValidateAll(props)[name].Errors
+				if len(errs) != 1 || strings.Contains(errs[0], "hu") {
+					t.Errorf("%s=%q: %q", name, value, errs)
+				}
+			}
+		}
+	}
+	for _, name := range []string{"http.headers.authorization", "http.headers.content.type"} {
+		if errs := (&whttp.SinkConnector{}).ConfigDef().ValidateAll(config.PropsOf(map[string]string{name: "a\tü"}))[name].Errors; len(errs) > 0 {
+			t.Errorf("%s: %q", name, errs)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -44,9 +45,9 @@ func clientKeys() []config.Key {
 	return []config.Key{
 		{Name: "http.url", Type: config.String, Validator: config.Check(checkURL), Importance: config.High, Doc: "The address of the service."},
 		{Name: "http.authorization.type", Type: config.String, Default: "none", Validator: config.OneOf("none", "static"), Importance: config.High, Doc: "none, or static: the header of http.headers.authorization is sent."},
-		{Name: "http.headers.authorization", Type: config.Password, Nullable: true, Importance: config.Medium, Doc: "The value of the header Authorization."},
-		{Name: "http.headers.content.type", Type: config.String, Nullable: true, Importance: config.Low, Doc: "The value of the header Content-Type."},
-		{Name: "http.headers.additional", Type: config.List, Default: []string{}, Importance: config.Low, Doc: "Further headers, as name:value."},
+		{Name: "http.headers.authorization", Type: config.Password, Nullable: true, Validator: config.Check(checkHeader), Importance: config.Medium, Doc: "The value of the header Authorization."},
+		{Name: "http.headers.content.type", Type: config.String, Nullable: true, Validator: config.Check(checkHeader), Importance: config.Low, Doc: "The value of the header Content-Type."},
+		{Name: "http.headers.additional", Type: config.List, Default: []string{}, Validator: config.Check(checkHeaders), Importance: config.Low, Doc: "Further headers, as name:value."},
 		{Name: "http.timeout", Type: config.Int, Default: 30, Validator: config.AtLeast(1), Importance: config.Low, Doc: "Seconds that a request may take."},
 		{Name: "max.retries", Type: config.Int, Default: 1, Validator: config.AtLeast(0), Importance: config.Medium, Doc: "How often a request that failed is sent again before the framework takes over."},
 		{Name: "retry.backoff.ms", Type: config.Int, Default: 3000, Validator: config.AtLeast(0), Importance: config.Medium, Doc: "The wait between two tries in milliseconds."},
@@ -62,6 +63,37 @@ func checkURL(name string, value any) error {
 	}
 	return nil
 }
+
+// checkHeader refuses what would end a header, or the request, in its middle. The value may be a secret: it is not repeated.
+func checkHeader(name string, value any) error {
+	text, ok := value.(string)
+	if secret, hidden := value.(config.Secret); hidden {
+		text, ok = string(secret), true
+	}
+	if ok && strings.ContainsFunc(text, endsHeader) {
+		return config.Exception("Invalid value for configuration " + name + ": a header has no line breaks and no other control characters")
+	}
+	return nil
+}
+
+func endsHeader(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+
+// checkHeaders refuses entries that are not name:value. They may be secrets: they are not repeated.
+func checkHeaders(name string, value any) error {
+	list, _ := value.([]string)
+	for _, entry := range list {
+		if header, _, ok := strings.Cut(entry, ":"); !ok || !headerName.MatchString(strings.TrimSpace(header)) {
+			return config.Exception("Invalid value for configuration " + name + ": a header is written name:value")
+		}
+		if err := checkHeader(name, entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// headerName is a token of RFC 9110.
+var headerName = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
 
 // Start checks the settings.
 func (c *SinkConnector) Start(_ connectors.ConnectorContext, props config.Props) error {
@@ -110,10 +142,7 @@ func newClient(v config.Values) (*client, error) {
 		c.headers.Set("Content-Type", t)
 	}
 	for _, h := range v.List("http.headers.additional") {
-		name, value, ok := strings.Cut(h, ":")
-		if !ok {
-			return nil, config.Exception("Invalid value for configuration http.headers.additional: a header is written name:value")
-		}
+		name, value, _ := strings.Cut(h, ":")
 		c.headers.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
 	return c, nil

@@ -47,23 +47,43 @@ func CompileRegex(java string) (*Regex, error) {
 	return &Regex{pattern: java, java: find, javaAll: all, names: find.GetGroupNames()}, nil
 }
 
+// Linear is the pattern for package regexp; false for patterns that need backtracking.
+func (r *Regex) Linear() (string, bool) {
+	if r.find == nil {
+		return "", false
+	}
+	return r.find.String(), true
+}
+
 // Pattern is the pattern.
 func (r *Regex) Pattern() string { return r.pattern }
 
-// Matches tells whether the whole of s matches. What takes too long does not.
-func (r *Regex) Matches(s string) bool {
+// Matches tells whether the whole of s matches. A match that takes longer than the limit is an ErrTooLong: nobody knows then.
+func (r *Regex) Matches(s string) (bool, error) {
 	if r.whole != nil {
-		return r.whole.MatchString(s)
+		return r.whole.MatchString(s), nil
 	}
 	ok, err := r.javaAll.MatchString(s)
-	return ok && err == nil
+	if err != nil {
+		return false, r.tooLong(s)
+	}
+	return ok, nil
+}
+
+// ErrTooLong is within the error about a match that was given up.
+var ErrTooLong = errors.New("the pattern goes back too often")
+
+// tooLong is the one fault of a match: the library knows no other than its time limit.
+func (r *Regex) tooLong(s string) error {
+	return fmt.Errorf("matching %q against %q took longer than %v: %w; write it without repetitions within repetitions, such as (a+)+",
+		s, r.pattern, matchLimit, ErrTooLong)
 }
 
 // ReplaceFirst replaces the first match by a Java replacement with $1, ${name} and backslashes.
 func (r *Regex) ReplaceFirst(s, replacement string) (string, error) {
-	groups, start, end, ok := r.firstMatch(s)
-	if !ok {
-		return s, nil
+	groups, start, end, ok, err := r.firstMatch(s)
+	if !ok || err != nil {
+		return s, err
 	}
 	var b strings.Builder
 	b.WriteString(s[:start])
@@ -75,11 +95,11 @@ func (r *Regex) ReplaceFirst(s, replacement string) (string, error) {
 }
 
 // firstMatch are the texts of the groups, and where the match lies.
-func (r *Regex) firstMatch(s string) (groups []string, start, end int, ok bool) {
+func (r *Regex) firstMatch(s string) (groups []string, start, end int, ok bool, err error) {
 	if r.find != nil {
 		at := r.find.FindStringSubmatchIndex(s)
 		if at == nil {
-			return nil, 0, 0, false
+			return nil, 0, 0, false, nil
 		}
 		for i := 0; i < len(at); i += 2 {
 			if at[i] < 0 {
@@ -88,17 +108,20 @@ func (r *Regex) firstMatch(s string) (groups []string, start, end int, ok bool) 
 				groups = append(groups, s[at[i]:at[i+1]])
 			}
 		}
-		return groups, at[0], at[1], true
+		return groups, at[0], at[1], true, nil
 	}
 	m, err := r.java.FindStringMatch(s)
-	if m == nil || err != nil {
-		return nil, 0, 0, false
+	if err != nil {
+		return nil, 0, 0, false, r.tooLong(s)
+	}
+	if m == nil {
+		return nil, 0, 0, false, nil
 	}
 	for _, g := range m.Groups() {
 		groups = append(groups, g.String())
 	}
 	start = len(string([]rune(s)[:m.Index]))
-	return groups, start, start + len(m.String()), true
+	return groups, start, start + len(m.String()), true, nil
 }
 
 func (r *Regex) expand(b *strings.Builder, replacement string, groups []string) error {

@@ -234,8 +234,9 @@ func regex(q *question) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !r.Matches(q.In) {
-		return map[string]any{"matches": false}, nil
+	matches, err := r.Matches(q.In)
+	if err != nil || !matches {
+		return map[string]any{"matches": false}, err
 	}
 	out, err := r.ReplaceFirst(q.In, q.Replacement)
 	return map[string]any{"matches": true, "out": out}, err

@@ -87,7 +87,7 @@ func (c *Cast) Configure(props config.Props) error {
 	}
 	root := &edit{}
 	for i, text := range fields {
-		p, err := parsePath(text, v.String(fieldSyntaxVersion))
+		p, err := pathAt("spec", text, v)
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ func (e *ExtractField) Configure(props config.Props) error {
 	}
 	e.defaults = v.Bool(replaceNull)
 	e.path, err = ParseFieldPath(v.String("field"), v.String(fieldSyntaxVersion))
-	return err
+	return config.At("field", err)
 }
 
 // Apply extracts. A null stays null; with a schema a field that is not there is an error, without one it is null.
@@ -125,7 +125,7 @@ func (h *HoistField) Configure(props config.Props) error {
 	if err != nil {
 		return err
 	}
-	h.path, err = parsePath(v.String("field"), v.String(fieldSyntaxVersion))
+	h.path, err = pathAt("field", v.String("field"), v)
 	return err
 }
 

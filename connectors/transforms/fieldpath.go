@@ -166,10 +166,18 @@ func parsePath(text, version string) (FieldPath, error) {
 	return p, err
 }
 
-func parsePaths(texts []string, version string) ([]FieldPath, error) {
+// pathAt is parsePath for the text of a setting.
+func pathAt(setting, text string, v config.Values) (FieldPath, error) {
+	p, err := parsePath(text, v.String(fieldSyntaxVersion))
+	return p, config.At(setting, err)
+}
+
+// pathsAt are the paths that a setting lists.
+func pathsAt(setting string, v config.Values) ([]FieldPath, error) {
+	texts := v.List(setting)
 	paths := make([]FieldPath, 0, len(texts))
 	for _, text := range texts {
-		p, err := parsePath(text, version)
+		p, err := pathAt(setting, text, v)
 		if err != nil {
 			return nil, err
 		}

@@ -95,9 +95,9 @@ func (h *HeaderFrom) Configure(props config.Props) error {
 	}
 	h.headers, h.move = v.List("headers"), v.String("operation") == "move"
 	if len(h.headers) != len(v.List("fields")) {
-		return config.Exception("'fields' config must have the same number of elements as 'headers' config.")
+		return config.At("headers", config.Exception("'fields' config must have the same number of elements as 'headers' config."))
 	}
-	if h.paths, err = parsePaths(v.List("fields"), v.String(fieldSyntaxVersion)); err != nil {
+	if h.paths, err = pathsAt("fields", v); err != nil {
 		return err
 	}
 	root := &edit{}

@@ -66,7 +66,7 @@ func (f *InsertField) Configure(props config.Props) error {
 		}
 		any = true
 		if f.values[i], err = parseInsertion(v.String(key), v.String(fieldSyntaxVersion)); err != nil {
-			return err
+			return config.At(key, err)
 		}
 		f.values[i].addTo(root, i)
 	}

@@ -31,7 +31,7 @@ func (m *MaskField) Configure(props config.Props) error {
 	if err != nil {
 		return err
 	}
-	paths, err := parsePaths(v.List("fields"), v.String(fieldSyntaxVersion))
+	paths, err := pathsAt("fields", v)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package transforms
 import (
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/fault"
 	"github.com/wasmstream/wasmstream/connectors/jtext"
 )
 
@@ -78,13 +79,17 @@ func (p *TopicNameMatches) Configure(props config.Props) error {
 	return err
 }
 
-// Test matches the topic; a record without one does not match.
+// Test matches the topic; a record without one does not match. A match that is given up is an error of the record.
 func (p *TopicNameMatches) Test(r *connectors.Record) (bool, error) {
 	if r.Topic == "" {
 		return false, nil
 	}
 	if r.Topic != p.last {
-		p.last, p.result = r.Topic, p.regex.Matches(r.Topic)
+		matches, err := p.regex.Matches(r.Topic)
+		if err != nil {
+			return false, fault.Data.New(err.Error()).Because(err)
+		}
+		p.last, p.result = r.Topic, matches
 	}
 	return p.result, nil
 }

@@ -40,16 +40,15 @@ func (f *ReplaceField) Configure(props config.Props) error {
 	if err != nil {
 		return err
 	}
-	version := v.String(fieldSyntaxVersion)
 	root := &edit{}
-	include, err := parsePaths(v.List("include"), version)
+	include, err := pathsAt("include", v)
 	if err != nil {
 		return err
 	}
 	for _, p := range include {
 		root.include(p.Steps)
 	}
-	exclude, err := parsePaths(v.List("exclude"), version)
+	exclude, err := pathsAt("exclude", v)
 	if err != nil {
 		return err
 	}
@@ -58,7 +57,7 @@ func (f *ReplaceField) Configure(props config.Props) error {
 	}
 	for _, mapping := range v.List("renames") {
 		from, to, _ := strings.Cut(mapping, ":")
-		p, err := parsePath(from, version)
+		p, err := pathAt("renames", from, v)
 		if err != nil {
 			return err
 		}

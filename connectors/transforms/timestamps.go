@@ -42,17 +42,18 @@ func (t *TimestampConverter) Configure(props config.Props) error {
 	t.conv = stamper{to: v.String("target.type"), precision: v.String("unix.precision")}
 	pattern := v.String("format")
 	if t.conv.to == "string" && strings.TrimSpace(pattern) == "" {
-		return config.Exception("TimestampConverter requires format option to be specified when using string timestamps")
+		return config.At("format", config.Exception("TimestampConverter requires format option to be specified when using string timestamps"))
 	}
 	if strings.TrimSpace(pattern) != "" {
 		if t.conv.format, err = jtext.NewDateFormat(pattern); err != nil {
-			return fault.Config.New("TimestampConverter requires a SimpleDateFormat-compatible pattern for string timestamps: " + pattern).Because(err)
+			return config.At("format",
+				fault.Config.New("TimestampConverter requires a SimpleDateFormat-compatible pattern for string timestamps: "+pattern).Because(err))
 		}
 	}
 	if v.String("field") == "" {
 		return nil
 	}
-	p, err := parsePath(v.String("field"), v.String(fieldSyntaxVersion))
+	p, err := pathAt("field", v.String("field"), v)
 	if err != nil {
 		return err
 	}
@@ -309,18 +310,24 @@ func (x *RegexRouter) Configure(props config.Props) error {
 	return err
 }
 
-// Apply sets the topic.
+// Apply sets the topic. A match that is given up is an error of the record.
 func (x *RegexRouter) Apply(r *connectors.Record) (bool, error) {
 	if r.Topic == x.lastIn && r.Topic != "" {
 		r.Topic = x.lastOut
 		return true, nil
 	}
-	if !x.regex.Matches(r.Topic) {
+	matches, err := x.regex.Matches(r.Topic)
+	if err != nil {
+		return true, fault.Data.New(err.Error()).Because(err)
+	}
+	if !matches {
 		x.lastIn, x.lastOut = r.Topic, r.Topic
 		return true, nil
 	}
 	topic, err := x.regex.ReplaceFirst(r.Topic, x.replacement)
 	switch {
+	case errors.Is(err, jtext.ErrTooLong):
+		return true, fault.Data.New(err.Error()).Because(err)
 	case errors.Is(err, jtext.ErrNoGroup):
 		return true, fault.IndexOutOfRange.New(err.Error())
 	case err != nil:

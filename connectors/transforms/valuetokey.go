@@ -32,7 +32,7 @@ func (k *ValueToKey) Configure(props config.Props) error {
 		return err
 	}
 	k.defaults = v.Bool(replaceNull)
-	if k.paths, err = parsePaths(v.List("fields"), v.String(fieldSyntaxVersion)); err != nil {
+	if k.paths, err = pathsAt("fields", v); err != nil {
 		return err
 	}
 	return k.differ()

@@ -69,8 +69,8 @@ func (h *Herder) masked(props, connector map[string]string) map[string]string {
 	return out
 }
 
-// hidePasswords hides the passwords of addresses in what validation answers.
-func hidePasswords(infos *config.Infos) {
+// hidePasswords hides the passwords of addresses, and in errors what config providers have answered, in what validation answers.
+func hidePasswords(infos *config.Infos, hide config.Hider) {
 	for i := range infos.Configs {
 		value := &infos.Configs[i].Value
 		if value.Value != nil {
@@ -78,7 +78,7 @@ func hidePasswords(infos *config.Infos) {
 			value.Value = &shown
 		}
 		for j, text := range value.Errors {
-			value.Errors[j] = config.HidePasswords(text)
+			value.Errors[j] = config.HidePasswords(hide.Text(text))
 		}
 	}
 }

@@ -396,3 +396,105 @@ func TestSettingsOfNoConnectorAreNotTold(t *testing.T) {
 		}
 	}
 }
+
+// TestForeignNames wants a worker on loopback to refuse requests to a name that is not its own, which a page may have led to it, and to
+// take them where a password or the operator says that they may come.
+func TestForeignNames(t *testing.T) {
+	b := brokertest.Fake(t)
+	passwords := filepath.Join(t.TempDir(), "passwords")
+	if err := os.WriteFile(passwords, []byte("eve=pw\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		props        map[string]string
+		taken, other []string
+	}{
+		{nil, []string{"", "localhost", "LOCALHOST.:8083", "127.0.0.1:80", "[::1]:8083", "10.0.0.1", "a.localhost"}, []string{"evil.test", "evil.test:8083", "localhost.evil.test", "127.0.0.1.evil.test"}},
+		{map[string]string{"rest.advertised.host.name": "Worker.test"}, []string{"worker.test:8083", "localhost"}, []string{"evil.test"}},
+		{map[string]string{"rest.authentication.basic.file": passwords}, []string{"evil.test"}, nil},
+		{map[string]string{"kafka.compat": "true"}, []string{"evil.test"}, nil},
+	} {
+		props := map[string]string{"listeners": "http://127.0.0.1:0"}
+		maps.Copy(props, c.props)
+		h := standalone(t, b.Addr, t.TempDir(), props)
+		auth, err := rest.NewAuth(h.Config().Props)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, _, err := rest.Listen(rest.Config{Herder: h, Auth: auth})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, end := context.WithCancel(context.Background())
+		ended := make(chan error)
+		go func() { ended <- server.Run(ctx) }()
+		for name, want := range map[string][]string{"taken": c.taken, "refused": c.other} {
+			for _, host := range want {
+				if status := askAs(t, server.URLs[0], host); (status == http.StatusForbidden) != (name == "refused") {
+					t.Errorf("%v: a request to %q is answered %d, not %s", c.props, host, status, name)
+				}
+			}
+		}
+		end()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// askAs asks for / under a name and returns the status.
+func askAs(t *testing.T, url, host string) int {
+	t.Helper()
+	transport := &http.Transport{DisableKeepAlives: true}
+	req, err := http.NewRequest(http.MethodGet, url+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = host
+	req.SetBasicAuth("eve", "pw")
+	resp, err := (&http.Client{Transport: transport, Timeout: time.Minute}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+// TestVariablesAreNotTold wants what a config provider answers to stand in no answer about settings that do not fit, in no trace and in no
+// log, but in Kafka's.
+func TestVariablesAreNotTold(t *testing.T) {
+	b := brokertest.Fake(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "secrets"), []byte("pw=s3cret\nlist=s3cret,other\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pw, list := "${file:"+filepath.Join(dir, "secrets")+":pw}", "${file:"+filepath.Join(dir, "secrets")+":list}"
+	providers := map[string]string{"config.providers": "file", "config.providers.file.class": "org.apache.kafka.common.config.provider.FileConfigProvider"}
+	h := standalone(t, b.Addr, dir, providers)
+	source := func(pairs ...string) map[string]string {
+		props := map[string]string{"name": "c", "connector.class": "FileStreamSource", "topic": "t", "restart.policy": "none"}
+		for i := 0; i < len(pairs); i += 2 {
+			props[pairs[i]] = pairs[i+1]
+		}
+		return props
+	}
+	for _, props := range []map[string]string{
+		source("tasks.max", pw), source("connector.class", pw), source("tasks.max", "a"+pw+"b"), source("errors.tolerance", list),
+		source("transforms", "r", "transforms.r.type", "RegexRouter", "transforms.r.replacement", "x", "transforms.r.regex", "("+pw),
+		source("transforms", "r", "transforms.r.type", "Cast$Value", "transforms.r.spec", "x:"+pw),
+	} {
+		_, _, err := h.PutConnector(context.Background(), "c", config.PropsOf(props), "", true)
+		if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "${file:") {
+			t.Errorf("%v: %v", props, err)
+		}
+	}
+	put(t, h, "fails", source("name", "fails", "connector.class", "FileStreamSink", "topics", "t", "file", filepath.Join(dir, "none", pw)))
+	awaitLong(t, "the task to fail", func() bool { return states(h, "fails") == "RUNNING FAILED" })
+	status, err := h.Status("fails")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if trace := status.Tasks[0].Trace; strings.Contains(trace, "s3cret") || !strings.Contains(trace, pw) {
+		t.Errorf("trace %q", trace)
+	}
+}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/wasmstream/wasmstream/connectors"
 	"github.com/wasmstream/wasmstream/connectors/config"
+	"github.com/wasmstream/wasmstream/connectors/connectorconfig"
 	"github.com/wasmstream/wasmstream/connectors/data"
 	"github.com/wasmstream/wasmstream/connectors/fault"
 	"github.com/wasmstream/wasmstream/internal/kafka"
@@ -105,7 +106,11 @@ func (t *sinkTask) consumerOptions() ([]kgo.Opt, error) {
 		kgo.Balancers(kgo.RangeBalancer(), kgo.CooperativeStickyBalancer()), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(t.onAssigned), kgo.OnPartitionsRevoked(t.onRevoked), kgo.OnPartitionsLost(t.onLost))
 	if regex := t.props.Or(topicsRegexKey, ""); regex != "" {
-		return append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics("^(?:"+regex+")$")), nil
+		pattern, err := connectorconfig.TopicsRegex(regex)
+		if err != nil {
+			return nil, err
+		}
+		return append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics(`\A(?:`+pattern+`)\z`)), nil
 	}
 	return append(opts, kgo.ConsumeTopics(t.v.List(topicsKey)...)), nil
 }

@@ -79,7 +79,11 @@ func (p *sourceProducer) ensure(ctx context.Context, topic string) error {
 	if p.known[topic] {
 		return nil
 	}
-	if g := groupOf(p.groups, topic); g != nil {
+	g, err := groupOf(p.groups, topic)
+	if err != nil {
+		return fmt.Errorf("finding the group of topic.creation.groups that topic %s belongs to: %w", topic, err)
+	}
+	if g != nil {
 		if err := ensureTopic(ctx, p.admin, topic, int32(g.Partitions), int16(g.ReplicationFactor), g.Configs); err != nil {
 			return fmt.Errorf("creating topic %s by the settings of group %s: %w", topic, g.Name, err)
 		}
@@ -214,11 +218,13 @@ func transactionalIDOf(group string, id TaskID) string {
 }
 
 // groupOf is the first group that a topic belongs to.
-func groupOf(groups []connectorconfig.TopicGroup, topic string) *connectorconfig.TopicGroup {
+func groupOf(groups []connectorconfig.TopicGroup, topic string) (*connectorconfig.TopicGroup, error) {
 	for i := range groups {
-		if groups[i].Matches(topic) {
-			return &groups[i]
+		if ok, err := groups[i].Matches(topic); err != nil {
+			return nil, err
+		} else if ok {
+			return &groups[i], nil
 		}
 	}
-	return nil
+	return nil, nil
 }

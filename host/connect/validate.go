@@ -31,23 +31,26 @@ type Validator struct {
 // Validate checks settings and reports every fault at once. The error is about settings that cannot be checked at all: no
 // class, or one that nobody knows.
 func (v *Validator) Validate(raw config.Props) (config.Infos, error) {
-	props := raw
+	props, hide := raw, config.Hider{}
 	if v.Transform != nil {
 		resolved, err := v.Transform(raw)
 		if err != nil {
 			return config.Infos{}, err
 		}
 		props = resolved
+		if !v.Compat {
+			hide = config.NewHider(raw, resolved)
+		}
 	}
 	infos, err := connectorconfig.New(v.Plugins).Validate(props, connectorconfig.Options{
 		WorkerGroup: v.WorkerGroup, Converters: v.Converters, ExactlyOnce: v.ExactlyOnce, KafkaCompat: v.Compat, Overrides: v.overrides,
 	})
 	if err != nil {
-		return infos, err
+		return infos, hide.Error(err)
 	}
 	restoreVariables(&infos, raw)
 	if !v.Compat {
-		hidePasswords(&infos)
+		hidePasswords(&infos, hide)
 	}
 	return infos, nil
 }

@@ -70,6 +70,14 @@ func (w *Worker) resolve(props config.Props) (config.Props, error) {
 	return out, err
 }
 
+// hider hides in errors what the variables of settings stand for.
+func (w *Worker) hider(raw, resolved config.Props) config.Hider {
+	if w.Config.Compat {
+		return config.Hider{}
+	}
+	return config.NewHider(raw, resolved)
+}
+
 // shortestTTL keeps a provider whose answers are old at once from having its connectors do nothing but restart.
 const shortestTTL = 100 * time.Millisecond
 
@@ -183,6 +191,7 @@ type taskRun struct {
 	hard  context.Context // done when the task is abandoned
 	used  map[string]bool // topics
 	ver   string
+	hide  config.Hider               // in errors, what variables stand for
 	asked *atomic.Pointer[time.Time] // to end
 }
 
@@ -198,12 +207,12 @@ func (w *Worker) StartTask(spec TaskSpec, failed func(*RunningTask, error)) *Run
 		err := guarded(func() error { return run.run(soft) })
 		if err == nil || soft.Err() != nil {
 			if err != nil && !errors.Is(err, context.Canceled) {
-				run.log.Warn("a task ended with an error while it was stopped", "error", err)
+				run.log.Warn("a task ended with an error while it was stopped", "error", run.hide.Text(err.Error()))
 			}
 			run.status(StateUnassigned, nil)
 			return
 		}
-		run.log.Error("a task has failed and ends", "error", fault.Trace(err))
+		run.log.Error("a task has failed and ends", "error", run.hide.Text(fault.Trace(err)))
 		run.status(StateFailed, err)
 		failed(t, err)
 	}()
@@ -223,7 +232,7 @@ func guarded(f func() error) (err error) {
 func (r *taskRun) status(s State, err error) {
 	status := Status{State: s, Version: r.ver}
 	if err != nil {
-		status.Trace = fault.Trace(err)
+		status.Trace = r.hide.Text(fault.Trace(err))
 	}
 	r.w.TaskStatus(r.spec.ID, status)
 }
@@ -260,6 +269,7 @@ func (r *taskRun) run(ctx context.Context) error {
 	if r.task, err = r.w.resolve(r.spec.Task); err != nil {
 		return err
 	}
+	r.hide = r.w.hider(r.spec.Connector, r.props).And(r.w.hider(r.spec.Task, r.task))
 	p, err := r.w.Plugins.Connector(r.props.Or(classKey, ""))
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -143,21 +144,14 @@ func checkPolicy(name string, value any) error {
 
 // ParseWorkerConfig reads the settings of a worker. The error tells every fault, one in a line, in Kafka's words.
 func ParseWorkerConfig(props config.Props, distributed bool) (*WorkerConfig, error) {
-	def := workerDef(distributed)
-	var faults []string
-	for _, v := range def.Validate(props) {
-		if len(v.Errors) > 0 {
-			faults = append(faults, v.Errors[0]) // what follows says no more than that there is no value
+	v, err := workerDef(distributed).ParseAll(props)
+	faults := []error{err}
+	if distributed {
+		for _, fault := range groupFaults(props) {
+			faults = append(faults, config.Exception(fault))
 		}
 	}
-	if distributed {
-		faults = append(faults, groupFaults(props)...)
-	}
-	if len(faults) > 0 {
-		return nil, config.Exception(strings.Join(faults, "\n"))
-	}
-	v, err := def.Parse(props)
-	if err != nil {
+	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
 	ms := func(name string) time.Duration { return time.Duration(v.Int(name)) * time.Millisecond }

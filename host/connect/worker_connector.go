@@ -39,6 +39,7 @@ type RunningConnector struct {
 		closed  bool
 		final   State
 		digest  [sha256.Size]byte // of resolved
+		hide    config.Hider      // in errors, what variables stand for
 	}
 	// changed asks for new task settings; failed tells of an error that the connector raised.
 	changed func()
@@ -172,6 +173,9 @@ func (c *RunningConnector) start() (err error) {
 	if c.resolved, ttl, err = c.w.resolveFor(c.Props); err != nil {
 		return err
 	}
+	c.mu.Lock()
+	c.mu.hide = c.w.hider(c.Props, c.resolved)
+	c.mu.Unlock()
 	p, err := c.w.Plugins.Connector(c.resolved.Or(classKey, ""))
 	if err != nil {
 		return err
@@ -261,8 +265,9 @@ func (c *RunningConnector) isStarted() bool {
 func (c *RunningConnector) fail(err error) {
 	c.mu.Lock()
 	c.mu.err = err
+	hide := c.mu.hide
 	c.mu.Unlock()
-	c.w.Log.Error("a connector has failed", "connector", c.Name, "error", fault.Trace(err))
+	c.w.Log.Error("a connector has failed", "connector", c.Name, "error", hide.Text(fault.Trace(err)))
 	c.tell(StateFailed, err)
 	c.w.ConnectorFailed(c)
 }
@@ -273,7 +278,9 @@ func (c *RunningConnector) tell(s State, err error) {
 		status.Version = p.Version
 	}
 	if err != nil {
-		status.Trace = fault.Trace(err)
+		c.mu.Lock()
+		status.Trace = c.mu.hide.Text(fault.Trace(err))
+		c.mu.Unlock()
 	}
 	c.w.ConnectorStatus(c.Name, status)
 }

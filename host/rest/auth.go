@@ -3,6 +3,7 @@ package rest
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -30,10 +31,11 @@ func NewAuth(worker config.Props) (*Auth, error) {
 		return nil, nil
 	}
 	a := &Auth{users: map[string][sha256.Size]byte{}}
+	var faults []error
 	if basic != "" {
 		b, err := os.ReadFile(basic)
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", basicFileKey, err)
+			faults = append(faults, fmt.Errorf("reading %s: %w", basicFileKey, err))
 		}
 		for user, password := range config.ParseProperties(string(b)) {
 			a.users[user] = sha256.Sum256([]byte(password))
@@ -42,11 +44,14 @@ func NewAuth(worker config.Props) (*Auth, error) {
 	if bearer != "" {
 		b, err := os.ReadFile(bearer)
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", bearerFileKey, err)
+			faults = append(faults, fmt.Errorf("reading %s: %w", bearerFileKey, err))
 		}
 		for _, token := range strings.Fields(string(b)) {
 			a.tokens = append(a.tokens, sha256.Sum256([]byte(token)))
 		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
 	}
 	return a, nil
 }

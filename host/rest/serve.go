@@ -12,8 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/wasmstream/wasmstream/host/connect"
 )
 
 // Server serves the API on a worker's listeners.
@@ -75,7 +73,7 @@ func Listen(cfg Config) (s *Server, open []string, err error) {
 		if i >= len(w.Listeners) {
 			handler = admin
 		}
-		addr, err := s.add(l, handler, w)
+		addr, err := s.add(l, handler, cfg)
 		if err != nil {
 			s.Close()
 			return nil, nil, err
@@ -88,7 +86,8 @@ func Listen(cfg Config) (s *Server, open []string, err error) {
 	return s, open, nil
 }
 
-func (s *Server) add(listener string, handler http.Handler, worker *connect.WorkerConfig) (net.Addr, error) {
+func (s *Server) add(listener string, handler http.Handler, cfg Config) (net.Addr, error) {
+	worker := cfg.Herder.Config()
 	u, err := url.Parse(listener)
 	if err != nil {
 		return nil, fmt.Errorf("reading listener %q: %w", listener, err)
@@ -106,6 +105,9 @@ func (s *Server) add(listener string, handler http.Handler, worker *connect.Work
 			return nil, err
 		}
 		ln = tls.NewListener(ln, settings)
+	}
+	if cfg.Auth == nil && loopback(ln.Addr()) && !worker.Compat {
+		handler = onlyOwnNames(handler, hostNames(worker))
 	}
 	s.listeners = append(s.listeners, ln)
 	s.servers = append(s.servers, &http.Server{

@@ -1,7 +1,6 @@
 package guest
 
 import (
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -19,11 +18,11 @@ func workerDef() *config.Def {
 	long := func(name string, value int64, doc string) config.Key {
 		return config.Key{Name: name, Type: config.Long, Default: value, Validator: config.AtLeast(1), Importance: config.Low, Doc: doc}
 	}
-	list := func(name, doc string) config.Key {
-		return config.Key{Name: name, Type: config.List, Default: []string{}, Importance: config.Medium, Doc: doc}
+	list := func(name string, check config.Validator, doc string) config.Key {
+		return config.Key{Name: name, Type: config.List, Default: []string{}, Validator: check, Importance: config.Medium, Doc: doc}
 	}
 	return config.NewDef(
-		list("plugin.path", "Folders and files in which modules (*.wasm) are found."),
+		list("plugin.path", nil, "Folders and files in which modules (*.wasm) are found."),
 		config.Key{Name: "wasm.cache.dir", Type: config.String, Default: "", Importance: config.Low, Doc: "Where compiled modules are kept; the user's cache folder when empty, none when it is \"off\"."},
 		long("wasm.call.timeout.ms", limits.Wall.Milliseconds(), "The longest that one call of a module may take, requests to the network not counted."),
 		long("wasm.fuel.max", int64(limits.FuelMax), "The most work of one call, in instructions."),
@@ -31,8 +30,8 @@ func workerDef() *config.Def {
 		long("wasm.fuel.per.frame", int64(limits.FuelPerFrame), "Work that any call may use."),
 		long("wasm.fuel.per.record", int64(limits.FuelPerRecord), "Work that a call may use for each record it is given."),
 		memory,
-		list("wasm.egress.allow", "Places that connectors in modules may reach, as HOST:PORT; HOST alone is port 443 by https, *.HOST any name below it."),
-		list("wasm.egress.networks", "Ranges of addresses, as 10.1.0.0/16, that they may reach although they are not public."),
+		list("wasm.egress.allow", checkPlaces, "Places that connectors in modules may reach, as HOST:PORT; HOST alone is port 443 by https, *.HOST any name below it."),
+		list("wasm.egress.networks", checkNetworks, "Ranges of addresses, as 10.1.0.0/16, that they may reach although they are not public."),
 		long("wasm.egress.timeout.ms", defaultTimeout.Milliseconds(), "The longest that one request may take, with its answer."),
 		long("wasm.egress.request.max.bytes", defaultRequestBytes, "The largest request."),
 		long("wasm.egress.response.max.bytes", defaultAnswerBytes, "The largest answer."),
@@ -40,9 +39,29 @@ func workerDef() *config.Def {
 	)
 }
 
-// ReadConfig reads what the settings of a worker say about modules.
+var checkPlaces config.Check = func(name string, value any) error {
+	list, _ := value.([]string)
+	for _, entry := range list {
+		if _, err := parsePlace(entry); err != nil {
+			return config.Invalid(name, entry, err.Error())
+		}
+	}
+	return nil
+}
+
+var checkNetworks config.Check = func(name string, value any) error {
+	list, _ := value.([]string)
+	for _, entry := range list {
+		if _, err := netip.ParsePrefix(entry); err != nil {
+			return config.Invalid(name, entry, "it is no range of addresses, as 10.1.0.0/16")
+		}
+	}
+	return nil
+}
+
+// ReadConfig reads what the settings of a worker say about modules. The error tells every fault, one in a line.
 func ReadConfig(worker config.Props) (Config, error) {
-	v, err := workerDef().Parse(worker)
+	v, err := workerDef().ParseAll(worker)
 	if err != nil {
 		return Config{}, err
 	}
@@ -63,14 +82,9 @@ func ReadConfig(worker config.Props) (Config, error) {
 	for _, entry := range v.List("wasm.egress.networks") {
 		prefix, err := netip.ParsePrefix(entry)
 		if err != nil {
-			return Config{}, config.Invalid("wasm.egress.networks", entry, "it is no range of addresses, as 10.1.0.0/16")
+			return Config{}, err
 		}
 		c.Egress.Networks = append(c.Egress.Networks, prefix.Masked())
-	}
-	for _, entry := range c.Egress.Allow {
-		if _, err := parsePlace(entry); err != nil {
-			return Config{}, config.Invalid("wasm.egress.allow", entry, fmt.Sprint(err))
-		}
 	}
 	return c, nil
 }
