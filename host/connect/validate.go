@@ -72,6 +72,11 @@ func (v *Validator) overrides(kind connectors.Kind, props config.Props) (out []c
 		infos := config.Infos{}
 		for _, name := range given.Names() {
 			info := overrideInfo(prefix, name, given.Or(name, ""), known)
+			if k, ok := known[name]; ok && !v.Compat && len(info.Value.Errors) == 0 && !slices.Contains(runtimeOwned, name) {
+				if _, err := k.Parse(given.Or(name, "")); err != nil { // Kafka's client says it when the task starts
+					info.Value.Errors = append(info.Value.Errors, config.Invalid(prefix+name, *info.Value.Value, err.Error()).Error())
+				}
+			}
 			if !v.allowed(name) {
 				info.Value.Errors = append(info.Value.Errors, fmt.Sprintf("The '%s' policy does not allow '%s' to be overridden in the connector configuration.", v.OverridePolicy, name))
 			}

@@ -57,6 +57,8 @@ func TestOverridesHaveTypes(t *testing.T) {
 	}{
 		{"FileStreamSource", "false", nil, 2},
 		{"FileStreamSource", "true", nil, 1},
+		{"FileStreamSource", "false", map[string]string{"producer.override.acks": "maybe", "producer.override.linger.ms": "-1", "producer.override.interceptor.classes": "x"}, 4},
+		{"FileStreamSource", "true", map[string]string{"producer.override.acks": "maybe"}, 1},
 		{"FileStreamSink", "false", nil, 3},
 		{"FileStreamSink", "true", nil, 1},
 		{"FileStreamSink", "true", map[string]string{"errors.deadletterqueue.topic.name": "d"}, 3},
