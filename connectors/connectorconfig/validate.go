@@ -64,11 +64,15 @@ func (d *Defs) Validate(props config.Props, opts Options) (config.Infos, error) 
 	if err := d.checkVersions(p, props, values); err != nil {
 		return config.Infos{}, err
 	}
-	infos := d.join(class, def, values, conn, props)
+	var own []config.Infos
 	for _, side := range []string{"key", "value", "header"} {
-		if c, ok := d.converterInfos(side, props, values); ok {
-			infos.Merge(c)
+		if c, ok := d.converterInfos(side, props, values, opts); ok {
+			own = append(own, c)
 		}
+	}
+	infos := d.join(class, def, values, conn, props)
+	for _, c := range own {
+		infos.Merge(c)
 	}
 	if opts.Overrides != nil {
 		for _, o := range opts.Overrides(p.Kind, props) {
@@ -312,7 +316,7 @@ func (d *Defs) tryStage(kind connectors.Kind, prefix string, props config.Props)
 }
 
 // converterInfos checks the settings of a converter that the connector names itself.
-func (d *Defs) converterInfos(side string, props config.Props, values map[string]*config.Value) (config.Infos, bool) {
+func (d *Defs) converterInfos(side string, props config.Props, values map[string]*config.Value, opts Options) (config.Infos, bool) {
 	name := side + ".converter"
 	class, ok := props.Get(name)
 	if !ok || values[name] == nil || len(values[name].Errors) > 0 {
@@ -343,8 +347,27 @@ func (d *Defs) converterInfos(side string, props config.Props, values map[string
 		keys = append(keys, prefixed.Key(n))
 	}
 	checked := def.Validate(own)
+	if !opts.KafkaCompat && !slices.ContainsFunc(checked, func(v *config.Value) bool { return len(v.Errors) > 0 }) {
+		if err := tryConverter(p, own, side == "key"); err != nil {
+			at := values[name]
+			if i := slices.IndexFunc(checked, func(v *config.Value) bool { return v.Name == config.SettingOf(err) }); i >= 0 {
+				at = checked[i]
+			}
+			at.AddError(err.Error())
+		}
+	}
 	for _, v := range checked {
 		v.Name = name + "." + v.Name
 	}
 	return config.NewInfos(p.Class, keys, checked, def.Groups()), true
+}
+
+// tryConverter configures a converter that converts nothing then.
+func tryConverter(p connectors.Plugin, own config.Props, isKey bool) error {
+	if p.Kind == connectors.KindHeaderConverter {
+		c := p.HeaderConverter()
+		return errors.Join(c.Configure(own), c.Close())
+	}
+	c := p.Converter()
+	return errors.Join(c.Configure(own, isKey), c.Close())
 }

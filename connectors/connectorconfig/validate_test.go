@@ -57,6 +57,19 @@ func TestValidate(t *testing.T) {
 			errs{},
 		},
 		{
+			"what only shows when converters are configured", "FileStreamSource",
+			map[string]string{
+				"key.converter": "org.apache.kafka.connect.storage.StringConverter", "key.converter.converter.encoding": "EBCDIC-99",
+				"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schema.content": "{oops",
+				"header.converter": "org.apache.kafka.connect.storage.SimpleHeaderConverter",
+			},
+			ours,
+			errs{
+				"key.converter.converter.encoding": {"Invalid value EBCDIC-99 for configuration converter.encoding: Unsupported character set; supported are UTF-8, US-ASCII, ISO-8859-1, UTF-16, UTF-16BE, UTF-16LE"},
+				"value.converter.schema.content":   {"Invalid schema.content: Schema must contain 'type' field"},
+			},
+		},
+		{
 			"what only shows when transformations are configured, of each", "FileStreamSource",
 			map[string]string{
 				"transforms":        "a,b,c,d",

@@ -71,7 +71,7 @@ func (c *JSON) Configure(props config.Props, _ bool) error {
 	c.written, c.read = map[*data.Schema][]byte{}, map[string]*data.Schema{}
 	if text := v.String("schema.content"); text != "" && c.schemas {
 		if c.content, err = c.readSchema([]byte(text)); err != nil {
-			return config.Exception("Invalid schema.content: " + err.Error())
+			return config.At("schema.content", config.Exception("Invalid schema.content: "+err.Error()))
 		}
 	}
 	return nil

@@ -21,6 +21,9 @@ func runLifecycle(c *testCase) error {
 	if err != nil {
 		return err
 	}
+	if len(want) > len(steps) {
+		return fmt.Errorf("%d states are expected after %d steps", len(want), len(steps))
+	}
 	return withNode(nil, func(n *node) error {
 		settings := map[string]string{"connector.class": "CaseSource", "tasks.max": strconv.Itoa(lifecycleTasks)}
 		last := ""
