@@ -40,13 +40,20 @@ func RunVersioned(t *testing.T, c state.StoreConfig) {
 	})
 }
 
-// history is all that was ever put for a key: values by time, nil where it is absent.
-type history map[int64]*string
+// history is all that was ever put for a key.
+type history struct {
+	values map[int64]*string // by the time from which they hold; nil where the key is absent
+	ended  map[int64]bool    // the times at which a segment of Kafka's has an end, of a value or of an absence
+}
+
+func (h history) clone() history {
+	return history{values: maps.Clone(h.values), ended: maps.Clone(h.ended)}
+}
 
 // next is the time of the first version after at; VersionedLatest if there is none.
 func (h history) next(at int64) int64 {
 	next := state.VersionedLatest
-	for ts := range h {
+	for ts := range h.values {
 		if ts > at && (next == state.VersionedLatest || ts < next) {
 			next = ts
 		}
@@ -57,7 +64,7 @@ func (h history) next(at int64) int64 {
 // at is the time of the version that held at asOf.
 func (h history) at(asOf int64) (int64, bool) {
 	found, ok := int64(0), false
-	for ts := range h {
+	for ts := range h.values {
 		if ts <= asOf && (!ok || ts > found) {
 			found, ok = ts, true
 		}
@@ -73,7 +80,7 @@ type versionedModel struct {
 func (m versionedModel) clone() versionedModel {
 	own := map[string]history{}
 	for k, h := range m.keys {
-		own[k] = maps.Clone(h)
+		own[k] = h.clone()
 	}
 	m.keys = own
 	return m
@@ -121,28 +128,42 @@ func (n *versionedModel) put(m *versioned, key string, value []byte, at int64) i
 		return state.VersionedExpired
 	}
 	n.streamTime = max(n.streamTime, at)
-	if n.keys[key] == nil {
-		n.keys[key] = history{}
+	h, ok := n.keys[key]
+	if !ok {
+		h = history{values: map[int64]*string{}, ended: map[int64]bool{}}
+		n.keys[key] = h
 	}
-	h := n.keys[key]
-	if value == nil && h[at] != nil && h.next(at) == state.VersionedLatest {
+	if value == nil && h.values[at] != nil && h.next(at) == state.VersionedLatest {
 		h.takeBack(at)
 		return state.VersionedLatest
 	}
-	h[at] = nil
+	h.end(at, value)
+	h.values[at] = nil
 	if value != nil {
 		own := string(value)
-		h[at] = &own
+		h.values[at] = &own
 	}
 	return h.next(at)
 }
 
-// takeBack deletes the latest version at the very time from which it holds: Kafka forgets that time then, unless another
-// version ended there.
+// end notes what ends when value is put at the time at: the version itself if it comes late, the one before it if that
+// has a value, and an absence that nothing follows ends where it begins.
+func (h history) end(at int64, value []byte) {
+	if next := h.next(at); next != state.VersionedLatest {
+		h.ended[next] = true
+		return
+	}
+	if before, ok := h.at(at - 1); value == nil || ok && h.values[before] != nil {
+		h.ended[at] = true
+	}
+}
+
+// takeBack deletes the latest version at the very time from which it holds: Kafka forgets that time then, unless something
+// ended there.
 func (h history) takeBack(at int64) {
-	delete(h, at)
-	if before, ok := h.at(at); ok && h[before] != nil {
-		h[at] = nil
+	delete(h.values, at)
+	if h.ended[at] {
+		h.values[at] = nil
 	}
 }
 
@@ -168,10 +189,10 @@ func describe(v state.Version, ok bool) string {
 func (m *versioned) want(key string, asOf int64) string {
 	h := m.now.keys[key]
 	at, ok := h.at(asOf)
-	if !ok || h[at] == nil || h.next(at) != state.VersionedLatest && m.expired(asOf) {
+	if !ok || h.values[at] == nil || h.next(at) != state.VersionedLatest && m.expired(asOf) {
 		return "nothing"
 	}
-	return describe(state.Version{Value: []byte(*h[at]), Timestamp: at, ValidTo: h.next(at)}, true)
+	return describe(state.Version{Value: []byte(*h.values[at]), Timestamp: at, ValidTo: h.next(at)}, true)
 }
 
 func (m *versioned) latest(t *rapid.T) {
@@ -197,11 +218,11 @@ func (m *versioned) walk(t *rapid.T) *walker {
 	ascending := rapid.Bool().Draw(t, "ascending")
 	var want []string
 	h := m.now.keys[key]
-	for _, at := range slices.Sorted(maps.Keys(h)) {
+	for _, at := range slices.Sorted(maps.Keys(h.values)) {
 		next := h.next(at)
 		over := next != state.VersionedLatest && (next <= from || m.expired(next-1) || m.expired(to))
-		if h[at] != nil && at <= to && !over {
-			want = append(want, describe(state.Version{Value: []byte(*h[at]), Timestamp: at, ValidTo: next}, true))
+		if h.values[at] != nil && at <= to && !over {
+			want = append(want, describe(state.Version{Value: []byte(*h.values[at]), Timestamp: at, ValidTo: next}, true))
 		}
 	}
 	if !ascending {
@@ -271,11 +292,11 @@ func (m *versioned) compacted(t *rapid.T) {
 	for key, r := range last {
 		h := m.committed.keys[key]
 		at, ok := h.at(math.MaxInt64)
-		if !ok || h[at] == nil || m.foreign[key] {
+		if !ok || h.values[at] == nil || m.foreign[key] {
 			continue
 		}
-		if r.Timestamp != at || string(r.Value) != *h[at] {
-			t.Fatalf("compaction of %q leaves %q at %d, not %q at %d", key, r.Value, r.Timestamp, *h[at], at)
+		if r.Timestamp != at || string(r.Value) != *h.values[at] {
+			t.Fatalf("compaction of %q leaves %q at %d, not %q at %d", key, r.Value, r.Timestamp, *h.values[at], at)
 		}
 	}
 }
