@@ -28,7 +28,8 @@ type TimeOrderedBuffer struct {
 	dirty              map[string]struct{}
 	dirtyOrder         [][]byte // the keys of dirty, which lie in names
 	names              arena
-	rows               [1]keySpan      // all rows, for walks
+	rows               [1]keySpan      // those that are there, for walks
+	first              []byte          // where they begin
 	origin             *TopicPartition // of the row decoded last
 	key, row, value    []byte          // scratch
 	stored             []byte          // what read lent
@@ -76,7 +77,7 @@ func (db *DB) newBuffer(c StoreConfig) (*TimeOrderedBuffer, error) {
 		meter: newMeter(c.Metrics), bytes: bytes, context: c.Context, changelog: c.Changelog, duplicates: c.RetainDuplicates,
 		grace: c.Retention, dirty: map[string]struct{}{},
 	}
-	b.rows[0] = keySpan{[]byte{bufferRow}, []byte{bufferRow + 1}}
+	b.rows[0].to = []byte{bufferRow + 1}
 	b.current = bufferState{min: math.MaxInt64, streamTime: -1}
 	if err := b.count(); err != nil {
 		_ = bytes.Close() // nothing was written
@@ -283,6 +284,9 @@ func (b *TimeOrderedBuffer) EvictWhile(more func() bool, emit func(*Evicted) err
 	if b.current.records == 0 || !more() {
 		return nil
 	}
+	// Before the first row lie those that the transaction has evicted: a walk would pass by each of them.
+	b.first = binary.BigEndian.AppendUint64(append(b.first[:0], bufferRow), uint64(b.current.min))
+	b.rows[0].from = b.first
 	it, err := b.bytes.scan(b.rows[:], false)
 	if err != nil {
 		return err

@@ -245,6 +245,7 @@ func (db *DB) removeFromPebble(ids []StoreID, numbers []uint32, task string) err
 		}
 	}
 	for _, n := range numbers {
+		db.tombstones.add()
 		from, to := binary.BigEndian.AppendUint32(nil, n), binary.BigEndian.AppendUint32(nil, n+1)
 		if err := cmp.Or(b.Delete(offsetKey(n), nil), b.DeleteRange(from, to, nil)); err != nil {
 			return err

@@ -44,7 +44,8 @@ type DB struct {
 	}
 	tableOptions *pebble.Options // as Pebble has settled them
 	recent       rowBudget       // of window stores that joins walk over
-	viewers      sync.RWMutex    // views hold it to read, closing the database to write
+	tombstones   tombstones
+	viewers      sync.RWMutex // views hold it to read, closing the database to write
 
 	mu struct {
 		sync.Mutex
@@ -162,7 +163,7 @@ func (db *DB) pebbleOptions(cache *pebble.Cache) *pebble.Options {
 }
 
 func (db *DB) events() *pebble.EventListener {
-	return &pebble.EventListener{
+	l := &pebble.EventListener{
 		BackgroundError: func(err error) {
 			db.opts.Logger.Error("state database cannot work in the background", "code", errs.StateUnusable.ID, "dir", db.dir, "error", err)
 		},
@@ -170,6 +171,8 @@ func (db *DB) events() *pebble.EventListener {
 			db.noteDamage(fmt.Errorf("%s: %w", i.Path, i.Details))
 		},
 	}
+	db.tombstones.watch(l)
+	return l
 }
 
 // ID is the database's own identity, made when it was new.

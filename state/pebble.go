@@ -53,6 +53,9 @@ func (p *pebblePairs) get(key []byte) ([]byte, error) {
 		return nil, err
 	}
 	p.key = append(p.key[:prefixSize], key...)
+	if p.db.tombstones.inMemory() {
+		return p.seek(p.key)
+	}
 	value, closer, err := p.reader.Get(p.key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
@@ -60,27 +63,72 @@ func (p *pebblePairs) get(key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, p.db.wrap("reading a pair", err)
 	}
-	if p.value == nil {
-		p.value = make([]byte, 0, max(64, len(value)))
-	}
-	p.value = append(p.value[:0], value...)
+	p.lend(value)
 	if err := closer.Close(); err != nil {
 		return nil, p.db.wrap("reading a pair", err)
 	}
 	return p.value, nil
 }
 
+// lend copies a value to where get lends from.
+func (p *pebblePairs) lend(value []byte) {
+	if p.value == nil {
+		p.value = make([]byte, 0, max(64, len(value)))
+	}
+	p.value = append(p.value[:0], value...)
+}
+
+// seek is get by the kept iterator. Pebble's Get allocates for every table in memory that holds a deleted range, an
+// iterator when it is made.
+func (p *pebblePairs) seek(stored []byte) ([]byte, error) {
+	iter, err := p.take()
+	if err != nil {
+		return nil, err
+	}
+	iter.SetBounds(p.prefix, p.end)
+	var value []byte
+	found := iter.SeekPrefixGE(stored)
+	if found {
+		value, err = iter.ValueAndErr()
+	}
+	if err = errors.Join(err, iter.Error()); err != nil {
+		return nil, p.db.wrap("reading a pair", errors.Join(err, iter.Close()))
+	}
+	if found {
+		p.lend(value)
+	}
+	if err := p.keep(iter); err != nil || !found {
+		return nil, err
+	}
+	return p.value, nil
+}
+
+// take is the kept iterator, or a new one.
+func (p *pebblePairs) take() (*pebble.Iterator, error) {
+	if iter := p.idle; iter != nil {
+		p.idle = nil
+		return iter, nil
+	}
+	iter, err := p.reader.NewIter(&pebble.IterOptions{LowerBound: p.prefix, UpperBound: p.end})
+	return iter, p.db.wrap("opening an iterator", err)
+}
+
+// keep keeps an iterator over what is committed now, or closes it if there is one.
+func (p *pebblePairs) keep(iter *pebble.Iterator) error {
+	if p.idle == nil {
+		p.idle = iter
+		return nil
+	}
+	return p.db.wrap("closing an iterator", iter.Close())
+}
+
 func (p *pebblePairs) iterate(spans []keySpan, reverse bool) (spanIterator, error) {
 	if err := p.db.failure(); err != nil {
 		return nil, err
 	}
-	iter := p.idle
-	p.idle = nil
-	if iter == nil {
-		var err error
-		if iter, err = p.reader.NewIter(&pebble.IterOptions{LowerBound: p.prefix, UpperBound: p.end}); err != nil {
-			return nil, p.db.wrap("opening an iterator", err)
-		}
+	iter, err := p.take()
+	if err != nil {
+		return nil, err
 	}
 	i := p.spare
 	if i == nil {
@@ -132,6 +180,7 @@ func (p *pebblePairs) fillKey(dst, keyHead, key []byte) {
 
 // deleteRange adds the deletion of from <= key < to to b.
 func (p *pebblePairs) deleteRange(b *pebble.Batch, from, to []byte) error {
+	p.db.tombstones.add()
 	return b.DeleteRange(append(bytes.Clone(p.prefix), from...), append(bytes.Clone(p.prefix), to...), nil)
 }
 
@@ -240,9 +289,8 @@ func (i *pebbleIterator) close() error {
 	}
 	i.iter, i.value, i.spans = nil, nil, nil
 	p.spare = i
-	if p.idle == nil && i.epoch == p.epoch && i.err == nil && p.key != nil {
-		p.idle = iter
-		return nil
+	if i.epoch == p.epoch && i.err == nil && p.key != nil {
+		return p.keep(iter)
 	}
 	return p.db.wrap("closing an iterator", iter.Close())
 }

@@ -67,7 +67,7 @@ func (p *passOn) Close() error                          { return nil }
 // operator is one of the DSL's, over the topic in, or in and other. Its functions are those of the DSL's users.
 type operator struct {
 	name string
-	// walks over its stores that an operator may make for a record, with an iterator each; 0 is a stateless one.
+	// walks: it may walk over its store for a record, with an iterator.
 	walks int
 	// valueKeys: the keys of the topic other are the values of the topic in.
 	valueKeys bool
@@ -144,12 +144,6 @@ func groupedOperators() []operator {
 	}
 }
 
-// twice is an operator that looks for what a record joins and for what it closes.
-func twice(o operator) operator {
-	o.walks = 2
-	return o
-}
-
 func windowedOperators() []operator {
 	return []operator{
 		grouped("tumbling count", func(g *dsl.KGroupedStream, _ functions) *dsl.KTable { return g.WindowedBy(tumbling).Count() }),
@@ -169,9 +163,9 @@ func windowedOperators() []operator {
 			return g.WindowedBy(sliding).Aggregate(f.initializer, f.aggregator)
 		}),
 		grouped("session count", func(g *dsl.KGroupedStream, _ functions) *dsl.KTable { return g.WindowedBySessions(sessions).Count() }),
-		twice(grouped("session count on close", func(g *dsl.KGroupedStream, _ functions) *dsl.KTable {
+		grouped("session count on close", func(g *dsl.KGroupedStream, _ functions) *dsl.KTable {
 			return g.WindowedBySessions(sessions).EmitStrategy(dsl.OnWindowClose).Count()
-		})),
+		}),
 		grouped("session reduce", func(g *dsl.KGroupedStream, f functions) *dsl.KTable {
 			return g.WindowedBySessions(sessions).Reduce(f.reducer)
 		}),

@@ -3,6 +3,7 @@ package dsl
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/wasmstream/wasmstream/state"
@@ -40,6 +41,7 @@ type sessionAggregate struct {
 	results    resultForwarder
 	finals     *finalEmitter // nil: results are forwarded with each update
 	streamTime int64
+	firstEnd   int64 // no session that is not forwarded ends before it; math.MinInt64: not known
 	expired    int
 	key        []byte    // of the current record
 	found      []session // those that it joins; reused
@@ -54,7 +56,7 @@ type session struct {
 
 // Init connects the store and opens the functions.
 func (p *sessionAggregate) Init(ctx topology.Context) error {
-	p.ctx, p.streamTime = ctx, -1
+	p.ctx, p.streamTime, p.firstEnd = ctx, -1, math.MinInt64
 	s, err := ctx.Store(p.spec.Store)
 	if err != nil {
 		return err
@@ -189,6 +191,7 @@ func (p *sessionAggregate) put(r *topology.Record, s session, old []byte) (err e
 	if s.aggregate == nil {
 		err = p.store.RemoveSession(r.Key, s.start, s.end)
 	} else {
+		p.firstEnd = min(p.firstEnd, s.end)
 		err = p.store.PutSession(r.Key, s.start, s.end, s.aggregate)
 	}
 	if err != nil {
@@ -215,12 +218,28 @@ func (p *sessionAggregate) emitFinals(r *topology.Record, closeTime int64) error
 	if to < 0 || to < from {
 		return nil
 	}
-	it, err := p.store.FindSessionsOfKeys(nil, nil, from, to, false)
+	if p.firstEnd <= to {
+		if err := p.emitEnded(r, from, to); err != nil {
+			return err
+		}
+	}
+	p.finals.emitted(closeTime)
+	return nil
+}
+
+// emitEnded forwards the sessions that ended in [from, to]. The store gives them in the order of their ends.
+func (p *sessionAggregate) emitEnded(r *topology.Record, from, to int64) error {
+	it, err := p.store.FindSessionsOfKeys(nil, nil, from, math.MaxInt64, false)
 	if err != nil {
 		return p.reading(err)
 	}
+	next := int64(math.MaxInt64)
 	for it.Next() {
-		if it.End() <= to && !p.joins(it) {
+		if it.End() > to {
+			next = it.End()
+			break
+		}
+		if !p.joins(it) {
 			key := p.sessionKey(it.Key(), it.Start(), it.End())
 			p.results.add(r, key, p.ctx.Arena().Copy(it.Value()), it.End())
 		}
@@ -228,7 +247,7 @@ func (p *sessionAggregate) emitFinals(r *topology.Record, closeTime int64) error
 	if err := closeIterator(it); err != nil {
 		return p.reading(err)
 	}
-	p.finals.emitted(closeTime)
+	p.firstEnd = next
 	return nil
 }
 
