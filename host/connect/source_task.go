@@ -198,16 +198,12 @@ func (t *sourceTask) fault() error {
 	return t.mu.err
 }
 
-// poll asks the task. Retriable errors are tried again as long as errors.retry.timeout says.
+// poll asks the task. After a retriable error it is asked again, without an end as in Kafka: nothing was polled, so nothing is lost.
 func (t *sourceTask) poll(ctx context.Context) (batch []connectors.SourceRecord, err error) {
 	polls, cancel := t.pollContext()
 	defer cancel()
 	t.gate.interruptible(cancel)
-	op := func() error {
-		batch, err = t.task.Poll(polls)
-		return err
-	}
-	if err := op(); err == nil {
+	if batch, err = t.task.Poll(polls); err == nil {
 		return batch, nil
 	}
 	if polls.Err() != nil && t.polls.Err() == nil && errors.Is(err, polls.Err()) {
@@ -219,16 +215,10 @@ func (t *sourceTask) poll(ctx context.Context) (batch []connectors.SourceRecord,
 	if !fault.Retriable.Is(err) {
 		return nil, err
 	}
-	if err := t.tol.Again(ctx, t.w.Clock, StagePoll, string(fault.ClassOf(err)), err, op); err != nil {
-		if !isTolerated(err) {
-			return nil, err
-		}
-		// Nothing was polled, so nothing is lost.
-		t.report.report(asFailed(err), nil, nil)
-		t.w.Clock.Sleep(ctx, defaultRetryWait)
-		return nil, nil
-	}
-	return batch, nil
+	t.log.Warn("the source cannot be polled and is asked again", "error", t.hide.Text(err.Error()))
+	t.report.report(&Failed{Stage: StagePoll, Class: string(fault.ClassOf(err)), Cause: err, Attempts: 1}, nil, nil)
+	t.w.Clock.Sleep(ctx, defaultRetryWait)
+	return nil, nil
 }
 
 // pollContext is done when the task is to stop, is paused, or has a transaction to commit.
