@@ -19,13 +19,13 @@ import (
 // stateFaults are those of what lies on the disk.
 func (p *programme) stateFaults() []fault {
 	return []fault{
-		{name: "state deleted", do: func() { p.lose(p.one()) }},
+		{name: "state deleted", do: func() { p.lose(p.one()) }, limit: lostLimit},
 		{name: "state cut off", do: func() { p.damage(p.one(), p.cutOff) }},
 		{name: "bits of the state flipped", do: func() { p.damage(p.one(), p.flipBits) }},
 		{name: "bits of the state flipped while it is in use", do: func() { p.damageAlive(p.one()) }},
 		{name: "a file of the state missing", do: func() { p.damage(p.one(), os.Remove) }},
 		{name: "state of another application", do: func() { p.foreign(p.one()) }},
-		{name: "disk full", do: func() { p.fillDisk(p.one().name) }},
+		{name: "disk full", do: func() { p.fillDisk(p.one().name) }, limit: lostLimit},
 	}
 }
 

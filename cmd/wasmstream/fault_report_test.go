@@ -12,11 +12,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// faultDir is the variable that names the folder for what a failed run leaves; without it, a temporary one is made.
+// faultDir is the variable that names the folder for what a run leaves; without it, one that fails makes a temporary one.
 const faultDir = "WASMSTREAM_FAULT_DIR"
 
-// keep leaves a folder with all that a failed run has to say: the timeline of its faults, what each process printed,
-// and the state directories.
+// keep leaves a folder with what a run has to say: the timeline of its faults and what each process printed and, if it has
+// failed, the state directories and the extras.
 func (f *fleet) keep() {
 	if parent := os.Getenv(faultDir); parent != "" {
 		_ = os.MkdirAll(parent, 0o700) // what is wrong with it MkdirTemp tells
@@ -30,9 +30,11 @@ func (f *fleet) keep() {
 	for name, text := range f.lives {
 		err = firstOf(err, os.WriteFile(filepath.Join(dir, "process-"+strings.ReplaceAll(name, " ", "-")+".log"), []byte(text), 0o600))
 	}
-	err = firstOf(err, os.CopyFS(filepath.Join(dir, "work"), os.DirFS(f.dir)))
-	for _, extra := range f.extras {
-		err = firstOf(err, extra(dir))
+	if f.t.Failed() {
+		err = firstOf(err, os.CopyFS(filepath.Join(dir, "work"), os.DirFS(f.dir)))
+		for _, extra := range f.extras {
+			err = firstOf(err, extra(dir))
+		}
 	}
 	f.t.Logf("what happened is in %s (%v)", dir, err)
 }

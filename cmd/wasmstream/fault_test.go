@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -126,8 +127,9 @@ type programme struct {
 	faults map[string]int
 	last   int // records checked before the last fault
 	cuts   int // connections
-	// slowestHealing is the longest time from the end of a fault to an output of every partition.
+	// slowestHealing is the longest time from the end of a fault to an output of every partition, and healed that fault.
 	slowestHealing time.Duration
+	healed         string
 }
 
 // fault is one way to hurt.
@@ -189,8 +191,8 @@ func (p *programme) run(until time.Duration, first, share int) {
 	for _, n := range p.faults {
 		total += n
 	}
-	p.t.Logf("%d faults in %.0f s, %d deaths, %d connections cut, %d records checked one by one, %d pairs of stores; longest wait for an output of a partition that had input: %.1f s, from the end of a fault: %.1f s; %v",
-		total, time.Since(began).Seconds(), p.kills, p.cuts, p.checked, p.compared, p.gap.Seconds(), p.slowestHealing.Seconds(), p.faults)
+	p.t.Logf("%d faults in %.0f s, %d deaths, %d connections cut, %d records checked one by one, %d pairs of stores; longest wait for an output of a partition that had input: %.1f s, from the end of a fault: %.1f s (%s); %v",
+		total, time.Since(began).Seconds(), p.kills, p.cuts, p.checked, p.compared, p.gap.Seconds(), p.slowestHealing.Seconds(), p.healed, p.faults)
 }
 
 // suffer lets one fault happen, and waits until the application has gone on.
@@ -370,7 +372,7 @@ func (p *programme) zombie() {
 	p.t.Helper()
 	name := p.one().name
 	p.kill(p.procs[name])
-	z := p.start(name, fmt.Sprintf("$WASMSTREAM_FAILPOINT=flushed:%d:stop", 2+p.rng.IntN(4)))
+	z := p.start(name, fmt.Sprintf("$WASMSTREAM_FAILPOINT=flushed:%d:stop", 2+p.rng.IntN(4)), "transaction.timeout.ms=60000") // it must not end by that
 	late := time.Now().Add(awayFromStep)
 	p.feedUntil(func() bool { return z.standsStill() || time.Now().After(late) })
 	if !z.standsStill() {
@@ -378,8 +380,13 @@ func (p *programme) zombie() {
 		p.revive(z)
 		return
 	}
-	moment := time.Now().Add(faultSession + 2*time.Second)
-	p.feedUntil(func() bool { return time.Now().After(moment) })
+	other := p.other(z)
+	had := other.tasksGiven()
+	late = time.Now().Add(awayFromStep)
+	p.feedUntil(func() bool { return other.tasksGiven() > had || time.Now().After(late) })
+	if other.tasksGiven() == had {
+		p.missed++
+	}
 	if err := z.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		p.t.Fatalf("waking a zombie: %v", err)
 	}
@@ -402,6 +409,9 @@ func (p *programme) refuse(key kmsg.Key, err *kerr.Error) {
 		p.t.Errorf("vacuous: the application sent no %s", key.Name())
 	}
 }
+
+// tasksGiven is how often the process was given a task, and knew what is committed.
+func (p *process) tasksGiven() int { return strings.Count(p.out.String(), `msg="task assigned"`) }
 
 // standsStill tells whether a process was stopped by a signal.
 func (p *process) standsStill() bool {

@@ -249,13 +249,14 @@ func (f *fleet) end() {
 		<-p.ended
 		f.bury(p, "killed at the end")
 	}
-	if !f.t.Failed() {
-		return
+	if f.t.Failed() {
+		for name, text := range f.lives {
+			f.t.Logf("-- process %s --\n%s", name, tail(text))
+		}
 	}
-	for name, text := range f.lives {
-		f.t.Logf("-- process %s --\n%s", name, tail(text))
+	if f.t.Failed() || os.Getenv(faultDir) != "" {
+		f.keep()
 	}
-	f.keep()
 }
 
 // note adds to the timeline.

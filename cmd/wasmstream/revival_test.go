@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// reviveLimit is how long a partition may wait after a process that was killed has been started again. It is far below
-// the session timeout of 45 s, which these tests leave as it is: who waits for that has waited for his own dead session.
-// The promise is 5 s; the rest is for a machine that is busy with other tests.
+// reviveLimit is how long a partition may wait after a process that was killed has been started again, not counting the time
+// without a processor. It is far below the session timeout of 45 s and the transaction timeout of these tests: who waits for
+// those has waited for his own dead life. The promise is 5 s; the rest is for a machine that is busy with other tests.
 const reviveLimit = 20 * time.Second
 
 // TestAProcessThatWasKilledGoesOnAtOnce kills and starts again in each way that could make the group wait for a member,
@@ -121,6 +121,7 @@ func revived(t *testing.T, revive func(c *crash)) {
 	t.Helper()
 	b := startEmbedded(t)
 	c := newCrash(t, b, b.Addr, countApp)
+	c.settings = append(c.settings, "transaction.timeout.ms=60000")
 	c.start("0")
 	c.feedUntil(c.outputs(500))
 	c.awaitRunning()
@@ -149,16 +150,17 @@ func (c *crash) awaitRunning() {
 	c.feedUntil(c.outputs(2 * c.backlog))
 }
 
-// outputsEverywhere writes more input and waits until each partition has given an output for it.
+// outputsEverywhere writes more input and waits until each partition has given an output for it. It returns how long that
+// took, without the time for which the processors of the machine were not there for us.
 func (c *crash) outputsEverywhere() time.Duration {
 	c.t.Helper()
-	began := time.Now()
+	began, before := time.Now(), c.starved()
 	done := c.everywhere()
 	c.feed(crashBatch)
 	for c.progress = time.Now(); !done(); {
 		c.check()
 	}
-	return time.Since(began)
+	return time.Since(began) - max(0, c.starved()-before)
 }
 
 // everywhere is true when each partition has given an output for input of after the call or, where one cannot tell, when
