@@ -22,7 +22,7 @@ var processStart = time.Now()
 func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name: "bench", Usage: "measure what a pipeline or a worker does on this machine",
-		Subcommands: []*cli.Command{benchPipelineCommand(), benchRestoreCommand(), benchStateCommand(), benchConnectCommand(), benchSandboxCommand(), benchBrokerCommand(), benchTableCommand(), benchGenerateCommand(), benchApplicationCommand(), benchRestorationCommand()},
+		Subcommands: []*cli.Command{benchPipelineCommand(), benchLatencyCommand(), benchRestoreCommand(), benchStateCommand(), benchConnectCommand(), benchSandboxCommand(), benchBrokerCommand(), benchTableCommand(), benchGenerateCommand(), benchApplicationCommand(), benchRestorationCommand()},
 	}
 }
 
@@ -152,16 +152,21 @@ func among(flag string, allowed []string, values ...string) error {
 }
 
 func measure(c *cli.Context, s *bench.Session, job, guest string) (bench.Result, error) {
-	o := bench.Options{
-		Job: job, Guest: guest, Guarantee: c.String("guarantee"), Records: c.Int("records"), Partitions: c.Int("partitions"),
-		Threads: c.Int("threads"), Baseline: c.String("baseline"), CPUProfile: c.String("cpuprofile"), MemProfile: c.String("memprofile"),
-		Set: c.StringSlice("set"),
-	}
-	var err error
-	if o.Module, err = guestModule(c, job, guest); err != nil {
+	o, err := benchOptions(c, job, guest, c.Int("records"))
+	if err != nil {
 		return bench.Result{}, err
 	}
 	return s.Measure(c.Context, o)
+}
+
+// benchOptions are the settings of an application that the flags give.
+func benchOptions(c *cli.Context, job, guest string, records int) (bench.Options, error) {
+	module, err := guestModule(c, job, guest)
+	return bench.Options{
+		Job: job, Guest: guest, Guarantee: c.String("guarantee"), Records: records, Partitions: c.Int("partitions"),
+		Threads: c.Int("threads"), Baseline: c.String("baseline"), CPUProfile: c.String("cpuprofile"), MemProfile: c.String("memprofile"),
+		Set: c.StringSlice("set"), Module: module,
+	}, err
 }
 
 // guestModule builds the guests that the binary does not carry, which takes a checkout of the project.

@@ -21,8 +21,8 @@ const pacePause = time.Millisecond
 // warmShare is the part of a paced input, from its beginning, that is not counted.
 const warmShare = 5
 
-// Latency is the time from the moment when a record was due in a source's file or a sink's topic until it was seen in the
-// topic or the sink's file, in milliseconds.
+// Latency is the time from the moment when a record was due at the one end, an application's input, a source's file or a
+// sink's topic, until it was seen at the other, in milliseconds.
 type Latency struct {
 	P50 float64 `json:"p50_ms"`
 	P90 float64 `json:"p90_ms"`
@@ -88,8 +88,9 @@ func readDue(text []byte) (due time.Time, ok bool) {
 	return time.Unix(0, nanos), err == nil
 }
 
-// conveyor has records put in at one end of a worker and sees them at the other.
+// conveyor has records put in at one end of a worker or an application and sees them at the other.
 type conveyor struct {
+	text func(dst []byte, due time.Time) []byte // the value of the record that is due then
 	put  func(ctx context.Context, values [][]byte) error
 	seen func(ctx context.Context, see func(value []byte)) error // what has come since the last call
 }
@@ -133,11 +134,11 @@ func (c *conveyor) feed(ctx context.Context, s *schedule) error {
 	for i := 0; i < s.records; {
 		var values [][]byte
 		for n := s.dueBy(time.Now()); i < n; i++ {
-			values = append(values, appendDue(nil, s.due(i)))
+			values = append(values, c.text(nil, s.due(i)))
 		}
 		if len(values) > 0 {
 			if err := c.put(ctx, values); err != nil {
-				return fmt.Errorf("feeding the worker: %w", err)
+				return fmt.Errorf("writing the input: %w", err)
 			}
 		}
 		if err := pause(ctx, pacePause); err != nil {
@@ -147,7 +148,7 @@ func (c *conveyor) feed(ctx context.Context, s *schedule) error {
 	return nil
 }
 
-// pace sends one record through the worker, and when that is through a whole schedule.
+// pace measures the latency of records that come at a rate.
 func (r *connectRun) pace(ctx context.Context, s *Session, j connectJob, o ConnectOptions) (*Latency, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -163,10 +164,15 @@ func (r *connectRun) pace(ctx context.Context, s *Session, j connectJob, o Conne
 		return nil, err
 	}
 	defer done()
-	if _, err := c.convey(ctx, schedule{began: time.Now(), rate: o.Rate, records: 1}); err != nil {
+	return c.latency(ctx, o.Rate, o.Records)
+}
+
+// latency has one record conveyed, and when that is through a whole schedule.
+func (c *conveyor) latency(ctx context.Context, rate, records int) (*Latency, error) {
+	if _, err := c.convey(ctx, schedule{began: time.Now(), rate: rate, records: 1}); err != nil {
 		return nil, err
 	}
-	took, err := c.convey(ctx, schedule{began: time.Now(), rate: o.Rate, records: o.Records})
+	took, err := c.convey(ctx, schedule{began: time.Now(), rate: rate, records: records})
 	if err != nil {
 		return nil, err
 	}
@@ -194,9 +200,9 @@ func (r *connectRun) conveyor(s *Session, j connectJob) (c *conveyor, done func(
 	}
 	done = func() { cl.Close(); f.Close() }
 	if j.source {
-		return &conveyor{put: putLines(f), seen: seenRecords(cl)}, done, nil
+		return &conveyor{text: appendDue, put: putLines(f), seen: seenRecords(cl)}, done, nil
 	}
-	return &conveyor{put: putRecords(cl), seen: seenLines(f)}, done, nil
+	return &conveyor{text: appendDue, put: putRecords(cl), seen: seenLines(f)}, done, nil
 }
 
 // file is the one that the connector reads, or writes when its records are paced.
@@ -247,7 +253,10 @@ func seenRecords(cl *kgo.Client) func(context.Context, func([]byte)) error {
 		if err := fetches.Err(); err != nil {
 			return err
 		}
-		fetches.EachRecord(func(r *kgo.Record) { see(r.Value) })
+		fetches.EachRecord(func(r *kgo.Record) {
+			see(r.Key) // a counted word
+			see(r.Value)
+		})
 		return nil
 	}
 }

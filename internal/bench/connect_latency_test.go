@@ -15,6 +15,7 @@ func TestConveyMeasuresEachRecordOnce(t *testing.T) {
 	const records = 50
 	belt := make(chan []byte, 3*records)
 	c := conveyor{
+		text: appendDue,
 		put: func(_ context.Context, values [][]byte) error {
 			for _, v := range values {
 				belt <- []byte(`{host=web-1, line=` + strings.ReplaceAll(string(v), `"due":`, "due=") + "}")
@@ -47,6 +48,7 @@ func TestConveyMeasuresEachRecordOnce(t *testing.T) {
 func TestConveyEndsWhenTheInputFails(t *testing.T) {
 	full := errors.New("full")
 	c := conveyor{
+		text: appendDue,
 		put:  func(context.Context, [][]byte) error { return full },
 		seen: func(ctx context.Context, _ func([]byte)) error { <-ctx.Done(); return ctx.Err() },
 	}
