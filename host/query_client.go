@@ -91,7 +91,7 @@ func FindServers(ctx context.Context, admin *kadm.Client, applicationID string) 
 		return nil, errs.QueryNotReady.New(applicationID, "the application is rebalancing", "")
 	}
 	if len(members) == 0 {
-		return nil, errs.QueryOwner.New(applicationID, "no process of the application runs on this cluster", "start it: wasmstream run, with --admin ADDRESS or the setting application.server")
+		return nil, errs.QueryOwner.New(applicationID, "no process of the application runs on this cluster", "start it: wasmstream run, with --admin ADDRESS or the setting application.server.listen")
 	}
 	var servers []string
 	seen := map[string]bool{"": true}

@@ -35,7 +35,7 @@ var (
 	QueryOwner = Code{
 		ID: "E-QUERY-OWNER", Exit: ExitEnvironment, Title: "The process that has the key cannot be asked",
 		Explanation: "It has no application.server, does not answer, or what answers there is something else.",
-		Remedy:      "Set application.server in every process to an address at which the others reach it.",
+		Remedy:      "Have every process listen (--admin or application.server.listen), and set application.server where the others reach it by another address.",
 	}
 	QueryDenied = Code{
 		ID: "E-QUERY-DENIED", Exit: ExitInput, Title: "A query was not allowed",
