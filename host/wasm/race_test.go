@@ -6,4 +6,4 @@ package wasm
 const shadow = 5
 
 // slow is how much longer it takes.
-const slow = 2
+const slow = 5
